@@ -1,0 +1,68 @@
+"""The settings, plain, from the environment. `tracker.create_app` is given this module by name and never imports it.
+
+| variable | meaning | default |
+|---|---|---|
+| TRACKER_ENV | `production`, `demo` or `development` | production |
+| TRACKER_SECRET_KEY | signs the tokens of forms; 32 characters or more | none in production, else made up at each start |
+| TRACKER_INSTANCE | folder for the database file | `instance` beside this file; to be named once installed |
+| TRACKER_DATABASE_URL | `sqlite:///file` or `postgresql://…` | `jakwatch.db` in the instance folder |
+| TRACKER_IDLE_MINUTES | a browser left alone for so long is signed out | 15 (demo and development: 480) |
+| TRACKER_SESSION_HOURS | a browser in constant use is signed out after | 12 |
+| TRACKER_UPLOAD_MB | largest file taken | 100 |
+| TRACKER_TRUSTED_HOSTS | host names answered to, separated by commas | any |
+| TRACKER_PROXIES | how many proxies in front set X-Forwarded-For, -Proto and -Host | 0 |
+"""
+
+import os
+import secrets
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+ENVIRONMENTS = ("production", "demo", "development")
+ROOT = Path(__file__).resolve().parent
+
+
+def from_environment(environ: Mapping[str, str] = os.environ) -> dict[str, Any]:
+    """The settings as Flask's configuration. Raises ValueError with a whole sentence for what cannot be read.
+
+    Whether they are safe is settled where they are used: `tracker.web.startup`.
+    """
+    kind = environ.get("TRACKER_ENV", "production")
+    if kind not in ENVIRONMENTS:
+        raise ValueError(f"TRACKER_ENV is “{kind}”; it is one of {', '.join(ENVIRONMENTS)}.")
+    production = kind == "production"
+    return {
+        "ENVIRONMENT": kind,
+        "PRODUCTION": production,
+        "DEMO": kind == "demo",
+        "DEBUG": environ.get("FLASK_DEBUG", "") not in ("", "0", "false"),
+        "SECRET_KEY": environ.get("TRACKER_SECRET_KEY") or ("" if production else secrets.token_hex(32)),
+        "DATABASE_URL": environ.get("TRACKER_DATABASE_URL") or _database_file(environ),
+        "IDLE_SECONDS": 60 * _number(environ, "TRACKER_IDLE_MINUTES", 15 if production else 480),
+        "SESSION_SECONDS": 3600 * _number(environ, "TRACKER_SESSION_HOURS", 12),
+        "MAX_CONTENT_LENGTH": 1024 * 1024 * _number(environ, "TRACKER_UPLOAD_MB", 100),
+        "TRUSTED_HOSTS": _words(environ.get("TRACKER_TRUSTED_HOSTS", "")) or None,
+        "PROXIES": _number(environ, "TRACKER_PROXIES", 0, least=0),
+    }
+
+
+def _database_file(environ: Mapping[str, str]) -> str:
+    named = environ.get("TRACKER_INSTANCE")
+    if not named and not (ROOT / "pyproject.toml").exists():
+        raise ValueError("Say where the data is kept: set TRACKER_INSTANCE to a folder, or TRACKER_DATABASE_URL.")
+    folder = Path(named).resolve() if named else ROOT / "instance"
+    return f"sqlite:///{folder / 'jakwatch.db'}"
+
+
+def _number(environ: Mapping[str, str], name: str, default: int, least: int = 1) -> int:
+    written = environ.get(name, "")
+    if not written:
+        return default
+    if not written.isascii() or not written.isdigit() or int(written) < least:
+        raise ValueError(f"{name} is “{written}”; it is a whole number, {least} or more.")
+    return int(written)
+
+
+def _words(text: str) -> list[str]:
+    return [word.strip() for word in text.split(",") if word.strip()]

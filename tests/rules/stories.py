@@ -1,0 +1,262 @@
+"""Stories: a patient in a few lines of YAML, and what a rule must say about them. No database.
+
+A file under `cases/` is a list of stories for the rule it is named after:
+
+    - name: one value in the band asks for a repeat
+      person: {sex: female, birth_date: 1985-05-05}
+      courses: [{protocol: tofacitinib_us, started_on: 2026-01-01, doses: [{on: 2026-01-01, mg: 5, times: 2}]}]
+      results:
+        - {analyte: ANC, value: 0.95, unit: 10*9/L, on: 2026-03-01, low: 2.0, high: 8.25}
+      as_of: 2026-03-02
+      expect: [{subject: ANC, confirmation: needs_repeat, says: below}]
+
+`expect`: each must match exactly one finding of the rule; `not`: each must match none; `nothing: true`: there is no
+finding at all, past ones included. The keys are the fields of a Finding, and besides them `says` (words that stand in the
+sentence, or a list of them), `silent_on` (words that do not), `open` (true, false) and `seen` (values of the evidence).
+`bound: true` marks a story that stands exactly on a limit. A person not described is a woman of about forty; a unit not
+given is the analyte's own; a range not printed is the starter range; a time not given is midnight.
+"""
+
+from collections.abc import Mapping, Sequence
+from datetime import UTC, date, datetime, time
+from decimal import Decimal
+from functools import cache
+from itertools import groupby
+from pathlib import Path
+from typing import Any
+
+import yaml
+
+from tracker.domain.derived import with_computed
+from tracker.domain.findings import Finding
+from tracker.domain.history import (
+    Course,
+    Dose,
+    Event,
+    History,
+    Hold,
+    Lab,
+    Medication,
+    Observation,
+    Person,
+)
+from tracker.domain.ranges import PRINTED, ConfiguredRange, Range, choose
+from tracker.domain.units import from_canonical, to_canonical
+from tracker.domain.values import Number, read_number
+from tracker.library.analytes import ANALYTES
+from tracker.library.ctcae import DEFAULT, ctcae
+from tracker.library.protocols import protocols
+from tracker.library.ranges import starter_ranges
+
+Story = Mapping[str, Any]
+
+CASES = Path(__file__).parent / "cases"
+NAMES = {code: analyte.name for code, analyte in ANALYTES.items()}
+CONCERN = {code: analyte.direction_of_concern for code, analyte in ANALYTES.items()}
+SOMEBODY = {"sex": "female", "birth_date": "1985-05-05"}
+
+
+def stories(rule: str) -> list[Story]:
+    """The stories of one rule. Scalars stay text, so that `0.50` is two places and no figure becomes a float."""
+    path = CASES / f"{rule}.yaml"
+    told: list[Story] = yaml.load(path.read_text(encoding="utf-8"), Loader=yaml.BaseLoader) if path.exists() else []
+    return told
+
+
+def history(story: Story) -> History:
+    """The History a story tells, cut at the end of `as_of`."""
+    as_of = date.fromisoformat(story["as_of"])
+    person = _person(story.get("person", SOMEBODY))
+    observations = tuple(sorted((_observation(i, o) for i, o in _numbered(story, "observations")), key=lambda o: o.on))
+    labs = _labs(story, person, as_of)
+    return History(
+        person=person,
+        as_of=as_of,
+        grading=ctcae(story.get("ctcae", DEFAULT)),
+        protocols=protocols(),
+        analyte_names=NAMES,
+        concern=CONCERN,
+        labs=with_computed(labs, person, observations, lambda code, day: _starter(code, person, day)),
+        courses=tuple(sorted((_course(i, c) for i, c in _numbered(story, "courses")), key=lambda c: c.started_on)),
+        events=tuple(_event(i, e) for i, e in _numbered(story, "events")),
+        medications=tuple(_medication(i, m) for i, m in _numbered(story, "medications")),
+        observations=observations,
+    )
+
+
+def _numbered(story: Story, key: str) -> list[tuple[int, Mapping[str, Any]]]:
+    return list(enumerate(story.get(key, ()), start=1))
+
+
+# ------------------------------------------------------------------------------------------------- facts
+
+
+def _day(text: str | None) -> date | None:
+    return date.fromisoformat(text) if text and text != "null" else None
+
+
+def _yes_no(text: str | None) -> bool | None:
+    return None if text in (None, "", "null") else text in ("true", "yes")
+
+
+def _decimal(text: str | None) -> Decimal | None:
+    return Decimal(text) if text else None
+
+
+def _whole(text: str | None) -> int | None:
+    return int(text) if text else None
+
+
+def _person(told: Mapping[str, str]) -> Person:
+    return Person(
+        1, "00231", told.get("sex", "unknown"), _day(told.get("birth_date")),
+        _whole(told.get("stated_age")), _day(told.get("stated_age_on")),
+    )  # fmt: skip
+
+
+def _course(number: int, told: Mapping[str, Any]) -> Course:
+    known = protocols().get(told.get("protocol", ""))
+    doses = [Dose(_some_day(d["on"]), _decimal(d.get("mg")), _whole(d.get("times"))) for d in told.get("doses", ())]
+    holds = [
+        Hold(_some_day(h["on"]), _day(h.get("until")), h.get("reason", ""), _day(h.get("review_on")))
+        for h in told.get("holds", ())
+    ]
+    return Course(
+        number, known.id if known else "", known.name if known else told.get("drug", told.get("protocol", "")),
+        told.get("indication", "alopecia areata"), _some_day(told["started_on"]), _day(told.get("stopped_on")),
+        tuple(doses), tuple(holds),
+    )  # fmt: skip
+
+
+def _some_day(text: str) -> date:
+    return date.fromisoformat(text)
+
+
+def _event(number: int, told: Mapping[str, str]) -> Event:
+    return Event(
+        number, told.get("kind", "infection"), told.get("term", ""), _day(told.get("onset_on")),
+        _day(told.get("resolved_on")), _day(told.get("controlled_on")), told.get("site", ""),
+        told.get("organism", ""), _whole(told.get("grade")), _yes_no(told.get("serious")), told.get("criteria", ""),
+        _yes_no(told.get("hospitalised")), _yes_no(told.get("opportunistic")), _yes_no(told.get("treated")),
+        told.get("outcome", ""),
+    )  # fmt: skip
+
+
+def _medication(number: int, told: Mapping[str, Any]) -> Medication:
+    classes = tuple(told.get("interactions", ()))
+    return Medication(number, told["name"], classes, _day(told.get("started_on")), _day(told.get("stopped_on")))
+
+
+def _observation(number: int, told: Mapping[str, str]) -> Observation:
+    read = read_number(told["value"])
+    return Observation(number, _some_day(told["on"]), told["kind"], told["value"], read.figure if read else None)
+
+
+# ----------------------------------------------------------------------------------------------- results
+
+
+def _labs(story: Story, person: Person, as_of: date) -> dict[str, tuple[Lab, ...]]:
+    read = [_lab(i, told, person) for i, told in _numbered(story, "results")]
+    read = [lab for lab in read if lab.collected_on <= as_of]
+    read.sort(key=lambda lab: (lab.analyte, lab.collected_at, lab.id))
+    return {code: tuple(series) for code, series in groupby(read, key=lambda lab: lab.analyte)}
+
+
+def _lab(number: int, told: Mapping[str, str], person: Person) -> Lab:
+    code = told["analyte"]
+    analyte = ANALYTES.get(code)
+    at = datetime.fromisoformat(told["at"]) if "at" in told else datetime.combine(_some_day(told["on"]), time())
+    read = None if "text" in told else read_number(told["value"])
+    unit = told.get("unit", analyte.unit if analyte else "")
+    value = to_canonical(analyte, read.figure, unit) if analyte and read else None
+    limits, no_range = _range(told, code, unit, read, person, at.date())
+    return Lab(
+        number, code, at.replace(tzinfo=UTC), at.date(), read.comparator if read else "", read.figure if read else None,
+        unit, value, told.get("text", "") if read is None else "", limits, no_range, told.get("laboratory", ""),
+        told.get("accession", ""), told.get("status", "final"), told.get("lab_flag", ""),
+    )  # fmt: skip
+
+
+def _range(
+    told: Mapping[str, str], code: str, unit: str, read: Number | None, person: Person, day: date
+) -> tuple[Range | None, str]:
+    """The printed range, else the starter range in the unit of the result."""
+    if told.get("low") or told.get("high"):
+        return Range(_decimal(told.get("low")), True, _decimal(told.get("high")), True, unit, PRINTED), ""
+    analyte = ANALYTES.get(code)
+    if read is None or analyte is None:
+        return None, "no reference range is printed or configured"
+    found, reason = _starter(code, person, day)
+    if found is None:
+        return None, reason
+    if to_canonical(analyte, Decimal(1), unit) is None:
+        return None, f"the unit {unit} is not one of the analyte's"
+    low, high = (None if b is None else from_canonical(analyte, b, unit) for b in (found.low, found.high))
+    return found._replace(low=low, high=high, unit=unit), ""
+
+
+def _starter(code: str, person: Person, day: date) -> tuple[Range | None, str]:
+    return choose(_configured().get(code, ()), person.sex, person.age_on(day), day)
+
+
+@cache
+def _configured() -> Mapping[str, Sequence[ConfiguredRange]]:
+    lines: dict[str, list[ConfiguredRange]] = {}
+    for number, r in enumerate(starter_ranges(), start=1):
+        line = ConfiguredRange(
+            number, r.analyte, "", "" if r.sex == "any" else r.sex, r.age_from, r.age_to,
+            r.low, r.low_op == ">=", r.high, r.high_op == "<=", r.unit, date.min,
+        )  # fmt: skip
+        lines.setdefault(r.analyte, []).append(line)
+    return lines
+
+
+# ----------------------------------------------------------------------------------------------- verdicts
+
+
+def complaints(story: Story, findings: Sequence[Finding]) -> list[str]:
+    """What the findings of a rule leave to be wished for, in sentences; empty where the story came out as told."""
+    said = [f"{len(findings)} findings: {[summary(f) for f in findings]}"]
+    wrong = [
+        f"{len(found)} findings match {wanted}"
+        for wanted in story.get("expect", ())
+        if len(found := [f for f in findings if matches(f, wanted)]) != 1
+    ]
+    wrong += [f"a finding matches {banned}" for banned in story.get("not", ()) if any(matches(f, banned) for f in findings)]
+    if _yes_no(story.get("nothing")) and findings:
+        wrong.append("a finding, and there should be none")
+    return wrong + said if wrong else []
+
+
+def matches(finding: Finding, wanted: Mapping[str, Any]) -> bool:
+    return all(_matches(finding, key, value) for key, value in wanted.items())
+
+
+def _matches(finding: Finding, key: str, value: Any) -> bool:
+    if key == "says":
+        return all(words in finding.sentence for words in _listed(value))
+    if key == "silent_on":
+        return not any(words in finding.sentence for words in _listed(value))
+    if key == "open":
+        return finding.is_open is _yes_no(value)
+    if key == "seen":
+        return [seen.value for seen in finding.evidence] == _listed(value)
+    return _written(getattr(finding, key)) == ("" if value == "null" else value)
+
+
+def _listed(value: Any) -> list[str]:
+    return value if isinstance(value, list) else [value]
+
+
+def _written(field: object) -> str:
+    if field is None:
+        return ""
+    return str(field).lower() if isinstance(field, bool) else str(field)
+
+
+def summary(finding: Finding) -> str:
+    state = "open" if finding.is_open else f"cleared {finding.cleared_on}"
+    return (
+        f"{finding.subject} {finding.entry} {finding.severity} {state} from {finding.starts[:10]} "
+        f"{finding.confirmation or ''} grade {finding.grade}: {finding.sentence}"
+    )

@@ -1,0 +1,42 @@
+"""Every rule against its stories. A rule without a story that fires, one that stays silent and one on a bound fails."""
+
+from collections.abc import Iterator
+
+import pytest
+
+from tests.rules.stories import CASES, Story, complaints, history, stories
+from tracker.rules import RULES
+
+BY_CODE = {rule.CODE: rule for rule in RULES}
+
+
+def _told() -> Iterator[pytest.param]:
+    for code in BY_CODE:
+        for story in stories(code):
+            yield pytest.param(code, story, id=f"{code}: {story['name']}")
+
+
+@pytest.mark.parametrize(("code", "story"), _told())
+def test_the_story_comes_out_as_told(code: str, story: Story) -> None:
+    assert {"expect", "not", "nothing"} & set(story), "the story expects nothing, so it could not fail"
+    findings = list(BY_CODE[code].check(history(story)))
+    assert all(finding.rule == code for finding in findings)
+    assert complaints(story, findings) == []
+
+
+@pytest.mark.parametrize("code", BY_CODE)
+def test_a_rule_has_a_story_that_fires_one_that_does_not_and_one_on_the_bound(code: str) -> None:
+    told = stories(code)
+    assert any(story.get("expect") for story in told), "no story in which the rule says something"
+    assert any(story.get("nothing") or story.get("not") for story in told), "no story in which the rule is silent"
+    assert any(story.get("bound") == "true" for story in told), "no story exactly on the bound (bound: true)"
+
+
+def test_every_case_file_belongs_to_a_rule() -> None:
+    assert {path.stem for path in CASES.glob("*.yaml")} <= set(BY_CODE)
+
+
+@pytest.mark.parametrize("code", BY_CODE)
+def test_names_of_stories_are_told_apart(code: str) -> None:
+    names = [story["name"] for story in stories(code)]
+    assert len(names) == len(set(names))

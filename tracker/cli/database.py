@@ -1,0 +1,38 @@
+"""tracker upgrade, tracker check"""
+
+import sys
+
+import click
+
+from tracker import db
+from tracker.cli.context import clinics, database, database_url
+from tracker.operations.audit import first_bad_entry
+from tracker.queries.coverage import problems
+
+
+@click.command()
+def upgrade() -> None:
+    """Bring the database's schema to this version."""
+    db.upgrade(database_url())
+    click.echo(f"The database is at revision {db.head()}.")
+
+
+@click.command()
+def check() -> None:
+    """Configuration, schema, range coverage, audit chain: a line each, non-zero when one fails."""
+    lines: list[tuple[str, list[str]]] = []
+    with database(current=False) as opened:
+        lines.append(("storage settings", db.self_check(opened.engine)))
+        found = db.current_revision(opened.engine)
+        lines.append(("schema", [] if found == db.head() else [f"at {found or 'nothing'}, this version needs {db.head()}: run “tracker upgrade”."]))
+        if found == db.head():
+            with opened.reading() as session:
+                lines.append(("range coverage", [p for c in clinics(session) for p in problems(session, c)]))
+                bad = first_bad_entry(session)
+                lines.append(("audit chain", [] if bad is None else [f"entry {bad} does not follow from the one before."]))
+    for name, faults in lines:
+        click.echo(f"{'ok ' if not faults else 'BAD'}  {name}" + "".join(f"\n     {fault}" for fault in faults))
+    if any(faults for _, faults in lines):
+        sys.exit(1)
+
+

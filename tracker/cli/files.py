@@ -1,0 +1,131 @@
+"""tracker import, tracker export"""
+
+import hashlib
+import sys
+from collections.abc import Iterable
+from pathlib import Path
+from typing import Any, TextIO
+from zoneinfo import ZoneInfo
+
+import click
+from sqlalchemy.orm import Session
+
+from tracker import formats
+from tracker.cli.context import clinics, database, operator, say_json
+from tracker.domain.errors import Refused
+from tracker.domain.readings import Problem
+from tracker.operations import configure
+from tracker.operations.importing import Importer, Report
+from tracker.queries import exports
+
+SHOWN_PROBLEMS = 20
+
+
+@click.command("import")
+@click.argument("paths", nargs=-1, required=True, type=click.Path(path_type=Path))
+@click.option("--dry-run", is_flag=True, help="Show what would happen and store nothing.")
+@click.option("--create-patients", is_flag=True, help="Enrol a patient for a record number that is not known.")
+@click.option("--clinic", help="The clinic the rows belong to (its code).")
+@click.option("--json", "as_json", is_flag=True, help="One JSON document on standard output.")
+def import_files(paths: tuple[Path, ...], dry_run: bool, create_patients: bool, clinic: str | None, as_json: bool) -> None:
+    """File tables and folders of them; recognised by content. Good rows are filed, the others say why not."""
+    with database() as opened, opened.transaction() as session:
+        actor = operator("import")
+        where = clinics(session, clinic) if clinic else configure.the_clinics(session, actor)
+        importer = Importer(session, actor, where, create_patients, may_configure=True)
+        reports = _file_all(importer, _expand(paths), where[0].time_zone)
+        importer.release()
+        changes = importer.judge()
+        if dry_run:
+            session.rollback()
+    document = {"files": [report.as_json() for report in reports], "flags": changes.counts()}
+    if as_json:
+        say_json(document)
+    else:
+        _print(reports, changes.counts(), dry_run)
+    if reports and not any(report.processed and report.format != "unknown" for report in reports):
+        click.echo("tracker: nothing of this could be processed.", err=True)
+        sys.exit(1)
+
+
+def _expand(paths: Iterable[Path]) -> list[Path]:
+    found: list[Path] = []
+    for path in paths:
+        if not path.exists():
+            raise Refused(f"{path}: there is no such file or folder.")
+        found += sorted(p for p in path.iterdir() if p.is_file() and not p.name.startswith(".")) if path.is_dir() else [path]
+    if not found:
+        raise Refused("The folder is empty.")
+    return found
+
+
+def _file_all(importer: Importer, paths: list[Path], time_zone: str) -> list[Report]:
+    """Every file in the order its kind asks for: patients before courses before results."""
+    zone = ZoneInfo(time_zone)
+    kinds: dict[Path, str] = {}
+    reports: dict[Path, Report] = {}
+    for path in paths:
+        with path.open("rb") as stream:
+            try:
+                kinds[path] = formats.read(path.name, stream, zone).kind
+            except Refused as why:
+                reports[path] = Report(str(path), "unknown", problems=[Problem(0, "", str(why))])
+    for path in sorted(kinds, key=lambda p: formats.ORDER.index(kinds[p])):
+        with path.open("rb") as stream:
+            digest = hashlib.file_digest(stream, "sha256").hexdigest()
+            stream.seek(0)
+            source = formats.read(path.name, stream, zone)
+            reports[path] = importer.file(str(path), source.format, source.kind, source.rows, digest, source.remarks)
+    return [reports[path] for path in paths]
+
+
+def _print(reports: list[Report], flags: dict[str, int], dry_run: bool) -> None:
+    for report in reports:
+        what = f"{report.format} {report.kind}".strip()
+        click.echo(
+            f"{report.path}: {what}: {report.rows_in} rows in = {report.filed} filed + {report.duplicate} duplicate"
+            f" + {report.unmatched} unmatched + {report.refused} refused"
+        )
+        for problem in report.problems[:SHOWN_PROBLEMS]:
+            place = f"row {problem.row}" if problem.row else "file"
+            click.echo(f"  {place}{', ' + problem.column if problem.column else ''}: {problem.message}")
+        if len(report.problems) > SHOWN_PROBLEMS:
+            click.echo(f"  … and {len(report.problems) - SHOWN_PROBLEMS} more (use --json for all)")
+    click.echo(f"Flags: {flags['opened']} opened, {flags['changed']} changed, {flags['cleared']} cleared.")
+    if dry_run:
+        click.echo("Nothing was stored (dry run).")
+
+
+TABLES = ("patients", "results", "flags", "audit")
+
+
+@click.command()
+@click.argument("table", type=click.Choice(TABLES))
+@click.option("--format", "how", type=click.Choice(["csv", "json", "fhir"]), default="csv")
+@click.option("--output", type=click.Path(path_type=Path, dir_okay=False), help="A file; standard output without it.")
+@click.option("--clinic", help="Only this clinic (its code).")
+def export(table: str, how: str, output: Path | None, clinic: str | None) -> None:
+    """Write patients, results, flags or the audit trail out again, in the tables that import reads."""
+    if how == "fhir":
+        raise Refused("FHIR is not written by this version; csv and json are.")
+    with database() as opened, opened.reading() as session:
+        ids = [c.id for c in clinics(session, clinic)]
+        rows = _rows(session, table, ids)
+        if output is None:
+            _write(table, how, rows, sys.stdout)
+        else:
+            with output.open("w", encoding="utf-8", newline="") as stream:
+                _write(table, how, rows, stream)
+
+
+def _rows(session: Session, table: str, clinic_ids: list[int]) -> exports.Rows:
+    return {"patients": exports.patients, "results": exports.results, "flags": exports.flags, "audit": exports.audit}[table](
+        session, clinic_ids
+    )
+
+
+def _write(table: str, how: str, rows: Iterable[dict[str, Any]], stream: TextIO) -> None:
+    if how == "json":
+        formats.write_json(rows, stream)
+    else:
+        formats.write_csv(table, rows, stream)

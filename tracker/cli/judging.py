@@ -1,0 +1,140 @@
+"""tracker flags, tracker evaluate, tracker due"""
+
+import time
+from collections.abc import Iterator
+from concurrent.futures import ProcessPoolExecutor
+from datetime import UTC, date, datetime
+from typing import Any
+
+import click
+from sqlalchemy import select
+from sqlalchemy.orm import Session
+
+from tracker.cli.context import Day, clinics, database, database_url, operator, say_json
+from tracker.db import Database
+from tracker.domain.errors import NotFound
+from tracker.models import Clinic, Patient
+from tracker.operations.enrol import zone_of
+from tracker.operations.evaluate import Changes, evaluate, judge
+from tracker.queries import exports
+from tracker.queries.due import due_list
+from tracker.queries.patients import due_for_check
+
+CHUNK = 1000
+
+
+def _patient_ids(session: Session, clinic: Clinic, mrn: str | None) -> list[int]:
+    statement = select(Patient.id).where(Patient.clinic_id == clinic.id)
+    if mrn is not None:
+        statement = statement.where(Patient.mrn == mrn)
+    return list(session.scalars(statement.order_by(Patient.mrn)))
+
+
+def _known(session: Session, mrn: str | None) -> None:
+    if mrn is not None and session.scalar(select(Patient.id).where(Patient.mrn == mrn).limit(1)) is None:
+        raise NotFound(f"There is no patient with record number {mrn}.")
+
+
+@click.command()
+@click.option("--as-of", type=Day(), help="Judge as of the end of that day, from what had been collected by then, without storing.")
+@click.option("--patient", "mrn", help="Only this record number.")
+@click.option("--json", "as_json", is_flag=True, help="One JSON document on standard output.")
+def flags(as_of: date | None, mrn: str | None, as_json: bool) -> None:
+    """The stored flags, or those of another day."""
+    with database() as opened, opened.reading() as session:
+        _known(session, mrn)
+        rows = list(_flags(session, as_of, mrn))
+    if as_json:
+        say_json(rows)
+        return
+    for row in rows:
+        folded = f" (folded under {row['folded_under']})" if row["folded_under"] else ""
+        click.echo(f"{row['mrn']}  {row['severity']:8} {row['machine']:8} {row['rule']}: {row['sentence']}{folded}")
+
+
+def _flags(session: Session, as_of: date | None, mrn: str | None) -> Iterator[dict[str, Any]]:
+    if as_of is None:
+        yield from exports.flags(session, [clinic.id for clinic in clinics(session)], mrn)
+        return
+    for clinic in clinics(session):
+        for history, findings in judge(session, clinic.id, _patient_ids(session, clinic, mrn), as_of):
+            for found in findings:
+                yield exports.finding(history.person.mrn, found)
+
+
+@click.command()
+@click.option("--as-of", type=Day(), help="As of the end of that day; today without it.")
+@click.option("--patient", "mrn", help="Only this record number.")
+@click.option("--json", "as_json", is_flag=True, help="One JSON document on standard output.")
+def due(as_of: date | None, mrn: str | None, as_json: bool) -> None:
+    """What is due or overdue, for whom, and why."""
+    actor = operator()
+    rows = []
+    with database() as opened, opened.reading() as session:
+        _known(session, mrn)
+        for clinic in clinics(session):
+            day = as_of or actor.today(zone_of(session, clinic.id))
+            ids = _patient_ids(session, clinic, mrn) if mrn else None
+            for row in due_list(session, clinic.id, day, ids):
+                item = row.item
+                rows.append(
+                    {"mrn": row.mrn, "subject": item.subject, "due_on": item.due_on.isoformat(), "state": item.state,
+                     "reason": item.reason, "source": item.source, "verified": item.verified}
+                )  # fmt: skip
+    if as_json:
+        say_json(rows)
+        return
+    for line in rows:
+        click.echo(f"{line['mrn']}  {line['due_on']}  {line['state']:8} {line['subject']}: {line['reason']}")
+
+
+@click.command("evaluate")
+@click.option("--all", "everybody", is_flag=True, help="Every patient; without it those whose day has come.")
+@click.option("--dry-run", is_flag=True, help="Say what would change and store nothing.")
+@click.option("--processes", type=click.IntRange(1, 64), default=1, help="Share the patients among this many processes.")
+@click.option("--json", "as_json", is_flag=True, help="One JSON document on standard output.")
+def evaluate_patients(everybody: bool, dry_run: bool, processes: int, as_json: bool) -> None:
+    """Judge patients again and store what changed."""
+    begun = time.perf_counter()
+    with database() as opened, opened.reading() as session:
+        today = operator().today
+        if everybody:
+            work = {clinic.id: _patient_ids(session, clinic, None) for clinic in clinics(session)}
+        else:
+            days = [today(zone_of(session, clinic.id)) for clinic in clinics(session)]
+            work = due_for_check(session, max(days)) if days else {}
+    chunks = [(clinic, ids[start : start + CHUNK]) for clinic, ids in work.items() for start in range(0, len(ids), CHUNK)]
+    total = {"patients": 0, "results": 0, "opened": 0, "changed": 0, "cleared": 0}
+    for counts in _in_parallel(chunks, dry_run, processes):
+        total = {name: total[name] + counts[name] for name in total}
+    document = total | {"seconds": round(time.perf_counter() - begun, 2)}
+    if as_json:
+        say_json(document)
+    else:
+        click.echo(", ".join(f"{name} {value}" for name, value in document.items()) + (" (nothing stored)" if dry_run else ""))
+
+
+Chunk = tuple[int, list[int]]
+
+
+def _in_parallel(chunks: list[Chunk], dry_run: bool, processes: int) -> Iterator[dict[str, int]]:
+    jobs = [(database_url(), clinic_id, ids, dry_run) for clinic_id, ids in chunks]
+    if processes == 1 or len(jobs) < 2:
+        yield from map(_chunk, jobs)
+        return
+    with ProcessPoolExecutor(processes) as pool:
+        yield from pool.map(_chunk, jobs)
+
+
+def _chunk(job: tuple[str, int, list[int], bool]) -> dict[str, int]:
+    """Judge up to a thousand patients in one transaction; runs in a process of its own."""
+    url, clinic_id, ids, dry_run = job
+    now = datetime.now(UTC)
+    opened = Database(url)
+    try:
+        with opened.reading() if dry_run else opened.transaction() as session:
+            today = now.astimezone(zone_of(session, clinic_id)).date()
+            changes: Changes = evaluate(session, clinic_id, ids, now, today, store=not dry_run)
+    finally:
+        opened.close()
+    return changes.counts() | {"patients": changes.patients, "results": changes.results}

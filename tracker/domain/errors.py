@@ -1,0 +1,25 @@
+"""What can go wrong, in the words a user would be shown. The web turns these into pages, the commands into exit codes."""
+
+
+class JakwatchError(Exception):
+    """Something the user can understand and act on; the message is a whole sentence."""
+
+
+class Refused(JakwatchError):
+    """The request breaks a rule of the record (a sample before birth, a unit that does not exist)."""
+
+
+class NotFound(JakwatchError):
+    """There is no such thing, or it is not the user's to see: the two are not told apart."""
+
+
+class NotAllowed(JakwatchError):
+    """The user's role does not allow this."""
+
+
+class Stale(JakwatchError):
+    """Somebody else saved first; nothing was written."""
+
+
+class BadData(JakwatchError):
+    """A data file of the project or of the clinic contradicts itself."""

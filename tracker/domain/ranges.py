@@ -1,0 +1,133 @@
+"""Reference ranges: bounds that say whether they are inclusive, and which range judges a result."""
+
+from collections.abc import Iterable
+from datetime import date
+from decimal import Decimal
+from typing import NamedTuple
+
+from tracker.domain.errors import Refused
+from tracker.domain.values import above, below, plain
+
+PRINTED, LABORATORY, CLINIC = "printed", "laboratory", "clinic"
+
+
+class Range(NamedTuple):
+    """A yardstick of the first layer. Bounds are in `unit`; None is an open side.
+
+    `origin` says where it came from: printed with the result, configured for that laboratory, or the clinic's default.
+    """
+
+    low: Decimal | None
+    low_inclusive: bool
+    high: Decimal | None
+    high_inclusive: bool
+    unit: str
+    origin: str
+    id: int | None = None
+
+    @property
+    def low_text(self) -> str:
+        return "" if self.low is None else f"{'>=' if self.low_inclusive else '>'} {plain(self.low)}"
+
+    @property
+    def high_text(self) -> str:
+        return "" if self.high is None else f"{'<=' if self.high_inclusive else '<'} {plain(self.high)}"
+
+
+LOW, HIGH, INSIDE = "low", "high", "inside"
+
+
+def place(comparator: str, figure: Decimal, yardstick: Range) -> str | None:
+    """Where the value lies: low, high or inside; None where a censored value leaves it open. A bound belongs to its operator."""
+    is_low: bool | None = False
+    if yardstick.low is not None:
+        is_low = below(comparator, figure, yardstick.low, inclusive=not yardstick.low_inclusive)
+        if is_low:
+            return LOW
+    is_high: bool | None = False
+    if yardstick.high is not None:
+        is_high = above(comparator, figure, yardstick.high, inclusive=not yardstick.high_inclusive)
+        if is_high:
+            return HIGH
+    return None if is_low is None or is_high is None else INSIDE
+
+
+class ConfiguredRange(NamedTuple):
+    """One line of a clinic's range table. `laboratory` and `sex` are "" for any; ages in completed years, `age_to` exclusive."""
+
+    id: int
+    analyte: str
+    laboratory: str
+    sex: str
+    age_from: int | None
+    age_to: int | None
+    low: Decimal | None
+    low_inclusive: bool
+    high: Decimal | None
+    high_inclusive: bool
+    unit: str
+    effective_from: date
+
+    def fits(self, sex: str, age: int | None) -> bool | None:
+        """Whether the line covers this person; None where an unknown sex or age leaves it open."""
+        answers = []
+        if self.sex:
+            answers.append(None if sex not in ("female", "male") else sex == self.sex)
+        if self.age_from is not None or self.age_to is not None:
+            answers.append(None if age is None else (self.age_from or 0) <= age and (self.age_to is None or age < self.age_to))
+        if False in answers:
+            return False
+        return None if None in answers else True
+
+    @property
+    def scope(self) -> tuple[str, str, str, int | None, int | None]:
+        """What a later version of the same line shares with it."""
+        return (self.analyte, self.laboratory, self.sex, self.age_from, self.age_to)
+
+    @property
+    def specificity(self) -> tuple[bool, int]:
+        """Sex before age; a narrower span of ages before a wider one."""
+        width = (self.age_to if self.age_to is not None else 200) - (self.age_from or 0)
+        return (bool(self.sex), -width)
+
+    def as_range(self) -> Range:
+        origin = LABORATORY if self.laboratory else CLINIC
+        return Range(self.low, self.low_inclusive, self.high, self.high_inclusive, self.unit, origin, self.id)
+
+
+def choose(candidates: Iterable[ConfiguredRange], sex: str, age: int | None, on: date) -> tuple[Range | None, str]:
+    """The configured range that judges a sample, and the reason where there is none.
+
+    `candidates` are the lines of one analyte for one laboratory (or of the clinic, for any laboratory), in any order.
+    The version in force on the sample's day, then the most specific by sex and age at that day. A tie is a
+    configuration error and is said, not broken silently.
+    """
+    in_force: dict[tuple[str, str, str, int | None, int | None], ConfiguredRange] = {}
+    for line in candidates:
+        if line.effective_from <= on:
+            held = in_force.get(line.scope)
+            if held is None or (line.effective_from, line.id) > (held.effective_from, held.id):
+                in_force[line.scope] = line
+    fitting, open_question = [], False
+    for line in in_force.values():
+        answer = line.fits(sex, age)
+        open_question = open_question or answer is None
+        if answer:
+            fitting.append(line)
+    if not fitting:
+        if open_question:
+            missing = "sex" if sex not in ("female", "male") else "age"
+            return None, f"the range depends on {missing}, which is not known"
+        return None, "no reference range is configured for this person"
+    fitting.sort(key=lambda line: line.specificity, reverse=True)
+    if len(fitting) > 1 and fitting[0].specificity == fitting[1].specificity:
+        return None, "two configured ranges fit equally: the range table needs mending"
+    return fitting[0].as_range(), ""
+
+
+def check_bounds(low: Decimal | None, high: Decimal | None) -> None:
+    """Raise Refused where the bounds contradict each other or there are none."""
+    if low is None and high is None:
+        raise Refused("A range needs at least one bound.")
+    if low is not None and high is not None and low > high:
+        raise Refused(f"The lower bound {plain(low)} is above the upper bound {plain(high)}.")

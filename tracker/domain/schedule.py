@@ -1,0 +1,268 @@
+"""When which lab is due: windows after the first dose, then intervals; and what the calendar alone can change.
+
+Source: the schedules of the protocols, composite rules section 7. A first check has a window counted from the
+first dose (or from the day a break of four weeks or more ended) and wants a sample taken on the drug inside it or
+later; afterwards every sample resets the interval. A hold does not pause the intervals. Months are calendar months.
+"""
+
+from collections.abc import Iterable, Iterator, Sequence
+from datetime import date, timedelta
+from typing import NamedTuple
+
+from tracker.domain.dates import Span, add
+from tracker.domain.findings import Finding
+from tracker.domain.history import Course, History, Lab
+from tracker.domain.illness import AFTERMATH, clusters, infections
+from tracker.domain.protocol import Protocol, ScheduleEntry, Sourced
+
+NOT_DUE, DUE, OVERDUE = "not_due", "due", "overdue"
+DAY = timedelta(days=1)
+LONG_BREAK = timedelta(days=28)  # author-proposed: so long off the drug, and the first check begins again
+VERY_LATE = timedelta(days=30)
+HOLD_REVIEW = timedelta(days=14)  # author-proposed
+TB_TEST_VALID, HBV_DNA_EVERY = Span(12, 0), Span(3, 0)  # author-proposed
+INITIATION_MAX_AGE = timedelta(days=90)  # older than this, a result no longer speaks for or against a start
+
+
+class DueItem(NamedTuple):
+    """What is asked for of one subject (an analyte's code or a panel's name): the earliest date, all reasons.
+
+    `due` from `due_from` to `due_on` and the grace after it, `overdue` from `overdue_from` on. An item for a
+    course that has not begun is never overdue.
+    """
+
+    subject: str
+    due_from: date
+    due_on: date
+    overdue_from: date
+    state: str
+    reason: str
+    source: str
+    verified: bool
+    course_id: int
+
+
+class Check(NamedTuple):
+    """One check in the life of a schedule entry. `met` is the sample that did it, `last` the one before it."""
+
+    subject: str
+    due_from: date
+    due_on: date
+    overdue_from: date
+    reason: str
+    origin: Sourced
+    met: Lab | None
+    last: Lab | None
+
+
+# ------------------------------------------------------------------------------------------ what counts as done
+
+
+def _days_of(history: History, code: str) -> set[date]:
+    """The days with a result; one without a number in a known unit (a clotted tube) is no check."""
+    return {lab.collected_on for lab in history.labs.get(code, ()) if lab.value is not None}
+
+
+def _samples(history: History, members: Sequence[str], course: Course) -> tuple[Lab, ...]:
+    """The samples of a course that hold all `members`, oldest first, a day each, shown by the first member."""
+    days = set.intersection(*(_days_of(history, code) for code in members))
+    last = course.stopped_on or date.max
+    found: dict[date, Lab] = {}
+    for lab in history.labs.get(members[0], ()):
+        if lab.value is not None and lab.collected_on in days and course.started_on <= lab.collected_on <= last:
+            found.setdefault(lab.collected_on, lab)
+    return tuple(found[day] for day in sorted(found))
+
+
+# ------------------------------------------------------------------------------------------------- checks
+
+
+def first_window(entry: ScheduleEntry, anchor: date) -> tuple[date, date] | None:
+    """From when to when the first check is due, counted from the first dose; None where the protocol names no time."""
+    latest = entry.first_to or entry.every or entry.suggested_every
+    if latest is None:
+        return None
+    return add(anchor, entry.first_from or latest), add(anchor, latest)
+
+
+def _interval(entry: ScheduleEntry) -> Span | None:
+    return entry.every or (None if entry.first_to else entry.suggested_every)
+
+
+def _origin(entry: ScheduleEntry) -> Sourced:
+    """An interval that only the authors propose is not verified, whatever the line says about routine monitoring."""
+    proposed = entry.suggested_every is not None and entry.first_to is None and entry.every is None
+    return entry.origin._replace(verified=False) if proposed else entry.origin
+
+
+def _anchors(course: Course, entry: ScheduleEntry, as_of: date) -> list[tuple[date, str]]:
+    """The days from which a first check is counted: the first dose, and the resume after each long break.
+
+    The first check of a mere interval is not begun anew, so that a break never postpones it; a window that the
+    break left no time for gives way to the new one.
+    """
+    anchors = [(course.started_on, f"after the first dose on {course.started_on}")]
+    if entry.first_to is None or entry.first_to == entry.every:
+        return anchors
+    for hold in course.holds:
+        if hold.until is None or hold.until > as_of or hold.until - hold.on < LONG_BREAK:
+            continue
+        window = first_window(entry, anchors[-1][0])
+        if window is not None and hold.on <= window[1]:
+            anchors.pop()
+        anchors.append((hold.until, f"after the restart on {hold.until}"))
+    return anchors
+
+
+def _first_check(
+    protocol: Protocol, course: Course, entry: ScheduleEntry, done: Sequence[Lab], anchor: tuple[date, str]
+) -> Check | None:
+    window = first_window(entry, anchor[0])
+    if window is None:
+        return None
+    opens, closes = window
+    span = f"{entry.first_from or _interval(entry)}"
+    if opens == closes:
+        opens -= timedelta(days=protocol.early_days)
+    else:
+        span = f"{entry.first_from} to {entry.first_to}"
+    in_time = (lab for lab in done if lab.collected_on >= opens)
+    met = next((lab for lab in in_time if course.on_treatment(lab.collected_on)), None)
+    late = closes + timedelta(days=protocol.due_grace_days + 1)
+    reason = f"first check {span} {anchor[1]}"
+    return Check(entry.subject, opens, closes, late, reason, _origin(entry), met, None)
+
+
+def _repeats(
+    protocol: Protocol, entry: ScheduleEntry, every: Span, done: Sequence[Lab], start: Lab
+) -> Iterator[Check]:
+    """One check after each sample from `start` on; the last is still to be done. Samples on a hold count."""
+    later = [lab for lab in done if lab.collected_on > start.collected_on]
+    for last, met in zip([start, *later], [*later, None], strict=True):
+        due = add(last.collected_on, every)
+        yield Check(
+            entry.subject, due - timedelta(days=protocol.early_days), due,
+            due + timedelta(days=protocol.due_grace_days + 1),
+            f"every {every}, last done on {last.collected_on}", _origin(entry), met, last,
+        )  # fmt: skip
+
+
+def checks(history: History, course: Course, protocol: Protocol, entry: ScheduleEntry) -> Iterator[Check]:
+    """All checks of one schedule entry in a course that has begun, done and to be done."""
+    done = _samples(history, entry.members, course)
+    first: Lab | None = None
+    for anchor in _anchors(course, entry, history.as_of):
+        check = _first_check(protocol, course, entry, done, anchor)
+        if check is None:
+            return
+        first = first or check.met
+        yield check
+    every = _interval(entry)
+    if every is not None and first is not None:
+        yield from _repeats(protocol, entry, every, done, first)
+
+
+def _baseline(history: History, course: Course, protocol: Protocol, entry: ScheduleEntry) -> Iterator[Check]:
+    """What a course that has not begun still wants before its first dose."""
+    opens = course.started_on - timedelta(days=protocol.baseline_window_days)
+    start = course.started_on
+    done = set.intersection(*(_days_of(history, code) for code in entry.members))
+    if entry.baseline and not any(day >= opens for day in done):
+        reason = f"baseline before the first dose on {start}"
+        yield Check(entry.subject, opens, start, start + DAY, reason, entry.origin, None, None)
+
+
+def _open_checks(history: History) -> Iterator[tuple[Course, Check]]:
+    for course, protocol in history.treatments():
+        if course.over(history.as_of):
+            continue
+        judge = checks if course.started(history.as_of) else _baseline
+        for entry in protocol.schedule:
+            asked = judge(history, course, protocol, entry)
+            yield from ((course, check) for check in asked if check.met is None)
+
+
+# --------------------------------------------------------------------------------------------- due items
+
+
+def distinct(words: Iterable[str]) -> str:
+    """The words once each, in their order."""
+    return "; ".join(dict.fromkeys(word for word in words if word))
+
+
+def state(check: Check, as_of: date) -> str:
+    if as_of < check.due_from:
+        return NOT_DUE
+    return DUE if as_of < check.overdue_from else OVERDUE
+
+
+def due_items(history: History) -> tuple[DueItem, ...]:
+    """One item a subject for the courses that run or are planned, earliest first; nothing left to do: no item."""
+    by_subject: dict[str, list[tuple[Course, Check]]] = {}
+    for course, check in _open_checks(history):
+        by_subject.setdefault(check.subject, []).append((course, check))
+    items = (_item(pairs, history.as_of) for pairs in by_subject.values())
+    return tuple(sorted(items, key=lambda item: (item.due_on, item.subject)))
+
+
+def _item(pairs: list[tuple[Course, Check]], as_of: date) -> DueItem:
+    course, first = min(pairs, key=lambda pair: pair[1].due_on)
+    wanted = sorted((check for _, check in pairs), key=lambda check: check.due_on)
+    return DueItem(
+        first.subject, first.due_from, first.due_on, first.overdue_from, state(first, as_of),
+        distinct(check.reason for check in wanted), distinct(check.origin.source for check in wanted),
+        all(check.origin.verified for check in wanted), course.id,
+    )  # fmt: skip
+
+
+# --------------------------------------------------------------------------- what the calendar alone changes
+
+
+def next_change(history: History, findings: Iterable[Finding] = ()) -> date | None:
+    """The next day after `as_of` on which a verdict may change though nothing new is recorded; None: never.
+
+    It errs on the early side: judging a patient once for nothing does no harm. `findings` are this history's.
+    """
+    days = [
+        *_days_of_checks(history),
+        *_days_of_courses(history),
+        *_days_of_tests(history),
+        *_days_of_infections(history),
+        *(f.due_on + DAY for f in findings if f.is_open and f.due_on is not None),
+    ]
+    return min((day for day in days if day > history.as_of), default=None)
+
+
+def _days_of_checks(history: History) -> Iterator[date]:
+    for _, check in _open_checks(history):
+        yield from (check.due_from, check.overdue_from, check.due_on + VERY_LATE + DAY)
+
+
+def _days_of_courses(history: History) -> Iterator[date]:
+    for course, protocol in history.treatments():
+        yield from (course.started_on, course.started_on - timedelta(days=protocol.baseline_window_days))
+        if course.stopped_on is not None:
+            yield from (course.stopped_on, course.stopped_on + AFTERMATH + DAY)
+        for hold in course.holds:
+            yield from (hold.on, hold.on + HOLD_REVIEW + DAY, hold.until or hold.on)
+            yield hold.review_on + DAY if hold.review_on else hold.on
+        yield from (dose.on for dose in course.doses)
+        if course.started_on > history.as_of:
+            latest = (history.labs.get(limit.analyte, ())[-1:] for limit in protocol.initiation)
+            yield from (lab.collected_on + INITIATION_MAX_AGE + DAY for labs in latest for lab in labs)
+    for medication in history.medications:
+        yield from (day for day in (medication.started_on, medication.stopped_on) if day)
+
+
+def _days_of_tests(history: History) -> Iterator[date]:
+    for code, valid in (("IGRA", TB_TEST_VALID), ("HBVDNA", HBV_DNA_EVERY), ("ANTIHBC", HBV_DNA_EVERY)):
+        for lab in history.labs.get(code, ())[-1:]:
+            yield add(lab.collected_on, valid) + DAY
+
+
+def _days_of_infections(history: History) -> Iterator[date]:
+    for event in history.events:
+        yield from (day for day in (event.onset_on, event.controlled_on, event.resolved_on) if day)
+    onsets = sorted(infection.event.onset_on for infection in infections(history) if infection.event.onset_on)
+    for count, within in ((3, 180), (2, 365)):
+        yield from (cluster.until for cluster in clusters(onsets, count, within))

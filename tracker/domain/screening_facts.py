@@ -1,0 +1,158 @@
+"""Tests before and during treatment: what answers an item, how a worded result reads, and where there is a gap."""
+
+from collections.abc import Iterable, Iterator, Sequence
+from datetime import date, timedelta
+from typing import NamedTuple
+
+from tracker.domain.dates import Span, add
+from tracker.domain.history import Course, History, Lab
+from tracker.domain.protocol import Screen
+from tracker.domain.ranges import HIGH, INSIDE
+
+POSITIVE, NEGATIVE, UNCLEAR = "positive", "negative", "unclear"
+
+_WORDS = {
+    "positive": POSITIVE, "detected": POSITIVE, "reactive": POSITIVE, "pregnant": POSITIVE, "yes": POSITIVE,
+    "negative": NEGATIVE, "not detected": NEGATIVE, "non-reactive": NEGATIVE, "not pregnant": NEGATIVE, "no": NEGATIVE,
+    "indeterminate": UNCLEAR, "borderline": UNCLEAR, "equivocal": UNCLEAR, "trace": UNCLEAR,
+}  # fmt: skip
+
+TB, HEPATITIS, PREGNANCY = "TB_LATENT", "HEPATITIS_B_C", "PREGNANCY_STATUS"
+NAMES = {
+    TB: "TB test", HEPATITIS: "Hepatitis B and C", PREGNANCY: "Pregnancy status",
+    "ZOSTER_VACCINE": "Zoster vaccine", "IMMUNISATIONS": "Vaccinations", "RENAL_FUNCTION": "Kidney function",
+    "CYP2C9_GENOTYPE": "CYP2C9 genotype", "BASELINE_BLOODS": "Blood tests before the start",
+}  # fmt: skip
+# What answers an item: all of these analytes, or one of these observations; anything else goes by its own name.
+_BY_LABS = {
+    TB: ("IGRA",), HEPATITIS: ("HBSAG", "ANTIHBC", "ANTIHCV"), "RENAL_FUNCTION": ("CREAT",),
+    "BASELINE_BLOODS": ("ANC", "ALC", "HB", "ALT", "AST", "CREAT", "CHOL"),
+}  # fmt: skip
+_BY_OBSERVATIONS = {
+    PREGNANCY: ("pregnancy_status",), "ZOSTER_VACCINE": ("zoster_vaccine",),
+    "IMMUNISATIONS": ("immunisations", "zoster_vaccine"),
+}  # fmt: skip
+# How many days before the first dose it may have been done, where not at any time. Author-proposed.
+_RECENT = {PREGNANCY: 30, "RENAL_FUNCTION": 90, "BASELINE_BLOODS": 30}
+_NOT_DONE = ("", "no", "none", "not given", "not done", "unknown", "0")
+_CHILDBEARING = range(12, 56)  # completed years
+
+
+def may_bear_children(history: History, course: Course) -> bool:
+    """A woman of 12 to 55 at the first dose, or one whose age is not known."""
+    age = history.person.age_on(course.started_on)
+    return history.person.sex == "female" and (age is None or age in _CHILDBEARING)
+
+
+def answered(history: History, course: Course, screen: Screen) -> list[date]:
+    """The days on which an item of the protocol was answered in full, sorted."""
+    recent = _RECENT.get(screen.item)
+    earliest = date.min if recent is None else course.started_on - timedelta(days=recent)
+    codes = _BY_LABS.get(screen.item, ())
+    if codes:
+        return _complete([_days(history, code, earliest) for code in codes])
+    kinds = _BY_OBSERVATIONS.get(screen.item, (screen.observation or screen.item.lower(),))
+    seen = (o for o in history.observations if o.kind in kinds and earliest <= o.on <= history.as_of)
+    days = {o.on for o in seen if o.value.strip().casefold() not in _NOT_DONE}
+    return sorted(days.union(_days(history, "HCG" if screen.item == PREGNANCY else screen.item, earliest)))
+
+
+def unanswered(history: History, screen: Screen) -> str:
+    """Which of several tests are wanting, by name; empty where the item is one test."""
+    codes = _BY_LABS.get(screen.item, ())
+    missing = (history.name(code) for code in codes if not history.labs.get(code))
+    return ", ".join(missing) if len(codes) > 1 else ""
+
+
+def _days(history: History, code: str, earliest: date) -> list[date]:
+    return [lab.collected_on for lab in history.labs.get(code, ()) if lab.collected_on >= earliest]
+
+
+def _complete(days: Sequence[Sequence[date]]) -> list[date]:
+    """The days on which each of the tests is there: of one test all, of several the first on which none is wanting."""
+    if not all(days):
+        return []
+    return list(days[0]) if len(days) == 1 else [max(each[0] for each in days)]
+
+
+class Reading(NamedTuple):
+    """One test as read: the day, the verdict (None where it cannot be read), and what it was read from."""
+
+    on: date
+    starts: str
+    verdict: str | None
+    shown: str
+    lab: Lab | None = None
+
+
+def read_words(text: str) -> str | None:
+    """positive, negative or unclear; None for words that say none of these."""
+    return _WORDS.get(text.strip().casefold().replace("_", " "))
+
+
+def read_test(lab: Lab) -> Reading:
+    """A qualitative result, also where the laboratory printed a number with the bound that divides it."""
+    verdict = read_words(lab.text)
+    if verdict is None and lab.figure is not None:
+        verdict = {HIGH: POSITIVE, INSIDE: NEGATIVE}.get(lab.place or "")
+    return Reading(lab.collected_on, lab.collected_at.isoformat(), verdict, lab.shown, lab)
+
+
+def read_viral_load(lab: Lab) -> Reading:
+    """HBV DNA: any amount is detected; `<20` may be some or none and is said to be unclear."""
+    verdict = read_words(lab.text)
+    if lab.figure is not None:
+        below = lab.comparator in ("<", "<=")
+        verdict = UNCLEAR if below else POSITIVE if lab.figure > 0 else NEGATIVE
+    return Reading(lab.collected_on, lab.collected_at.isoformat(), verdict, lab.shown, lab)
+
+
+class Streak(NamedTuple):
+    """Readings with one verdict in a row; `ended` is the first that says the opposite, None while it stands."""
+
+    first: Reading
+    last: Reading
+    ended: Reading | None
+
+
+def streaks(readings: Iterable[Reading], verdict: str, against: Sequence[str]) -> Iterator[Streak]:
+    """The stretches in which `verdict` stood until one of `against` came; other readings change nothing."""
+    first: Reading | None = None
+    last: Reading | None = None
+    for reading in readings:
+        if reading.verdict == verdict:
+            first, last = first or reading, reading
+        elif reading.verdict in against and first is not None and last is not None:
+            yield Streak(first, last, reading)
+            first = last = None
+    if first is not None and last is not None:
+        yield Streak(first, last, None)
+
+
+class Gap(NamedTuple):
+    """Days without a valid test: the first such day, the day a test ended it, and the last test before it."""
+
+    opened: date
+    closed: date | None
+    last: date | None
+
+
+def gaps(start: date, end: date, tests: Sequence[date], valid: Span | None) -> Iterator[Gap]:
+    """The days from `start` to `end` without a valid test; a test holds for `valid` (that day included), None: for good.
+
+    `tests` are sorted. A gap still open at `end` has no `closed`.
+    """
+    before = [day for day in tests if day <= start]
+    last = before[-1] if before else None
+    for day in (*(day for day in tests if start < day <= end), None):
+        opened = start if last is None else _lapses(last, valid)
+        if opened is not None:
+            opened = max(opened, start)
+            if opened < day if day is not None else opened <= end:
+                yield Gap(opened, day, last)
+        last = day
+
+
+def _lapses(test: date, valid: Span | None) -> date | None:
+    """The first day a test no longer holds."""
+    return None if valid is None else add(test, valid) + timedelta(days=1)

@@ -1,0 +1,142 @@
+"""From bytes to lines of text: gzip, encoding, line ends. Everything streams; a file of any length is read in little memory.
+
+A stream that breaks off, unpacks to more than it should or has no line ends raises Refused where that is noticed,
+which may be after many lines.
+"""
+
+import codecs
+import io
+import zlib
+from collections.abc import Iterator
+from itertools import chain
+from typing import BinaryIO, NamedTuple
+
+from tracker.domain.errors import Refused
+
+CHUNK = 1 << 18
+HEAD = 1 << 20  # what is looked at before anything is decided: format and encoding
+UNPACKED_LIMIT = 1 << 30
+LINE_LIMIT = 1 << 20
+
+LOST = "\ufffd"
+_GZIP = b"\x1f\x8b"
+_WINDOWS = {
+    0xDC00 + byte: bytes([byte]).decode("cp1252", errors="replace") for byte in range(0x80, 0x100)
+}  # what "surrogateescape" leaves where a byte is not UTF-8
+
+
+class Opened(NamedTuple):
+    """A file's first bytes, unpacked, for recognising it, and its text."""
+
+    head: bytes
+    text: "Text"
+
+
+class Text:
+    """The lines of a file, without their ends, once. `guessed` once some bytes were not UTF-8 and were read as Windows-1252."""
+
+    def __init__(self, chunks: Iterator[bytes], head: bytes) -> None:
+        self.encoding = _encoding(head)
+        self.guessed = self.encoding == "utf-8-sig" and not _is_utf8(head)
+        self._lines = self._read(chunks)
+
+    def __iter__(self) -> Iterator[str]:
+        return self._lines
+
+    def _read(self, chunks: Iterator[bytes]) -> Iterator[str]:
+        errors = "surrogateescape" if self.encoding == "utf-8-sig" else "replace"
+        # CR, LF and CRLF all end a line, also where a chunk ends between the two.
+        decoder = io.IncrementalNewlineDecoder(
+            codecs.getincrementaldecoder(self.encoding)(errors), translate=True
+        )
+        rest = ""
+        for chunk in chain(chunks, [b""]):
+            text = decoder.decode(chunk, final=not chunk)
+            if not text.isascii() and errors == "surrogateescape":
+                text = self._mended(text)
+            *lines, rest = (rest + text).split("\n")
+            yield from lines
+            if len(rest) > LINE_LIMIT:
+                raise Refused(f"A line is longer than {LINE_LIMIT:,} characters: this is not a table.")
+        if rest:
+            yield rest
+
+    def _mended(self, text: str) -> str:
+        try:
+            text.encode()
+        except UnicodeEncodeError:
+            self.guessed = True
+            return text.translate(_WINDOWS)
+        return text
+
+
+def open_text(stream: BinaryIO) -> Opened:
+    """Open a file, gzip or not. Raises Refused where it is empty or binary."""
+    head, chunks = _beginning(_chunks(stream))
+    if head.startswith(_GZIP):
+        head, chunks = _beginning(_unpacked(chunks))
+    if not head.strip(b"\xef\xbb\xbf\xff\xfe \t\r\n"):
+        raise Refused("The file is empty.")
+    return Opened(head, Text(chunks, head))
+
+
+def _chunks(stream: BinaryIO) -> Iterator[bytes]:
+    while chunk := stream.read(CHUNK):
+        yield chunk
+
+
+def _beginning(chunks: Iterator[bytes]) -> tuple[bytes, Iterator[bytes]]:
+    """The first bytes, and all bytes, those included."""
+    taken: list[bytes] = []
+    for chunk in chunks:
+        taken.append(chunk)
+        if sum(map(len, taken)) >= HEAD:
+            break
+    return b"".join(taken), chain(taken, chunks)
+
+
+def _unpacked(chunks: Iterator[bytes]) -> Iterator[bytes]:
+    """Unpack gzip, member after member, never more than a chunk at once."""
+    total = 0
+    member = zlib.decompressobj(wbits=31)
+    for packed in chunks:
+        left = packed
+        while left:
+            if member.eof:  # another member may follow, or zeros that fill a block
+                left = left.lstrip(b"\0")
+                member = zlib.decompressobj(wbits=31) if left else member
+            piece, left = _piece(member, left)
+            total += len(piece)
+            if total > UNPACKED_LIMIT:
+                raise Refused("The file unpacks to more than 1 GiB: split it into several files.")
+            if piece:
+                yield piece
+    if not member.eof:
+        raise Refused("The gzip file breaks off before its end: it was not copied whole. Send it again.")
+
+
+def _piece(member: "zlib._Decompress", packed: bytes) -> tuple[bytes, bytes]:
+    """Up to a chunk of unpacked bytes, and the packed ones that are left."""
+    if not packed:
+        return b"", b""
+    try:
+        piece = member.decompress(packed, CHUNK)
+    except zlib.error:
+        raise Refused("The gzip file is damaged: it cannot be unpacked. Send it again.") from None
+    return piece, member.unused_data or member.unconsumed_tail
+
+
+def _encoding(head: bytes) -> str:
+    if head.startswith((codecs.BOM_UTF32_LE, codecs.BOM_UTF32_BE)):
+        raise Refused("The file is in UTF-32, which is not read: save it as “CSV UTF-8”.")
+    if head.startswith((codecs.BOM_UTF16_LE, codecs.BOM_UTF16_BE)):
+        return "utf-16"
+    return "utf-8-sig"
+
+
+def _is_utf8(head: bytes) -> bool:
+    try:
+        codecs.getincrementaldecoder("utf-8")().decode(head)  # a character cut by the end of the head is no fault
+    except UnicodeDecodeError:
+        return False
+    return True

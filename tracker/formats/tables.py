@@ -1,0 +1,231 @@
+"""Delimited text: the separator, the header, quotation marks, and rows into readings, one at a time.
+
+Rows are numbered as a spreadsheet numbers them: the header is row 1, a record whose quoted cell holds a line break is one row,
+and an empty line counts. Empty rows hold nothing and are not yielded.
+"""
+
+import csv
+from collections import deque
+from collections.abc import Callable, Iterator
+from functools import lru_cache, partial
+from typing import NamedTuple
+from zoneinfo import ZoneInfo
+
+from tracker.domain.errors import Refused
+from tracker.domain.readings import Problem, Reading, Row
+from tracker.formats.cells import Misfit, Noted, Remark, text, tidied
+from tracker.formats.opening import Text
+
+DELIMITERS = (",", ";", "\t")
+NOT_A_COLUMN = ""  # names no column: the value is that of an empty cell
+GUESSED = "The file is not all UTF-8: some letters were read as Windows-1252, which was assumed. Check names and units."
+
+_REMEMBERED = 1 << 14  # cells of a column whose value is kept at hand: dates, units and names come again and again
+_LONGEST_RECORD = 50  # lines; a cell that goes on for longer lacks its closing quotation mark
+_UNCLOSED = "The quotation marks of this row do not match: close the one that is open, and double those inside a cell."
+
+Record = tuple[int, list[str], str]
+"""Row number, cells, and the trouble with the quotation marks where there is one (then there are no cells)."""
+
+
+class Column(NamedTuple):
+    """A column and how its cells are read: `parse(cell)`, or `parse(cell, zone=...)` where `zoned`."""
+
+    name: str
+    parse: Callable[..., object] = str
+    required: bool = False
+    zoned: bool = False
+
+
+class Layout(NamedTuple):
+    """A table that is read: what its rows are, its columns in the order in which `make` takes their values.
+
+    `make` may raise Misfit or Noted. `told_apart` looks at the rows in order where one alone does not say enough.
+    """
+
+    kind: str
+    columns: tuple[Column, ...]
+    make: Callable[..., Reading]
+    told_apart: Callable[[Iterator[Row]], Iterator[Row]] | None = None
+
+
+class Table(NamedTuple):
+    """A header as written and in small letters, and the records below it."""
+
+    header: list[str]
+    names: list[str]
+    records: Iterator[Record]
+    delimiter: str
+    text: Text
+
+
+def open_table(lines: Text) -> Table:
+    """Read the header. Raises Refused where there is none, or where a column stands in it twice."""
+    first = next(iter(lines), "")
+    if not first.strip():
+        raise Refused("The first row is empty: it has to name the columns.")
+    delimiter = max(DELIMITERS, key=lambda mark: len(next(csv.reader((first,), delimiter=mark), [])))
+    records = _records(first, iter(lines), delimiter)
+    _, cells, trouble = next(records)
+    if trouble:
+        raise Refused(f"The first row has to name the columns. {trouble}")
+    header = [" ".join(cell.strip("\ufeff").split()) for cell in cells]
+    names = [name.lower() for name in header]
+    twice = sorted({name for i, name in enumerate(names) if name and name in names[:i]})
+    if twice:
+        raise Refused(f"The first row names {', '.join(twice)} more than once: rename or remove the other column.")
+    return Table(header, names, records, delimiter, lines)
+
+
+# ----------------------------------------------------------------------------------------------- records
+
+
+def _records(first: str, lines: Iterator[str], delimiter: str) -> Iterator[Record]:
+    """Lines into records. A quotation mark that is never closed costs its own row, not the rows after it."""
+    waiting = deque([first])
+
+    def supply() -> Iterator[str]:
+        while waiting:
+            yield waiting.popleft()
+        for line in lines:
+            yield line
+            while waiting:
+                yield waiting.popleft()
+
+    for number, line in enumerate(supply(), start=1):
+        if '"' in line:
+            cells, trouble = _quoted(line, waiting, lines, delimiter)
+            yield number, cells, trouble
+        else:  # then the record is its line, and the rules of CSV have nothing to add
+            yield number, line.split(delimiter), ""
+
+
+def _quoted(line: str, waiting: deque[str], lines: Iterator[str], delimiter: str) -> tuple[list[str], str]:
+    """The cells of a record that begins with `line`; takes as many of the lines after it as belong to it."""
+    try:
+        return next(csv.reader((line,), delimiter=delimiter, strict=True)), ""
+    except csv.Error:
+        pass
+    taken: list[str] = []
+
+    def onwards() -> Iterator[str]:
+        yield line + "\n"
+        while len(taken) < _LONGEST_RECORD:
+            following = waiting.popleft() if waiting else next(lines, None)
+            if following is None:
+                return
+            taken.append(following)
+            yield following + "\n"
+
+    try:
+        return next(csv.reader(onwards(), delimiter=delimiter, strict=True)), ""
+    except csv.Error:
+        waiting.extendleft(reversed(taken))
+        return [], _UNCLOSED
+
+
+# -------------------------------------------------------------------------------------------------- rows
+
+
+class _Step(NamedTuple):
+    """One value that `make` takes: its column, where it stands in a row, and how it is read."""
+
+    column: str
+    place: int
+    read: Callable[[str], object]
+
+
+def rows(table: Table, layout: Layout, zone: ZoneInfo) -> Iterator[Row]:
+    """Every row that holds something: its reading, or the problems that refused it. Never raises.
+
+    A file that breaks off ends with a refused row that says so.
+    """
+    number = 1
+    told_apart = layout.told_apart or iter
+    try:
+        for row in told_apart(_rows(table, layout, zone)):
+            number = row.number
+            yield row
+    except Refused as why:
+        yield Row(number + 1, None, (Problem(number + 1, "", f"{why} Nothing after row {number} was read."),))
+
+
+def _rows(table: Table, layout: Layout, zone: ZoneInfo) -> Iterator[Row]:
+    steps = _steps(table, layout, zone)
+    quick = [(step.read, step.place) for step in steps]
+    width, make, written = len(table.names), layout.make, table.text
+    warned = written.guessed
+    for number, cells, trouble in table.records:
+        if trouble or (len(cells) != width and (trouble := _fitted(cells, width, table.delimiter))):
+            yield Row(number, None, (Problem(number, "", trouble),))
+            continue
+        cells.append("")  # stands for every column that the file does not have
+        try:
+            neat = tidied(cells)
+            row = Row(number, make(*[read(neat[place]) for read, place in quick]))
+        except (Refused, Remark, Noted):
+            if not any(map(str.strip, cells)):
+                continue
+            row = _explained(number, cells, steps, make)
+        if written.guessed and not warned:
+            warned = True
+            row = row._replace(problems=(*row.problems, Problem(number, "", GUESSED)))
+        yield row
+
+
+def _steps(table: Table, layout: Layout, zone: ZoneInfo) -> list[_Step]:
+    places = {name: place for place, name in enumerate(table.names) if name}
+    nowhere = len(table.names)
+    return [
+        _Step(column.name, places.get(column.name.lower(), nowhere), _reader(column, zone))
+        for column in layout.columns
+    ]
+
+
+def _reader(column: Column, zone: ZoneInfo) -> Callable[[str], object]:
+    parse = partial(column.parse, zone=zone) if column.zoned else column.parse
+    if not column.required:
+        return parse if parse is str else lru_cache(_REMEMBERED)(parse)
+
+    def needed(cell: str) -> object:
+        if not cell:
+            raise Refused(f"{column.name} is empty: every row needs it.")
+        return parse(cell)
+
+    return lru_cache(_REMEMBERED)(needed)
+
+
+def _fitted(cells: list[str], width: int, delimiter: str) -> str:
+    """Fills a short row with empty cells, cuts empty ones off a long one, in place; the trouble where that is not enough."""
+    if any(cell.strip() for cell in cells[width:]):
+        mark = "tab" if delimiter == "\t" else f"“{delimiter}”"
+        return (
+            f"The row has {len(cells)} cells and the first row names {width} columns: "
+            f"put quotation marks around a cell that holds a {mark}."
+        )
+    del cells[width:]
+    cells.extend([""] * (width - len(cells)))
+    return ""
+
+
+def _explained(number: int, cells: list[str], steps: list[_Step], make: Callable[..., Reading]) -> Row:
+    """The row again, cell by cell, to say everything there is to say about it."""
+    values: list[object] = []
+    refusals: list[Problem] = []
+    remarks: list[Problem] = []
+    for column, place, read in steps:
+        try:
+            values.append(read(text(cells[place])))
+        except Refused as why:
+            refusals.append(Problem(number, column, str(why)))
+        except Remark as why:
+            values.append(why.value)
+            remarks.append(Problem(number, column, str(why)))
+    if refusals:
+        return Row(number, None, (*refusals, *remarks))
+    try:
+        return Row(number, make(*values), tuple(remarks))
+    except Misfit as why:
+        return Row(number, None, (Problem(number, why.column, str(why)), *remarks))
+    except Noted as why:
+        return Row(number, why.reading, (*remarks, *(Problem(number, column, said) for column, said in why.notes)))

@@ -1,0 +1,151 @@
+"""The analytes the clinic follows, and how a laboratory's name, code or LOINC becomes one of them.
+
+Names match whole, never in part: a substring makes urine creatinine a creatinine and Phenylalanine an ALT.
+What cannot be told stays unmatched, for a person to map.
+"""
+
+import hashlib
+import tomllib
+import unicodedata
+from collections.abc import Iterable, Mapping
+from decimal import Decimal
+from functools import cache
+from typing import Any, NamedTuple
+
+from tracker.domain.units import Analyte, Conversion, dimension, normal_unit, unit_of
+from tracker.library import packaged
+
+LOINC = "loinc:"
+_INVISIBLE = dict.fromkeys(map(ord, "\u200b\u200c\u200d\ufeff\u00ad"))
+
+
+class _Meaning(NamedTuple):
+    """An analyte that a name may stand for; `only_with` is the unit the name needs, "" for any."""
+
+    code: str
+    only_with: str = ""
+
+
+def folded(name: str) -> str:
+    """A name as names are compared: case, accents' encoding and spacing do not matter, every letter does."""
+    text = unicodedata.normalize("NFC", name.translate(_INVISIBLE))
+    return " ".join(text.split()).rstrip(" :").casefold()
+
+
+def digest() -> str:
+    """SHA-256 of the data file, in hex: what a stored verdict records of it."""
+    return hashlib.sha256(packaged("analytes.toml")).hexdigest()
+
+
+def _decimal(value: Any) -> Decimal | None:
+    return None if value is None else Decimal(value)
+
+
+def _conversions(row: Mapping[str, Any]) -> Mapping[str, Conversion]:
+    unit = str(row["unit"])
+    found = {unit: Conversion(unit)} if unit else {}
+    for name, factors in row["units"].items():
+        found[name] = Conversion(name, **{key: Decimal(value) for key, value in factors.items()})
+    return found
+
+
+def _analyte(row: Mapping[str, Any]) -> Analyte:
+    return Analyte(
+        code=row["code"],
+        name=row["name"],
+        panel=row["panel"],
+        aliases=tuple(row["aliases"]),
+        loinc=tuple(row["loinc"]),
+        loinc_never=tuple(row["loinc_never"]),
+        unit=row["unit"],
+        conversions=_conversions(row),
+        hard_min=_decimal(row.get("hard_min")),
+        hard_max=_decimal(row.get("hard_max")),
+        query_min=_decimal(row.get("query_min")),
+        query_max=_decimal(row.get("query_max")),
+        bounds_source=row["bounds_source"],
+        direction_of_concern=row["direction_of_concern"],
+        qualitative=bool(row.get("values")),
+        values=tuple(row.get("values", ())),
+        notes=row["notes"],
+    )
+
+
+_DATA: Mapping[str, Any] = tomllib.loads(packaged("analytes.toml").decode(), parse_float=Decimal)
+
+ANALYTES: Mapping[str, Analyte] = {row["code"]: _analyte(row) for row in _DATA["analyte"]}
+"""Every analyte by its code, in the order they are read."""
+
+PANELS: Mapping[str, tuple[str, ...]] = {name: tuple(codes) for name, codes in _DATA["panels"].items()}
+"""Codes by panel, in order. MONITORING is what a visit's form asks for; LIPIDS is what falls due together."""
+
+
+@cache
+def _names() -> Mapping[str, tuple[_Meaning, ...]]:
+    found: dict[str, dict[_Meaning, None]] = {}
+    for row in _DATA["analyte"]:
+        for name in (row["code"], row["name"], *row["aliases"]):
+            found.setdefault(folded(name), {})[_Meaning(row["code"])] = None
+        for unit, names in row.get("only_with", {}).items():
+            for name in names:
+                found.setdefault(folded(name), {})[_Meaning(row["code"], unit)] = None
+    return {name: tuple(meanings) for name, meanings in found.items()}
+
+
+@cache
+def _loincs() -> Mapping[str, Analyte]:
+    return {code: analyte for analyte in ANALYTES.values() for code in analyte.loinc}
+
+
+@cache
+def _words() -> Mapping[str, frozenset[str]]:
+    return {word: frozenset(map(folded, (word, *spellings))) for word, spellings in _DATA["words"].items()}
+
+
+def find(name: str, unit: str = "") -> Analyte | None:
+    """The analyte that a code, a whole name or `loinc:1742-6` stands for; None where it cannot be told.
+
+    The unit tells a percentage from a count of the same name, and rules a name out: `Albumin` in % is a share
+    of an electrophoresis. A unit that is missing or unheard of leaves the name its first meaning, so that the
+    analyte's own check can say which units it takes. A code is taken at its word.
+    """
+    if name.strip().casefold().startswith(LOINC):
+        return _loincs().get(name.strip()[len(LOINC) :].strip())
+    code = name.strip().upper()
+    if code in ANALYTES:
+        return ANALYTES[code]
+    normal = normal_unit(unit)
+    meanings = _names().get(folded(name), ())
+    candidates = [ANALYTES[m.code] for m in meanings if m.only_with in ("", normal)]
+    return _by_unit(candidates, unit)
+
+
+def _by_unit(candidates: list[Analyte], unit: str) -> Analyte | None:
+    if not unit.strip():
+        return candidates[0] if candidates else None
+    for analyte in candidates:
+        if unit_of(analyte, unit) is not None:
+            return analyte
+    measured = dimension(unit)
+    for analyte in candidates:
+        if not measured or not analyte.conversions or measured in map(dimension, analyte.conversions):
+            return analyte
+    return None
+
+
+def match(loincs: Iterable[str], names: Iterable[str], unit: str = "") -> Analyte | None:
+    """The analyte of a result that carries LOINC codes, names, or both.
+
+    Where there is a LOINC code it alone decides: a urine glucose is called `Glucose` too, and only its code
+    says otherwise.
+    """
+    codes = [code.strip() for code in loincs if code.strip()]
+    if codes:
+        return next((_loincs()[code] for code in codes if code in _loincs()), None)
+    return next((found for found in (find(name, unit) for name in names if name.strip()) if found), None)
+
+
+def word(analyte: Analyte, text: str) -> str | None:
+    """One of the analyte's `values` for what the laboratory wrote (`neg.`, `nicht reaktiv`), else None."""
+    said = folded(text)
+    return next((value for value in analyte.values if said in _words()[value]), None)

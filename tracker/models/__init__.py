@@ -1,0 +1,36 @@
+"""The tables. A file an aggregate; columns and invariants only: no session, no clock, no URL."""
+
+from tracker.models.access import ROLES, Account, BrowserSession, Clinic, Draft, Membership
+from tracker.models.adverse_event import AdverseEvent
+from tracker.models.audit import AuditEntry
+from tracker.models.base import Base
+from tracker.models.flag import Flag, QueueVisit, Review
+from tracker.models.lab import HeldRow, ImportBatch, ImportProblem, LabResult, ReferenceRange
+from tracker.models.patient import AccessNote, Observation, Patient
+from tracker.models.treatment import Course, CourseEvent, Medication
+
+__all__ = [
+    "ROLES",
+    "AccessNote",
+    "Account",
+    "AdverseEvent",
+    "AuditEntry",
+    "Base",
+    "BrowserSession",
+    "Clinic",
+    "Course",
+    "CourseEvent",
+    "Draft",
+    "Flag",
+    "HeldRow",
+    "ImportBatch",
+    "ImportProblem",
+    "LabResult",
+    "Medication",
+    "Membership",
+    "Observation",
+    "Patient",
+    "QueueVisit",
+    "ReferenceRange",
+    "Review",
+]

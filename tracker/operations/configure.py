@@ -1,0 +1,173 @@
+"""Clinics, people and yardsticks: what an administrator changes."""
+
+from datetime import date, datetime
+from typing import Any
+
+from argon2 import PasswordHasher
+from sqlalchemy import select
+from sqlalchemy.orm import Session
+
+from tracker.domain.errors import NotAllowed, NotFound, Refused
+from tracker.domain.ranges import check_bounds
+from tracker.domain.readings import RangeReading
+from tracker.domain.units import to_canonical
+from tracker.library.analytes import ANALYTES, find
+from tracker.library.ranges import starter_ranges
+from tracker.models import ROLES, Account, BrowserSession, Clinic, Membership, ReferenceRange
+from tracker.operations import audit
+from tracker.operations.actor import Actor
+from tracker.operations.record import DUPLICATE, FILED
+
+STARTER_FROM = date(1900, 1, 1)
+
+
+def add_clinic(session: Session, actor: Actor, code: str, name: str, time_zone: str = "UTC") -> Clinic:
+    """A clinic with the starter ranges. Raises Refused where the code is taken."""
+    if session.scalars(select(Clinic).where(Clinic.code == code)).first():
+        raise Refused(f"There is a clinic “{code}” already.")
+    clinic = Clinic(code=code, name=name, time_zone=time_zone, created_at=actor.utc)
+    session.add(clinic)
+    session.flush()
+    audit.created(session, actor, clinic, clinic_id=clinic.id)
+    for line in starter_ranges():
+        session.add(
+            ReferenceRange(
+                clinic_id=clinic.id, analyte=line.analyte, sex="" if line.sex == "any" else line.sex,
+                age_from=line.age_from, age_to=line.age_to, low=line.low, low_inclusive=line.low_op != ">",
+                high=line.high, high_inclusive=line.high_op != "<", unit=line.unit, effective_from=STARTER_FROM,
+                source=line.source, verified=line.verified, reason="starter set", drafted_at=actor.utc,
+                published_at=actor.utc,
+            )
+        )  # fmt: skip
+    audit.note(session, actor, "publish", "reference_range", None, after={"starter_set": len(starter_ranges())}, clinic_id=clinic.id)
+    session.flush()
+    return clinic
+
+
+def the_clinics(session: Session, actor: Actor) -> list[Clinic]:
+    """Every clinic; a first one where there is none yet."""
+    clinics = list(session.scalars(select(Clinic).order_by(Clinic.id)))
+    return clinics or [add_clinic(session, actor, "clinic", "Clinic")]
+
+
+# ---------------------------------------------------------------------------------------------- ranges
+
+
+def _columns(reading: RangeReading) -> dict[str, Any]:
+    analyte = find(reading.analyte, reading.unit)
+    if analyte is None:
+        raise Refused(f"“{reading.analyte}” is not an analyte Jakwatch knows.")
+    check_bounds(reading.low, reading.high)
+    for bound in (reading.low, reading.high):
+        if bound is not None and to_canonical(ANALYTES[analyte.code], bound, reading.unit) is None:
+            raise Refused(f"{analyte.code} is not recorded in “{reading.unit}”: one of {', '.join(analyte.units)}.")
+    if reading.age_from is not None and reading.age_to is not None and reading.age_from >= reading.age_to:
+        raise Refused(f"The ages {reading.age_from} to {reading.age_to} are empty: “to” is exclusive.")
+    return {
+        "analyte": analyte.code, "laboratory": reading.laboratory, "sex": reading.sex, "age_from": reading.age_from,
+        "age_to": reading.age_to, "low": reading.low, "low_inclusive": reading.low_op != ">", "high": reading.high,
+        "high_inclusive": reading.high_op != "<", "unit": reading.unit, "effective_from": reading.effective_from,
+        "source": reading.source,
+    }  # fmt: skip
+
+
+def publish_range(session: Session, actor: Actor, clinic: Clinic, reading: RangeReading, reason: str = "operator's act") -> str:
+    """Publish a range at once: an operator's act on the server, recorded as such. The same line again changes nothing."""
+    columns = _columns(reading)
+    same = select(ReferenceRange.id).where(
+        ReferenceRange.clinic_id == clinic.id, ReferenceRange.state == "published",
+        *(getattr(ReferenceRange, name).is_(value) if value is None else getattr(ReferenceRange, name) == value
+          for name, value in columns.items()),
+    )  # fmt: skip
+    if session.execute(same).first():
+        return DUPLICATE
+    row = ReferenceRange(
+        clinic_id=clinic.id, reason=reason, drafted_at=actor.utc, drafted_by=actor.account_id,
+        published_at=actor.utc, published_by=actor.account_id, **columns,
+    )  # fmt: skip
+    audit.created(session, actor, row, clinic_id=clinic.id, reason=reason)
+    return FILED
+
+
+def draft_range(session: Session, actor: Actor, clinic_id: int, reading: RangeReading, reason: str) -> ReferenceRange:
+    """A new version of a range, in force once a second person has published it."""
+    if len(reason.strip()) < 5:
+        raise Refused("Say in a few words why the range changes.")
+    row = ReferenceRange(
+        clinic_id=clinic_id, reason=reason, state="draft", drafted_at=actor.utc, drafted_by=actor.account_id, **_columns(reading)
+    )
+    audit.created(session, actor, row, clinic_id=clinic_id, reason=reason)
+    return row
+
+
+def publish_draft(session: Session, actor: Actor, row: ReferenceRange) -> None:
+    """Put a draft in force. Raises NotAllowed for the person who drafted it."""
+    if row.state != "draft":
+        raise Refused("This range is not a draft any more.")
+    if row.drafted_by == actor.account_id:
+        raise NotAllowed("A second person publishes what you drafted.")
+    before = audit.snapshot(row)
+    row.state, row.published_by, row.published_at = "published", actor.account_id, actor.utc
+    session.flush()
+    audit.note(
+        session, actor, "publish", "reference_range", row.id, before=before, after=audit.snapshot(row), clinic_id=row.clinic_id
+    )
+
+
+def withdraw_draft(session: Session, actor: Actor, row: ReferenceRange) -> None:
+    """Take a draft back; it stays on record as withdrawn."""
+    if row.state != "draft":
+        raise Refused("This range is not a draft any more.")
+    row.state = "withdrawn"
+    session.flush()
+    audit.note(session, actor, "withdraw", "reference_range", row.id, before={"state": "draft"}, after={"state": "withdrawn"}, clinic_id=row.clinic_id)
+
+
+# ---------------------------------------------------------------------------------------------- people
+
+SHORTEST_PASSWORD = 12
+
+
+def add_account(  # noqa: PLR0913 - what an account is made of
+    session: Session, actor: Actor, username: str, name: str, role: str, password: str, clinics: list[Clinic],
+    hasher: PasswordHasher | None = None,
+) -> Account:  # fmt: skip
+    """A person. Raises Refused for an unknown role, a taken name or a short password."""
+    if role not in ROLES:
+        raise Refused(f"“{role}” is not a role: one of {', '.join(ROLES)}.")
+    if session.scalars(select(Account).where(Account.username == username)).first():
+        raise Refused(f"There is an account “{username}” already; accounts are never reassigned.")
+    if len(password) < SHORTEST_PASSWORD:
+        raise Refused(f"A password has at least {SHORTEST_PASSWORD} characters.")
+    account = Account(
+        username=username, name=name, role=role, password_hash=(hasher or PasswordHasher()).hash(password), created_at=actor.utc
+    )
+    session.add(account)
+    session.flush()
+    session.add_all(Membership(account_id=account.id, clinic_id=clinic.id) for clinic in clinics)
+    session.flush()
+    after = audit.snapshot(account) | {"password_hash": "(set)", "clinics": [clinic.code for clinic in clinics]}
+    audit.note(session, actor, "create", "account", account.id, after=after, clinic_id=clinics[0].id if clinics else None)
+    return account
+
+
+def disable_account(session: Session, actor: Actor, username: str) -> Account:
+    """Disable a person: their sessions end, their name stays. Raises NotFound."""
+    account = session.scalars(select(Account).where(Account.username == username)).first()
+    if account is None:
+        raise NotFound(f"There is no account “{username}”.")
+    if account.disabled_at is None:
+        account.disabled_at = actor.utc
+        revoke_sessions(session, account.id, actor.utc)
+        session.flush()
+        audit.note(session, actor, "disable", "account", account.id, before={"disabled_at": None}, after={"disabled_at": audit.plain(actor.utc)})
+    return account
+
+
+def revoke_sessions(session: Session, account_id: int, at: datetime) -> None:
+    """End every browser session of a person."""
+    open_ones = select(BrowserSession).where(BrowserSession.account_id == account_id, BrowserSession.revoked_at.is_(None))
+    for row in session.scalars(open_ones):
+        row.revoked_at = at
+
+

@@ -1,0 +1,208 @@
+"""The review queue: a row a patient, worst first, read from stored flags. No rule runs here."""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from datetime import date, datetime
+from typing import Any
+
+from sqlalchemy import ColumnElement, and_, case, func, or_, select
+from sqlalchemy.orm import Session
+
+from tracker.domain.lifecycle import CARRIED_OFFSET, NOT_QUEUED
+from tracker.models import Course, CourseEvent, Flag, LabResult, Patient, QueueVisit, Review
+
+PAGE = 25
+INFO_PLACE = 3
+
+
+@dataclass(frozen=True, slots=True)
+class Dosing:
+    """What a patient takes now, for the line under the name."""
+
+    drug: str
+    protocol_id: str
+    started_on: date
+    stopped_on: date | None
+    mg: str
+    times_per_day: int | None
+    on_hold: bool
+
+
+@dataclass(slots=True)
+class QueueRow:
+    """One patient of the queue: the worst flag, then the others."""
+
+    patient: Patient
+    place: int
+    flags: list[Flag]
+    dosing: Dosing | None
+    trend: list[tuple[date, float, bool]]
+    new: bool
+    proposed: bool
+
+
+@dataclass(frozen=True, slots=True)
+class Cursor:
+    """Where a page of the queue ended: the next one begins after it."""
+
+    place: int
+    since: datetime
+    patient_id: int
+
+    def __str__(self) -> str:
+        return f"{self.place}~{self.since.isoformat()}~{self.patient_id}"
+
+    @classmethod
+    def read(cls, text: str) -> "Cursor | None":
+        """The cursor a link carried; None for anything else."""
+        parts = text.split("~")
+        try:
+            return cls(int(parts[0]), datetime.fromisoformat(parts[1]), int(parts[2])) if len(parts) == 3 else None
+        except ValueError:
+            return None
+
+
+FILTERS: Mapping[str, ColumnElement[bool]] = {
+    "today": Flag.attention == 0,
+    "week": Flag.attention == 1,
+    "repeat": and_(Flag.attention < NOT_QUEUED, Flag.review == "awaiting_repeat")
+    | and_(Flag.attention < INFO_PLACE, Flag.confirmation.in_(("needs_repeat", "repeat_overdue"))),
+    "overdue": and_(Flag.attention < INFO_PLACE, Flag.rule == "overdue"),
+    "not_evaluated": and_(Flag.attention < INFO_PLACE, Flag.rule == "not_evaluated"),
+    "closure": and_(Flag.attention < INFO_PLACE, Flag.machine == "cleared"),
+}
+"""The tiles over the queue, each a filter."""
+
+
+def tiles(session: Session, clinic_id: int) -> dict[str, int]:
+    """Patients behind each tile, and in the whole queue, in one statement."""
+    counted = {
+        name: func.count(func.distinct(case((condition, Flag.patient_id)))).label(name) for name, condition in FILTERS.items()
+    }
+    everybody = func.count(func.distinct(case((Flag.attention < INFO_PLACE, Flag.patient_id)))).label("all")
+    row = session.execute(
+        select(everybody, *counted.values()).where(Flag.clinic_id == clinic_id, Flag.attention < NOT_QUEUED)
+    ).one()
+    return dict(row._mapping)
+
+
+def page(
+    session: Session, clinic_id: int, *, only: str = "", owner_id: int | None = None, search: str = "",
+    after: Cursor | None = None, seen_at: datetime | None = None, size: int = PAGE,
+) -> tuple[list[QueueRow], Cursor | None]:  # fmt: skip
+    """One page of the queue and where the next begins. Statements do not grow with rows."""
+    conditions: list[ColumnElement[bool]] = [Flag.clinic_id == clinic_id, Flag.attention < NOT_QUEUED]
+    conditions.append(FILTERS[only] if only in FILTERS else _shown())
+    if owner_id is not None:
+        conditions.append(Flag.owner_id == owner_id)
+    ranked = (
+        select(Flag.patient_id, func.min(Flag.attention).label("place"), func.min(Flag.first_seen_at).label("since"))
+        .where(*conditions)
+        .group_by(Flag.patient_id)
+        .subquery()
+    )
+    statement = select(Patient, ranked.c.place, ranked.c.since).join(ranked, ranked.c.patient_id == Patient.id)
+    if search:
+        statement = statement.where(matches(search, clinic_id))
+    if after is not None:
+        statement = statement.where(
+            or_(
+                ranked.c.place > after.place,
+                and_(ranked.c.place == after.place, ranked.c.since > after.since),
+                and_(ranked.c.place == after.place, ranked.c.since == after.since, Patient.id > after.patient_id),
+            )
+        )
+    rows = session.execute(statement.order_by(ranked.c.place, ranked.c.since, Patient.id).limit(size + 1)).all()
+    return _rows(session, rows[:size], seen_at), _next(rows, size)
+
+
+def _shown() -> ColumnElement[bool]:
+    """Everything but info; what somebody carries is shown too, after what nobody does."""
+    return and_(Flag.attention != INFO_PLACE, Flag.attention != INFO_PLACE + CARRIED_OFFSET)
+
+
+def _next(rows: Sequence[Any], size: int) -> Cursor | None:
+    if len(rows) <= size:
+        return None
+    patient, place, since = rows[size - 1]
+    return Cursor(place, since, patient.id)
+
+
+def matches(search: str, clinic_id: int) -> ColumnElement[bool]:
+    """A patient by record number or name, or by analyte or rule of a queued flag."""
+    start = search.strip().replace("\\", "\\\\").replace("%", "\\%").replace("_", "\\_") + "%"
+    flagged = select(Flag.patient_id).where(
+        Flag.clinic_id == clinic_id, Flag.attention < NOT_QUEUED,
+        or_(func.lower(Flag.subject) == search.strip().lower(), Flag.rule == search.strip().lower()),
+    )  # fmt: skip
+    return or_(
+        Patient.mrn.ilike(start, escape="\\"), Patient.family_name.ilike(start, escape="\\"),
+        Patient.given_name.ilike(start, escape="\\"), Patient.id.in_(flagged),
+    )  # fmt: skip
+
+
+def _rows(session: Session, ranked: Sequence[Any], seen_at: datetime | None) -> list[QueueRow]:
+    ids = [patient.id for patient, _, _ in ranked]
+    flags: dict[int, list[Flag]] = {}
+    statement = select(Flag).where(Flag.patient_id.in_(ids), Flag.attention < NOT_QUEUED)
+    for flag in session.scalars(statement.order_by(Flag.attention, Flag.opened_on, Flag.id)):
+        flags.setdefault(flag.patient_id, []).append(flag)
+    dosing = dosings(session, ids)
+    trends = _trends(session, {id: held[0].subject for id, held in flags.items()})
+    proposed = set(session.scalars(select(Review.patient_id).where(Review.patient_id.in_(ids), Review.standing == "proposed")))
+    return [
+        QueueRow(
+            patient, place, flags.get(patient.id, []), dosing.get(patient.id), trends.get(patient.id, []),
+            seen_at is not None and any(flag.changed_at > seen_at for flag in flags.get(patient.id, [])),
+            patient.id in proposed,
+        )
+        for patient, place, _ in ranked
+    ]  # fmt: skip
+
+
+def _trends(session: Session, subjects: Mapping[int, str]) -> dict[int, list[tuple[date, float, bool]]]:
+    """The last values of each patient's worst subject, for the sparkline: (day, value, whether censored)."""
+    if not subjects:
+        return {}
+    r = LabResult
+    rows = session.execute(
+        select(r.patient_id, r.subject, r.collected_on, r.value, r.figure, r.comparator)
+        .where(r.patient_id.in_(subjects), r.subject.in_(set(subjects.values())), r.retired_at.is_(None), r.figure.is_not(None))
+        .order_by(r.patient_id, r.collected_at)
+    )
+    found: dict[int, list[tuple[date, float, bool]]] = {}
+    for patient_id, subject, on, value, figure, comparator in rows:
+        if subjects[patient_id] == subject:
+            shown = value if value is not None else figure
+            found.setdefault(patient_id, []).append((on, float(shown), bool(comparator)))
+    return {patient_id: points[-12:] for patient_id, points in found.items()}
+
+
+def dosings(session: Session, patient_ids: Sequence[int]) -> dict[int, Dosing]:
+    """The latest course of each patient with the dose in force: two statements."""
+    courses: dict[int, Course] = {}
+    statement = select(Course).where(Course.patient_id.in_(patient_ids), Course.voided_at.is_(None))
+    for course in session.scalars(statement.order_by(Course.started_on, Course.id)):
+        courses[course.patient_id] = course
+    events: dict[int, list[CourseEvent]] = {}
+    wanted = [course.id for course in courses.values()]
+    changes = select(CourseEvent).where(CourseEvent.course_id.in_(wanted), CourseEvent.voided_at.is_(None))
+    for event in session.scalars(changes.order_by(CourseEvent.on, CourseEvent.id)):
+        events.setdefault(event.course_id, []).append(event)
+    return {patient_id: _dosing(course, events.get(course.id, [])) for patient_id, course in courses.items()}
+
+
+def _dosing(course: Course, events: list[CourseEvent]) -> Dosing:
+    mg, times, held = "", None, False
+    for event in events:
+        if event.kind == "dose":
+            mg, times = format(event.dose_mg, "f") if event.dose_mg is not None else "", event.times_per_day
+        held = event.kind == "hold"
+    return Dosing(course.drug, course.protocol_id, course.started_on, course.stopped_on, mg, times, held)
+
+
+def last_visit(session: Session, account_id: int, clinic_id: int) -> datetime | None:
+    """When this person last looked at this clinic's queue."""
+    return session.scalar(
+        select(QueueVisit.seen_at).where(QueueVisit.account_id == account_id, QueueVisit.clinic_id == clinic_id)
+    )

@@ -1,0 +1,243 @@
+"""Histories, loaded in batches: one statement a table however many patients there are.
+
+Two clocks: what had been collected by the end of `as_of`, and what had been recorded by `known_at` (everything, if not said).
+"""
+
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from datetime import date, datetime
+from itertools import groupby
+from operator import itemgetter
+from typing import Any
+
+from sqlalchemy import ColumnElement, Select, select
+from sqlalchemy.orm import Session
+
+from tracker.domain.derived import with_computed
+from tracker.domain.history import Course, Dose, Event, History, Hold, Lab, Medication, Observation, Person
+from tracker.domain.ranges import Range
+from tracker.library.analytes import ANALYTES
+from tracker.library.ctcae import ctcae
+from tracker.library.infections import vocabulary
+from tracker.library.protocols import protocols
+from tracker.models import AdverseEvent, CourseEvent, LabResult, Patient
+from tracker.models import Course as CourseRow
+from tracker.models import Medication as MedicationRow
+from tracker.models import Observation as ObservationRow
+from tracker.queries.yardsticks import Yardsticks, load_yardsticks, printed_range
+
+BATCH = 500
+_NAMES = {code: analyte.name for code, analyte in ANALYTES.items()}
+_CONCERN = {code: analyte.direction_of_concern for code, analyte in ANALYTES.items()}
+
+Grouped = dict[int, list[Any]]
+
+
+class Loader:
+    """Histories of one clinic's patients as of one day."""
+
+    def __init__(
+        self, session: Session, clinic_id: int, as_of: date, known_at: datetime | None = None,
+        unsaved: Sequence[Mapping[str, Any]] = (),
+    ) -> None:  # fmt: skip
+        """`unsaved` are columns of results that are judged as if they were stored: what is being typed."""
+        self.session = session
+        self.unsaved = unsaved
+        self.as_of = as_of
+        self.known_at = known_at
+        self.yardsticks: Yardsticks = load_yardsticks(session, clinic_id)
+        self.range_changes: dict[int, int | None] = {}
+
+    def histories(self, patient_ids: Sequence[int]) -> Iterator[History]:
+        """One history a patient, in the order of the ids; ids that do not exist are left out."""
+        for start in range(0, len(patient_ids), BATCH):
+            yield from self._batch(list(patient_ids[start : start + BATCH]))
+
+    def _batch(self, ids: list[int]) -> Iterator[History]:
+        people = {row[0]: Person(*row) for row in self.session.execute(_people(ids))}
+        labs = self._grouped(_labs(ids), LabResult)
+        courses = self._courses(ids)
+        events = self._grouped(_events(ids, self.as_of), AdverseEvent)
+        drugs = self._grouped(_medications(ids), MedicationRow)
+        seen = self._grouped(_observations(ids, self.as_of), ObservationRow)
+        for id in ids:
+            if id not in people:
+                continue
+            person = people[id]
+            observations = tuple(Observation(*row[1:]) for row in seen.get(id, ()))
+            yield History(
+                person=person,
+                as_of=self.as_of,
+                grading=ctcae("5"),
+                protocols=protocols(),
+                analyte_names=_NAMES,
+                concern=_CONCERN,
+                labs=with_computed(self._labs(person, labs.get(id, ())), person, observations, self._range_of(person)),
+                courses=courses.get(id, ()),
+                events=tuple(self._event(row) for row in events.get(id, ())),
+                medications=tuple(
+                    Medication(row[1], row[2], tuple(w for w in row[3].split(";") if w), row[4], self._past(row[5]))
+                    for row in drugs.get(id, ())
+                ),
+                observations=observations,
+                vocabulary=vocabulary(),
+            )
+
+    # ------------------------------------------------------------------------------------------ results
+
+    def _labs(self, person: Person, rows: Iterable[Any]) -> dict[str, tuple[Lab, ...]]:
+        found: dict[str, list[Lab]] = {}
+        for row in rows:
+            found.setdefault(row[2], []).append(self._lab(person, row))
+        for new in self.unsaved:
+            if new["patient_id"] == person.id:
+                held = found.setdefault(new["subject"], [])
+                held.append(self._lab(person, [new.get(name) for name in _LAB_COLUMNS]))
+                held.sort(key=lambda lab: lab.collected_at)
+        return {subject: tuple(held) for subject, held in found.items()}
+
+    def _lab(self, person: Person, row: Any) -> Lab:
+        (_, id, subject, analyte, at, on, comparator, figure, unit, value, text, low, high, range_id, laboratory, accession,
+         status, lab_flag) = row  # fmt: skip
+        limits: Range | None = None
+        why = ""
+        if figure is not None:
+            limits, why = self.yardsticks.range_for(
+                analyte, laboratory, person.sex, person.age_on(on), on, unit, printed_range(low, high, unit)
+            )
+            judged_by = limits.id if limits else None
+            if judged_by != range_id and id is not None:
+                self.range_changes[id] = judged_by
+        return Lab(
+            id, subject, at, on, comparator, figure, unit, value, text, limits, why, laboratory, accession, status, lab_flag
+        )
+
+    def _range_of(self, person: Person) -> Callable[[str, date], tuple[Range | None, str]]:
+        """The range for a computed value, which no laboratory printed one with."""
+
+        def find(analyte: str, on: date) -> tuple[Range | None, str]:
+            unit = ANALYTES[analyte].unit
+            return self.yardsticks.ranges.find(analyte, "", person.sex, person.age_on(on), on, unit)
+
+        return find
+
+    # ------------------------------------------------------------------------------------------ the rest
+
+    def _past(self, day: date | None) -> date | None:
+        """A day that has not come by `as_of` is not known yet."""
+        return None if day is None or day > self.as_of else day
+
+    def _event(self, row: Any) -> Event:
+        values = list(row[1:])
+        values[4], values[5] = self._past(values[4]), self._past(values[5])
+        return Event(*values)
+
+    def _courses(self, ids: list[int]) -> dict[int, tuple[Course, ...]]:
+        changes = self._grouped(_course_events(ids, self.as_of), CourseEvent)
+        found: dict[int, list[Course]] = {}
+        for patient_id, id, protocol_id, drug, indication, started_on, stopped_on in self.session.execute(
+            self._known(_courses(ids), CourseRow)
+        ):
+            rows = changes.get(id, [])
+            found.setdefault(patient_id, []).append(
+                Course(
+                    id, protocol_id, drug, indication, started_on, self._past(stopped_on),
+                    tuple(Dose(on, mg, times) for _, on, kind, mg, times, _, _ in rows if kind == "dose"),
+                    _holds(rows),
+                )
+            )  # fmt: skip
+        return {patient: tuple(held) for patient, held in found.items()}
+
+    def _grouped(self, statement: Select[Any], table: Any) -> Grouped:
+        rows = self.session.execute(self._known(statement, table)).all()
+        return {key: list(held) for key, held in groupby(rows, key=itemgetter(0))}
+
+    def _known(self, statement: Select[Any], table: Any) -> Select[Any]:
+        """Leave out what had been corrected or voided, or was not yet recorded, at `known_at`."""
+        ended = table.retired_at if table is LabResult else table.voided_at
+        if table is LabResult:
+            statement = statement.where(LabResult.collected_on <= self.as_of)
+        if self.known_at is None:
+            return statement.where(ended.is_(None))
+        still: ColumnElement[bool] = ended.is_(None) | (ended > self.known_at)
+        return statement.where(table.recorded_at <= self.known_at, still)
+
+
+def _holds(rows: Iterable[Any]) -> tuple[Hold, ...]:
+    """Holds from the course's events: a hold lasts until the next resume, or the next dose."""
+    holds: list[Hold] = []
+    for _, on, kind, _, _, reason, review_on in rows:
+        lasting = bool(holds) and holds[-1].until is None
+        if kind == "hold" and not lasting:
+            holds.append(Hold(on, None, reason, review_on))
+        elif kind in ("resume", "dose") and lasting and on > holds[-1].on:
+            holds[-1] = holds[-1]._replace(until=on)
+    return tuple(holds)
+
+
+def _people(ids: list[int]) -> Select[Any]:
+    return select(
+        Patient.id, Patient.mrn, Patient.sex, Patient.birth_date, Patient.stated_age, Patient.stated_age_on
+    ).where(Patient.id.in_(ids))  # fmt: skip
+
+
+_LAB_COLUMNS = (
+    "patient_id", "id", "subject", "analyte", "collected_at", "collected_on", "comparator", "figure", "unit", "value", "text",
+    "ref_low", "ref_high", "range_id", "laboratory", "accession", "status", "lab_flag",
+)  # fmt: skip
+
+
+def _labs(ids: list[int]) -> Select[Any]:
+    r = LabResult
+    columns = [getattr(r, name) for name in _LAB_COLUMNS]
+    return select(*columns).where(r.patient_id.in_(ids)).order_by(r.patient_id, r.subject, r.collected_at, r.id)
+
+
+def _courses(ids: list[int]) -> Select[Any]:
+    c = CourseRow
+    return (
+        select(c.patient_id, c.id, c.protocol_id, c.drug, c.indication, c.started_on, c.stopped_on)
+        .where(c.patient_id.in_(ids))
+        .order_by(c.patient_id, c.started_on, c.id)
+    )
+
+
+def _course_events(ids: list[int], as_of: date) -> Select[Any]:
+    e = CourseEvent
+    return (
+        select(e.course_id, e.on, e.kind, e.dose_mg, e.times_per_day, e.reason, e.review_on)
+        .join(CourseRow, CourseRow.id == e.course_id)
+        .where(CourseRow.patient_id.in_(ids), e.on <= as_of)
+        .order_by(e.course_id, e.on, e.id)
+    )
+
+
+def _events(ids: list[int], as_of: date) -> Select[Any]:
+    e = AdverseEvent
+    return (
+        select(
+            e.patient_id, e.id, e.kind, e.term, e.onset_on, e.resolved_on, e.controlled_on, e.site, e.organism, e.grade,
+            e.serious, e.criteria, e.hospitalised, e.opportunistic, e.treated, e.outcome,
+        )
+        .where(e.patient_id.in_(ids), e.onset_on.is_(None) | (e.onset_on <= as_of))
+        .order_by(e.patient_id, e.onset_on, e.id)
+    )  # fmt: skip
+
+
+def _medications(ids: list[int]) -> Select[Any]:
+    m = MedicationRow
+    return (
+        select(m.patient_id, m.id, m.name, m.interaction, m.started_on, m.stopped_on)
+        .where(m.patient_id.in_(ids))
+        .order_by(m.patient_id, m.id)
+    )
+
+
+def _observations(ids: list[int], as_of: date) -> Select[Any]:
+    o = ObservationRow
+    return (
+        select(o.patient_id, o.id, o.on, o.kind, o.value, o.figure)
+        .where(o.patient_id.in_(ids), o.on <= as_of)
+        .order_by(o.patient_id, o.on, o.id)
+    )
+
+

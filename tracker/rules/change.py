@@ -1,0 +1,301 @@
+"""A change from the patient's own baseline that no label names.
+
+What it flags:
+On treatment, against the baseline of the course (the last result of the 30 days before the first dose):
+haemoglobin fallen by more than 30 %, on two results in a row; ALT at twice the baseline or more; LDL risen by 30 %
+or more, or to 190 mg/dL, by the same method; and, where none of these says it already, a change in the direction
+of concern that is more than chance (reference change value), or three results in a row each further that way, by
+more than chance in all. Results of days without drug neither begin nor continue an episode; they can end it.
+
+Why it matters:
+A value inside every range can be far from what is usual for this patient. The third yardstick is the patient.
+
+Example:
+Haemoglobin 13.0 and then 9.0 g/dL is a fall of 30.8 %; 13.0 to 9.1 is exactly 30 % and is not flagged. ALT 62 to
+130 U/L with an upper limit of 40 is 2.1 times the baseline.
+
+Source:
+Haemoglobin: trial programme of tofacitinib in ulcerative colitis. ALT and LDL: proposed by the authors. Reference
+change values: Z 1.96, two-sided; the variation within a person is general knowledge. None overrides a label.
+"""
+
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from datetime import date
+from decimal import Decimal
+from typing import NamedTuple
+
+from tracker.domain.dates import Span
+from tracker.domain.derived import Variation, rcv, rcv_log_normal
+from tracker.domain.episodes import (
+    NOT_ASKED,
+    Confirmation,
+    Run,
+    Verdict,
+    confirmation,
+    evidence,
+    reading,
+    runs,
+)
+from tracker.domain.findings import INFO, ROUTINE, SOON, Finding
+from tracker.domain.history import Course, History, Lab
+from tracker.domain.ranges import HIGH, LOW
+from tracker.domain.values import above, below, shown
+
+CODE = "change"
+FALL, DOUBLING, RISE, RCV, TREND = "fall_30", "doubling", "ldl_rise", "rcv", "trend"
+
+KEPT_AFTER_FALL, TWICE, RISEN = Decimal("0.7"), Decimal(2), Decimal("1.3")
+THREE_ULN, LDL_VERY_HIGH = Decimal(3), Decimal(190)
+A_WEEK = Span(0, 7)
+SHORTEST_TREND = 3
+DIRECTIONS = (LOW, HIGH)  # as grades come
+
+
+class _Chance(NamedTuple):
+    """What of the baseline a value must be beyond to be more than chance, in the direction of concern."""
+
+    direction: str
+    factor: Decimal
+    percent: Decimal
+
+
+def _chance(direction: str, analytical: str, within_person: str, skewed: bool = False) -> _Chance:
+    spread = Variation(Decimal(analytical), Decimal(within_person))
+    percent = rcv(spread)
+    if skewed:
+        both = rcv_log_normal(spread)
+        percent = both.fall if direction == LOW else both.rise
+    return _Chance(direction, 1 + (percent if direction == HIGH else -percent) / 100, percent)
+
+
+# composite rules B6: coefficients of variation in percent
+CHANCE: Mapping[str, _Chance] = {
+    "HB": _chance(LOW, "1.0", "2.7"),
+    "ANC": _chance(LOW, "3.0", "14.1", skewed=True),
+    "ALT": _chance(HIGH, "3.0", "10.1"),
+    "LDL": _chance(HIGH, "3.0", "8.3"),
+    "CREAT": _chance(HIGH, "2.5", "4.5"),
+}
+
+
+def check(history: History) -> Iterator[Finding]:
+    for course in history.courses:
+        if course.started(history.as_of):
+            for analyte in CHANCE:
+                labs = [lab for lab in history.labs.get(analyte, ()) if lab.collected_on > course.started_on]
+                if labs:
+                    yield from _analyte(history, course, analyte, labs)
+
+
+def _analyte(history: History, course: Course, analyte: str, labs: Sequence[Lab]) -> Iterator[Finding]:
+    baseline = history.baseline(course, analyte)
+    counts = _counts(history, course)
+    trends = _trends(analyte, [lab for lab in labs if counts(lab)])
+    if trends:
+        for run in runs(labs, _trend_verdict(analyte, labs, trends)):
+            yield _trend(history, run, trends[id(run.last)])
+    if baseline is None or not baseline.value:
+        return
+    strong = _strong(analyte, baseline)
+    chance = _beyond(baseline, CHANCE[analyte].direction, CHANCE[analyte].factor)
+    weak = _unless((*strong.values(), lambda lab: id(lab) in trends), chance)
+    for entry, meets in (*strong.items(), (RCV, weak)):
+        if any(meets(lab) for lab in labs):
+            for run in runs(labs, _only(counts, meets)):
+                yield _against_baseline(history, course, entry, baseline, run)
+
+
+# ------------------------------------------------------------------------------------------------ verdicts
+
+
+def _counts(history: History, course: Course) -> Callable[[Lab], bool]:
+    """Whether a result is this course's: on the drug, and before a later course began."""
+    later = [other.started_on for other in history.courses if other.started_on > course.started_on]
+    until = min(later, default=date.max)
+    return lambda lab: lab.collected_on <= until and course.on_treatment(lab.collected_on)
+
+
+def _only(counts: Callable[[Lab], bool], meets: Verdict) -> Verdict:
+    def verdict(lab: Lab) -> bool | None:
+        met = meets(lab)
+        return None if met and not counts(lab) else met
+
+    return verdict
+
+
+def _unless(stronger: Sequence[Verdict], meets: Verdict) -> Verdict:
+    return lambda lab: False if any(says(lab) for says in stronger) else meets(lab)
+
+
+def _strong(analyte: str, baseline: Lab) -> Mapping[str, Verdict]:
+    """The changes that count for themselves, by entry."""
+    if analyte == "HB":
+        return {FALL: _beyond(baseline, LOW, KEPT_AFTER_FALL)}
+    if analyte == "ALT":
+        return {DOUBLING: _beyond(baseline, HIGH, TWICE, inclusive=True)}
+    return {RISE: _ldl_rise(baseline)} if analyte == "LDL" else {}
+
+
+def _beyond(baseline: Lab, direction: str, factor: Decimal, inclusive: bool = False) -> Verdict:
+    """Is a result beyond `factor` times the baseline? Exact in the unit of both, else in the canonical one."""
+    compare = below if direction == LOW else above
+
+    def verdict(lab: Lab) -> bool | None:
+        if not _same_method(baseline, lab):
+            return None
+        now, then = _pair(lab, baseline)
+        if now is None or then is None:
+            return None
+        return compare(lab.comparator, now, then * factor, inclusive)
+
+    return verdict
+
+
+def _pair(lab: Lab, other: Lab) -> tuple[Decimal | None, Decimal | None]:
+    """The two figures in one unit, without a conversion where none is needed."""
+    return (lab.figure, other.figure) if lab.unit == other.unit else (lab.value, other.value)
+
+
+def _same_method(one: Lab, other: Lab) -> bool:
+    """An LDL that was measured and one that was computed are not compared (B5)."""
+    return one.analyte != "LDL" or bool(one.computed) == bool(other.computed)
+
+
+def _ldl_rise(baseline: Lab) -> Verdict:
+    risen = _beyond(baseline, HIGH, RISEN, inclusive=True)
+    was_lower = baseline.below(LDL_VERY_HIGH)
+
+    def verdict(lab: Lab) -> bool | None:
+        very_high = lab.above(LDL_VERY_HIGH, inclusive=True)
+        return True if was_lower and very_high and _same_method(baseline, lab) else risen(lab)
+
+    return verdict
+
+
+# -------------------------------------------------------------------------------------------------- trends
+
+
+def _trends(analyte: str, counting: Sequence[Lab]) -> dict[int, tuple[Lab, ...]]:
+    """By result, the results in a row that it is the last of: three or more, and in all more than chance."""
+    ends: dict[int, tuple[Lab, ...]] = {}
+    row: list[Lab] = []
+    for lab in counting:
+        if lab.comparator or lab.value is None:
+            continue
+        row = [*row, lab] if row and _further(analyte, lab, row[-1]) else [lab]
+        if len(row) >= SHORTEST_TREND and _beyond(row[0], CHANCE[analyte].direction, CHANCE[analyte].factor)(lab):
+            ends[id(lab)] = tuple(row)
+    return ends
+
+
+def _further(analyte: str, lab: Lab, before: Lab) -> bool:
+    now, then = _pair(lab, before)
+    if now is None or then is None or not _same_method(lab, before):
+        return False
+    return now < then if CHANCE[analyte].direction == LOW else now > then
+
+
+def _trend_verdict(analyte: str, labs: Sequence[Lab], ends: Mapping[int, tuple[Lab, ...]]) -> Verdict:
+    """True at the end of a trend, False where the next value goes no further; a censored one says nothing."""
+    verdicts: dict[int, bool] = {}
+    last: Lab | None = None
+    for lab in labs:
+        if id(lab) in ends:
+            verdicts[id(lab)], last = True, lab
+        elif last is not None and not lab.comparator and not _further(analyte, lab, last):
+            verdicts[id(lab)], last = False, None
+    return lambda lab: verdicts.get(id(lab))
+
+
+def _trend(history: History, run: Run, row: tuple[Lab, ...]) -> Finding:
+    first, last = row[0], row[-1]
+    chance = CHANCE[last.analyte]
+    side = DIRECTIONS.index(chance.direction)
+    graded = (history.grades(last)[side].grade or 0) >= 1
+    change = f"{_percent(last, first)} in all since {first.shown} {first.unit} on {first.collected_on}"
+    way = "lower" if chance.direction == LOW else "higher"
+    return Finding(
+        rule=CODE,
+        subject=last.analyte,
+        entry=TREND,
+        severity=ROUTINE if graded or last.place in (LOW, HIGH) else INFO,
+        sentence=f"{reading(history, last)}, {len(row)} results in a row each {way}, {change}: more than chance",
+        opened_on=run.first.collected_on,
+        last_seen_on=last.collected_on,
+        starts=first.collected_at.isoformat(),
+        cleared_on=run.cleared_on,
+        source=f"trend beyond the reference change value {chance.percent:.1f} % (author-proposed)",
+        verified=False,
+        evidence=evidence(row),
+    )
+
+
+# ------------------------------------------------------------------------------------- against the baseline
+
+
+class _Line(NamedTuple):
+    """What an entry says of itself."""
+
+    severity: str
+    suggested: str | None
+    words: str
+    source: str
+    verified: bool
+
+
+_LINES = {
+    FALL: _Line(SOON, "investigate", "more than 30 %, asked for on two results in a row",
+                "tofacitinib ulcerative-colitis programme: fall > 30 % on two sequential values", True),
+    DOUBLING: _Line(ROUTINE, None, "twice the baseline or more", "author-proposed", False),
+    RISE: _Line(ROUTINE, None, "30 % or more, or new from 190 mg/dL", "author-proposed", False),
+    RCV: _Line(INFO, None, "more than chance", "reference change value (variation: general knowledge)", False),
+}  # fmt: skip
+
+
+def _against_baseline(history: History, course: Course, entry: str, baseline: Lab, run: Run) -> Finding:
+    line, last = _LINES[entry], run.last
+    repeat = _repeat(history, course, run) if entry == FALL else NOT_ASKED
+    protocol = history.protocol(course)
+    severe = entry == DOUBLING and last.above_uln(THREE_ULN, inclusive=True)
+    return Finding(
+        rule=CODE,
+        subject=last.analyte,
+        entry=entry,
+        severity=SOON if severe else line.severity,
+        sentence=_sentence(history, entry, baseline, last),
+        opened_on=run.first.collected_on,
+        last_seen_on=last.collected_on,
+        starts=run.first.collected_at.isoformat(),
+        cleared_on=run.cleared_on,
+        confirmation=repeat.state,
+        suggested=line.suggested,
+        due_on=repeat.due_on,
+        source=line.source,
+        verified=line.verified,
+        yardstick=protocol.yardstick if protocol else "",
+        evidence=(baseline.evidence("baseline"), *evidence(run.labs)),
+    )
+
+
+def _repeat(history: History, course: Course, run: Run) -> Confirmation:
+    protocol = history.protocol(course)
+    within = protocol.confirm_within if protocol else A_WEEK
+    return confirmation(run.labs, 2, within, run.ended_by is not None, history.as_of)
+
+
+def _sentence(history: History, entry: str, baseline: Lab, lab: Lab) -> str:
+    from_day = f"the baseline {baseline.shown} {baseline.unit} of {baseline.collected_on}"
+    words = _LINES[entry].words
+    if entry == RCV:
+        words = f"{words} ({CHANCE[lab.analyte].percent:.1f} %)"
+    times = f", {shown(lab.times_uln, 2)} x ULN" if entry == DOUBLING and lab.times_uln is not None else ""
+    way = "below" if CHANCE[lab.analyte].direction == LOW else "above"
+    return f"{reading(history, lab)}, {_percent(lab, baseline)} {way} {from_day} ({words}){times}"
+
+
+def _percent(lab: Lab, baseline: Lab) -> str:
+    """How far apart the two are, in percent of the earlier one, to a tenth."""
+    now, then = _pair(lab, baseline)
+    assert now is not None
+    assert then  # a baseline of zero is compared with nothing
+    return f"{'more than ' if lab.comparator else ''}{abs(now - then) / then * 100:.1f} %"

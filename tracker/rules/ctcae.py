@@ -1,0 +1,138 @@
+"""A grade of the Common Terminology Criteria for Adverse Events.
+
+What it flags:
+Every run of results of grade 1 or worse, one run for too low and one for too high, in the unit the
+laboratory reported, against the limits of the result's own range and, where the criteria ask for it, against
+the baseline of the course. Where the direction is the one of concern, grade 1 is information, 2 routine, 3
+this week, 4 urgent; in the other direction grades 1 and 2 are information and the rest routine. A result that
+cannot be graded neither joins an episode nor ends one.
+
+Why it matters:
+Grades make values of different analytes and laboratories comparable, and are what a report of an adverse event
+asks for. They inform; what a drug's label asks for is said by its own limits.
+
+Example:
+Neutrophils 0.9 10*9/L are grade 3 by version 5.0 and grade 2 by version 6.0; exactly 1.0 is grade 2 by 5.0.
+
+Source:
+NCI CTCAE, the version that the clinic has chosen; it is named with every grade.
+"""
+
+from collections.abc import Iterator, Sequence
+from decimal import Decimal
+from functools import lru_cache
+
+from tracker.domain.episodes import SEVERITY_OF_GRADE, Run, evidence, graded, reading, runs
+from tracker.domain.findings import INFO, ROUTINE, Finding
+from tracker.domain.grading import Grade, Limits, Version, scales
+from tracker.domain.history import History, Lab
+
+CODE = "ctcae"
+DIRECTIONS = ("low", "high")
+
+_PERSONAL = frozenset(("baseline", "flag", "anticoagulation"))  # what a term may look at beside the limits
+_LEAST, _MOST = Decimal("-Infinity"), Decimal("Infinity")
+# A value is rounded to 15 digits before it is graded; this near a bound it is graded, not passed over.
+_UP, _DOWN = 1 + Decimal("1E-13"), 1 - Decimal("1E-13")
+
+
+def check(history: History) -> Iterator[Finding]:
+    for analyte, labs in history.labs.items():
+        if not _all_quiet(history, analyte, labs):
+            yield from _episodes(history, labs)
+
+
+# -------------------------------------------------------------------------------- passing over what is normal
+
+
+def _all_quiet(history: History, analyte: str, labs: Sequence[Lab]) -> bool:
+    """Whether no result can have a grade of 1 or more: each lies where no bound of its scales is crossed."""
+    uses = _uses(history.grading, analyte)
+    if uses is None:
+        return True
+    personal = bool(uses & _PERSONAL) and bool(history.courses or history.medications)
+    known: tuple[object, ...] = ()
+    above, below = _LEAST, _MOST
+    for lab in labs:
+        figure = lab.figure
+        if figure is None:
+            continue
+        situation = (lab.unit, lab.limits, _person_at(history, lab) if personal else None)
+        if situation != known:
+            known = situation
+            above, below = _quiet(history.grading, analyte, lab.unit, _limits(history, lab, personal))
+        if lab.comparator or not above < figure < below:
+            return False
+    return True
+
+
+@lru_cache(maxsize=1024)
+def _uses(grading: Version, analyte: str) -> frozenset[str] | None:
+    """What of limits, baseline and treatment the terms of an analyte look at; None where it has no term."""
+    terms = [term for term in grading.terms_for(analyte) if term is not None]
+    return frozenset().union(*(term.uses for term in terms)) if terms else None
+
+
+def _person_at(history: History, lab: Lab) -> tuple[object, ...]:
+    """What decides about a patient's own part in the grading: the course, and the day where other drugs count."""
+    course = history.course_at(lab.collected_on)
+    return (course.id if course else None, lab.collected_on if lab.analyte == "INR" else None)
+
+
+def _limits(history: History, lab: Lab, personal: bool) -> Limits:
+    course = history.course_at(lab.collected_on) if personal else None
+    return history.grading_limits(lab, history.baseline(course, lab.analyte) if course else None)
+
+
+@lru_cache(maxsize=65536)
+def _quiet(grading: Version, analyte: str, unit: str, limits: Limits) -> tuple[Decimal, Decimal]:
+    """Between these two no bound of either scale is crossed."""
+    steps = [step for scale in scales(grading, analyte, unit, limits) for step in scale.steps]
+    lows = [step.bound for step in steps if not step.upper]
+    highs = [step.bound for step in steps if step.upper]
+    return max(lows, default=_LEAST) * _UP, min(highs, default=_MOST) * _DOWN
+
+
+# ------------------------------------------------------------------------------------------------- episodes
+
+
+def _episodes(history: History, labs: Sequence[Lab]) -> Iterator[Finding]:
+    pairs = {id(lab): history.grades(lab) for lab in labs}
+    for side, direction in enumerate(DIRECTIONS):
+        grades = {key: pair[side] for key, pair in pairs.items()}
+        if any(grade.grade for grade in grades.values()):
+            for run in runs(labs, lambda lab, of=grades: _graded(of[id(lab)])):  # type: ignore[misc]
+                yield _finding(history, direction, run, [grades[id(lab)] for lab in run.labs])
+
+
+def _graded(grade: Grade) -> bool | None:
+    return None if grade.grade is None else grade.grade >= 1
+
+
+def _finding(history: History, direction: str, run: Run, grades: list[Grade]) -> Finding:
+    levels = graded(run.labs, [grade.grade for grade in grades])
+    said = f"grade {levels.latest} ({grades[-1].term}, {history.grading.name})"
+    notes = {id(lab): f"grade {grade.grade}" for lab, grade in zip(run.labs, grades, strict=True)}
+    return Finding(
+        rule=CODE,
+        subject=run.first.analyte,
+        entry=direction,
+        severity=_severity(history.concern.get(run.first.analyte, ""), direction, levels.latest or 0),
+        sentence=f"{reading(history, run.last)}, {said}: {grades[-1].reason}{levels.worst}",
+        opened_on=run.first.collected_on,
+        last_seen_on=run.last.collected_on,
+        starts=run.first.collected_at.isoformat(),
+        cleared_on=run.cleared_on,
+        grade=levels.latest,
+        grading=history.grading.name,
+        peak_grade=levels.peak,
+        source=history.grading.source,
+        yardstick=f"{history.grading.name} {history.grading.digest[:12]}",
+        evidence=evidence(run.labs, lambda lab: notes[id(lab)]),
+    )
+
+
+def _severity(concern: str, direction: str, grade: int) -> str:
+    if concern in (direction, "both"):
+        return SEVERITY_OF_GRADE[grade]
+    return INFO if grade <= 2 else ROUTINE

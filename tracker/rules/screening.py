@@ -1,0 +1,292 @@
+"""Screening before and during treatment
+
+What it flags:
+A check the protocol asks for before the first dose that has not been done, or is too old: a TB test older than 12
+months, hepatitis B and C, a pregnancy status, vaccination, a genotype. Results that speak against a start or need a
+decision: a positive TB test, hepatitis B surface antigen, hepatitis B DNA, hepatitis C antibody, pregnancy, a CYP2C9
+poor metaboliser. During treatment the TB test again after 12 months, and hepatitis B DNA every 3 months where the
+core antibody is positive and the surface antigen is not.
+
+Why it matters:
+A JAK inhibitor can wake latent tuberculosis and hepatitis B. Both are found by a test before the first dose, and
+what was forgotten then has to be made good.
+
+Example:
+TB test: no result before the first dose on 2026-03-01 (treat latent TB before start)
+
+Source:
+Screening lines of the protocol. That a TB test holds 12 months is clinic practice; the 3 months for hepatitis B DNA
+are proposed by the authors. Both are marked as not verified.
+"""
+
+from collections.abc import Iterator, Sequence
+from datetime import date, timedelta
+from typing import NamedTuple
+
+from tracker.domain.dates import Span, add
+from tracker.domain.findings import INFO, ROUTINE, SOON, URGENT, Evidence, Finding
+from tracker.domain.history import Course, History
+from tracker.domain.protocol import Protocol, Screen, Sourced
+from tracker.domain.schedule import HBV_DNA_EVERY, TB_TEST_VALID
+from tracker.domain.screening_facts import (
+    HEPATITIS,
+    NAMES,
+    NEGATIVE,
+    POSITIVE,
+    PREGNANCY,
+    TB,
+    UNCLEAR,
+    Gap,
+    Reading,
+    Streak,
+    answered,
+    gaps,
+    may_bear_children,
+    read_test,
+    read_viral_load,
+    read_words,
+    streaks,
+    unanswered,
+)
+
+CODE = "screening"
+
+Watched = Sequence[tuple[Course, Protocol]]
+
+
+def check(history: History) -> Iterator[Finding]:
+    """Subject is the name of the item; entry says what about it."""
+    watched = history.treatments()
+    for course, protocol in watched:
+        for screen in protocol.screening:
+            yield from _missing(history, course, protocol, screen)
+        yield from _tb_again(history, course, protocol)
+        yield from _hbv_dna_again(history, course, protocol)
+    if watched:
+        yield from _results(history, watched)
+
+
+# ------------------------------------------------------------------------------------- what was not done
+
+
+def _missing(history: History, course: Course, protocol: Protocol, screen: Screen) -> Iterator[Finding]:
+    if screen.item == PREGNANCY and not may_bear_children(history, course):
+        return
+    gap = _gap_at_start(history, course, screen)
+    if gap is None:
+        return
+    severity = INFO if not screen.required else SOON if course.started(history.as_of) else ROUTINE
+    yield Finding(
+        CODE, screen.item, severity, _missing_sentence(history, course, screen, gap), gap.opened,
+        gap.closed or gap.opened, course.started_on.isoformat(), "missing", gap.closed, due_on=course.started_on,
+        source=screen.origin.source, verified=screen.origin.verified, yardstick=protocol.yardstick,
+    )  # fmt: skip
+
+
+def _missing_sentence(history: History, course: Course, screen: Screen, gap: Gap) -> str:
+    wanted = unanswered(history, screen)
+    found = f"last done on {gap.last}" if gap.last else f"no result{f' of {wanted}' if wanted else ''}"
+    text = f" ({screen.origin.text})" if screen.origin.text else ""
+    done = f"; no longer open since {gap.closed}" if gap.closed else ""
+    name = NAMES.get(screen.item, screen.item)
+    return f"{name}: {found} before the first dose on {course.started_on}{text}{done}"
+
+
+def _gap_at_start(history: History, course: Course, screen: Screen) -> Gap | None:
+    """Whether the course began, or would begin, without a valid test; and the day it was made good."""
+    tests = answered(history, course, screen)
+    valid = TB_TEST_VALID if screen.item == TB else None
+    first = next(gaps(course.started_on, course.started_on, tests, valid), None)
+    if first is None:
+        return None
+    if not course.started(history.as_of):
+        # A plan has no date of its own: told from a month before the start, or at once where that is to come.
+        return first._replace(opened=min(history.as_of, course.started_on - timedelta(days=30)))
+    later = [day for day in tests if day > course.started_on]
+    return first._replace(closed=min([*later[:1], *_stopped(history, course)], default=None))
+
+
+def _stopped(history: History, course: Course) -> list[date]:
+    return [course.stopped_on] if course.stopped_on is not None and course.over(history.as_of) else []
+
+
+# ------------------------------------------------------------------------------------ what is done again
+
+
+class _Again(NamedTuple):
+    subject: str
+    entry: str
+    severity: str
+    what: str
+    every: Span
+    source: str
+
+
+_TB_AGAIN = _Again(
+    TB, "yearly", ROUTINE, "TB test", TB_TEST_VALID, "clinic practice: yearly; the label says per guideline"
+)
+_DNA_AGAIN = _Again(
+    HEPATITIS, "hbv_dna_due", SOON, "Hepatitis B DNA (core antibody positive)", HBV_DNA_EVERY,
+    "author-proposed: every 3 months where anti-HBc is positive and HBsAg is not",
+)  # fmt: skip
+
+
+def _tb_again(history: History, course: Course, protocol: Protocol) -> Iterator[Finding]:
+    """The TB test during treatment. What was wanting at the start is said there; once positive it stays so."""
+    if not course.started(history.as_of) or all(screen.item != TB for screen in protocol.screening):
+        return
+    tests = _read(history, "IGRA")
+    positive = next((test.on for test in tests if test.verdict == POSITIVE), date.max)
+    ends = _stopped(history, course)
+    for gap in gaps(course.started_on, min([*ends, history.as_of]), [test.on for test in tests], TB_TEST_VALID):
+        if gap.last is not None and course.started_on < gap.opened <= positive:
+            yield _again(protocol, gap, ends, _TB_AGAIN)
+
+
+def _hbv_dna_again(history: History, course: Course, protocol: Protocol) -> Iterator[Finding]:
+    if any(test.verdict == POSITIVE for test in _read(history, "HBSAG")[-1:]):
+        return
+    started = course.started(history.as_of)
+    what = _DNA_AGAIN if started else _DNA_AGAIN._replace(severity=ROUTINE)
+    tests = [lab.collected_on for lab in history.labs.get("HBVDNA", ())]
+    for streak in streaks(_read(history, "ANTIHBC"), POSITIVE, (NEGATIVE,)):
+        start = max(streak.first.on, course.started_on) if started else streak.first.on
+        ends = [*_stopped(history, course), *([streak.ended.on] if streak.ended else [])]
+        for gap in gaps(start, min([*ends, history.as_of]), tests, HBV_DNA_EVERY):
+            yield _again(protocol, gap, ends, what)
+
+
+def _again(protocol: Protocol, gap: Gap, ends: Sequence[date], what: _Again) -> Finding:
+    due = add(gap.last, what.every) if gap.last else gap.opened
+    closed = gap.closed or min(ends, default=None)
+    last = f"last done on {gap.last}" if gap.last else "never done"
+    return Finding(
+        CODE, what.subject, what.severity, f"{what.what} was due on {due}, every {what.every}; {last}",
+        gap.opened, closed or gap.opened, due.isoformat(), what.entry, closed, due_on=due, source=what.source,
+        verified=False, yardstick=protocol.yardstick,
+    )  # fmt: skip
+
+
+# --------------------------------------------------------------------------------------------- results
+
+
+class _Meaning(NamedTuple):
+    """What a reading means before a start and during treatment: (severity, suggestion) each."""
+
+    subject: str
+    entry: str
+    says: str
+    before: tuple[str, str | None]
+    during: tuple[str, str | None]
+    origin: Sourced
+
+
+_NO_START, _DECIDE = (URGENT, "do_not_start"), (URGENT, "consult")
+_TB_POSITIVE = _Meaning(
+    TB, "positive", "latent tuberculosis is treated before a start, once active tuberculosis is excluded",
+    _NO_START, _DECIDE, Sourced("", "boxed warning: test for latent TB, treat before use", True),
+)  # fmt: skip
+_TB_UNCLEAR = _Meaning(
+    TB, "indeterminate", "neither positive nor negative", (SOON, "repeat"), (SOON, "repeat"),
+    Sourced("", "author-proposed: an indeterminate TB test is repeated", False),
+)  # fmt: skip
+_HBSAG = _Meaning(
+    HEPATITIS, "hbsag", "hepatitis B infection", _NO_START, _DECIDE,
+    Sourced("", "general knowledge: not started with hepatitis B surface antigen", False),
+)  # fmt: skip
+_DNA_UNCLEAR = _Meaning(
+    HEPATITIS, "hbv_dna_unclear", "less than can be counted; whether any was detected is not said",
+    (ROUTINE, "repeat"), (ROUTINE, "repeat"), Sourced("", "author-proposed", False),
+)  # fmt: skip
+_HCV = _Meaning(
+    HEPATITIS, "hcv", "past or present hepatitis C", (SOON, "consult"), (SOON, "consult"),
+    Sourced("", "general knowledge: screening for hepatitis C before a start", False),
+)  # fmt: skip
+_SEEN = Sourced("", "general knowledge: pregnancy warnings of the labels", False)
+_HEPATOLOGIST = Sourced("", "labels: hepatitis B DNA detected, hepatologist", True)
+
+
+def _read(history: History, code: str) -> list[Reading]:
+    return [read_test(lab) for lab in history.labs.get(code, ())]
+
+
+def _results(history: History, watched: Watched) -> Iterator[Finding]:
+    igra, dna = _read(history, "IGRA"), [read_viral_load(lab) for lab in history.labs.get("HBVDNA", ())]
+    either = (NEGATIVE, POSITIVE)
+    for readings, verdict, against, meaning in (
+        (igra, POSITIVE, (NEGATIVE,), _TB_POSITIVE),
+        (igra, UNCLEAR, either, _TB_UNCLEAR),
+        (_read(history, "HBSAG"), POSITIVE, (NEGATIVE,), _HBSAG),
+        (_read(history, "ANTIHCV"), POSITIVE, (NEGATIVE,), _HCV),
+        (dna, POSITIVE, (NEGATIVE,), _dna_detected(watched)),
+        (dna, UNCLEAR, either, _DNA_UNCLEAR),
+        (_pregnancies(history), POSITIVE, (NEGATIVE,), _pregnant(history, watched)),
+    ):
+        for streak in streaks(readings, verdict, against):
+            yield from _standing(history, watched, streak, meaning)
+    yield from _genotypes(history, watched)
+
+
+def _standing(history: History, watched: Watched, streak: Streak, meaning: _Meaning) -> Iterator[Finding]:
+    """A result that stands while a watched drug is taken or planned; cleared by the opposite or with the drug."""
+    planned = any(not course.started(history.as_of) for course, _ in watched)
+    running = any(course.started(history.as_of) and not course.over(history.as_of) for course, _ in watched)
+    closed = streak.ended.on if streak.ended else None
+    if closed is None and not running and not planned:
+        closed = max(course.stopped_on or date.min for course, _ in watched)
+        if closed < streak.first.on:
+            return  # found when no watched drug was taken any more
+    severity, suggested = meaning.before if planned and not running else meaning.during
+    last = streak.last
+    yield Finding(
+        CODE, meaning.subject, severity, f"{_said(history, last)} on {last.on}: {meaning.says}",
+        streak.first.on, closed or last.on, streak.first.starts, meaning.entry, closed, suggested=suggested,
+        source=meaning.origin.source, verified=meaning.origin.verified,
+        evidence=(last.lab.evidence() if last.lab else Evidence(meaning.subject, last.shown, "", last.on),),
+    )  # fmt: skip
+
+
+def _said(history: History, reading: Reading) -> str:
+    if reading.lab is None:
+        return reading.shown[:1].upper() + reading.shown[1:]
+    return f"{history.name(reading.lab.analyte)} {reading.shown} {reading.lab.unit}".rstrip()
+
+
+def _dna_detected(watched: Watched) -> _Meaning:
+    lines = (protocol.event("hbv_dna_detected") for _, protocol in watched)
+    origin = next((line.origin for line in lines if line is not None), _HEPATOLOGIST)
+    return _Meaning(HEPATITIS, "hbv_dna", "hepatitis B has woken: a hepatologist decides", _DECIDE, _DECIDE, origin)
+
+
+def _pregnancies(history: History) -> list[Reading]:
+    seen = (o for o in history.observations if o.kind == "pregnancy_status" and o.on <= history.as_of)
+    status = [Reading(o.on, o.on.isoformat(), read_words(o.value), o.value) for o in seen]
+    return sorted([*status, *_read(history, "HCG")], key=lambda reading: reading.on)
+
+
+def _pregnant(history: History, watched: Watched) -> _Meaning:
+    lines = (p.event("pregnancy") for course, p in watched if not course.over(history.as_of))
+    line = next((line for line in lines if line is not None), None)
+    during = _DECIDE if line is None else (URGENT, line.action)
+    return _Meaning(PREGNANCY, "pregnant", "a pregnancy", _NO_START, during, line.origin if line else _SEEN)
+
+
+def _genotypes(history: History, watched: Watched) -> Iterator[Finding]:
+    """A genotype with which the protocol says not to use the drug."""
+    for course, protocol in watched:
+        for screen in protocol.screening:
+            seen = (o for o in history.observations if o.kind == screen.observation and o.on <= history.as_of)
+            readings = [
+                Reading(o.on, o.on.isoformat(), _against(screen, o.value), f"{NAMES.get(screen.item)} {o.value}")
+                for o in seen
+            ]
+            meaning = _Meaning(
+                screen.item, "avoid", screen.origin.text or "the drug is not used", _NO_START, (URGENT, "stop"),
+                screen.origin,
+            )  # fmt: skip
+            for streak in streaks(readings, POSITIVE, (NEGATIVE,)):
+                yield from _standing(history, [(course, protocol)], streak, meaning)
+
+
+def _against(screen: Screen, value: str) -> str:
+    return POSITIVE if set(screen.avoid_when) & set(value.casefold().split()) else NEGATIVE

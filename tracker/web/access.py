@@ -1,0 +1,226 @@
+"""Who may do what. The one place that decides: `ENDPOINTS` says who may call a page at all, the getters at the end say
+whose records they may be. A page that is not in the table does not exist for anybody, and a test fails for it.
+
+The getters answer NotFound both for what is not there and for what is another clinic's: the two are not told apart.
+"""
+
+import logging
+from collections.abc import Mapping
+from typing import Any, TypeVar
+
+from flask import Response, g, make_response, redirect, render_template, request, url_for
+from flask.typing import ResponseReturnValue
+from sqlalchemy import ColumnElement, select
+from sqlalchemy.orm import Session
+
+from tracker.domain.errors import NotAllowed, NotFound
+from tracker.models import (
+    AdverseEvent,
+    Course,
+    Flag,
+    HeldRow,
+    ImportBatch,
+    LabResult,
+    Medication,
+    Observation,
+    Patient,
+    ReferenceRange,
+)
+from tracker.operations.actor import Actor
+from tracker.web.clock import now
+from tracker.web.sessions import User, Workplace
+
+log = logging.getLogger("tracker.security")
+
+ANONYMOUS, RECORDER, CLINICIAN, ADMIN, AUDITOR = "anonymous", "recorder", "clinician", "admin", "auditor"
+
+ANYBODY = frozenset({ANONYMOUS, RECORDER, CLINICIAN, ADMIN, AUDITOR})
+STAFF = frozenset({RECORDER, CLINICIAN, ADMIN, AUDITOR})  # everybody who signed in: reading what the clinic holds
+RECORDERS = frozenset({RECORDER, CLINICIAN})  # write what was measured, given and observed
+DECIDERS = frozenset({CLINICIAN})  # decide about flags and treatment
+ADMINS = frozenset({ADMIN})  # people, ranges, configuration
+INSPECTORS = frozenset({ADMIN, AUDITOR})  # the audit trail
+
+# One line a page, grouped by screen. tests/web/matrix.yaml says the same once more, and every cell of it is tried.
+ENDPOINTS: Mapping[str, frozenset[str]] = {
+    "static": ANYBODY,
+    "health.healthz": ANYBODY,
+    "sign_in.form": ANYBODY,
+    "sign_in.enter": ANYBODY,
+    "sign_in.leave": STAFF,
+    "account.home": STAFF,
+    "account.show": STAFF,
+    "account.change_password": STAFF,
+    "account.end_session": STAFF,
+    "account.end_others": STAFF,
+    "account.switch_clinic": STAFF,
+    "account.alive": STAFF,
+    "account.left": STAFF,
+}
+
+BIGGEST_KEY = 2**63 - 1
+
+
+# ---------------------------------------------------------------------------------------------- who is it
+
+
+def signed_in() -> User | None:
+    """The person at the browser, None for a visitor. Settled once, when the request's session is opened."""
+    user: User | None = g.get("user")
+    return user
+
+
+def current_user() -> User:
+    """The person at the browser. Raises NotAllowed for a visitor, which `guard` lets through to no page that asks."""
+    user = signed_in()
+    if user is None:
+        raise NotAllowed("Sign in first.")
+    return user
+
+
+def current_clinic() -> Workplace:
+    """The clinic whose lists are shown. Raises NotAllowed for somebody who works in none."""
+    clinic = current_user().clinic
+    if clinic is None:
+        raise NotAllowed("You are not a member of a clinic yet. Ask an administrator to add you to yours.")
+    return clinic
+
+
+def current_clinics() -> frozenset[int]:
+    """The keys of all clinics this person works in: whose records they may open. Empty means none."""
+    return frozenset(clinic.id for clinic in current_user().clinics)
+
+
+def current_actor(origin: str = "form") -> Actor:
+    """This person, at this instant, as the operations ask for it."""
+    user = current_user()
+    return Actor(user.name, now(), origin, user.id, user.role, g.request_id)
+
+
+def may(endpoint: str) -> bool:
+    """May the person at the browser call this page? For menus and buttons; the page itself is guarded anyway."""
+    user = signed_in()
+    return user is not None and user.role in ENDPOINTS.get(endpoint, ())
+
+
+# ---------------------------------------------------------------------------------------------- may they in
+
+
+def guard() -> ResponseReturnValue | None:
+    """Before every request: let it in, ask for a sign-in, or refuse."""
+    if "database_error" in g:
+        raise g.database_error
+    if request.endpoint is None:
+        return None  # there is no such page, and Flask says so
+    allowed = ENDPOINTS.get(request.endpoint)
+    if allowed is None:
+        log.error("endpoint %s is not in the table of tracker/web/access.py", request.endpoint)
+        raise NotFound("There is no such page.")
+    if ANONYMOUS in allowed:
+        return None
+    user = signed_in()
+    if user is None:
+        return ask_to_sign_in()
+    if user.role not in allowed:
+        log.warning("account %s, %s, was refused %s", user.id, user.role, request.endpoint)
+        raise NotAllowed(f"This is not for your role: you are signed in as {user.role}.")
+    return None
+
+
+def ask_to_sign_in() -> ResponseReturnValue:
+    """To the sign-in page and back. What was typed into a form whose session ended is shown, so that it is not lost."""
+    reason = "ended" if g.get("session_ended") else None
+    if request.headers.get("HX-Request"):
+        answer = Response(status=401)
+        answer.headers["HX-Redirect"] = url_for("sign_in.form", notice=reason)
+        return answer
+    if request.method in ("GET", "HEAD"):
+        # The path alone: a query may hold a name that somebody searched for.
+        return redirect(url_for("sign_in.form", next=request.path if request.path != "/" else None, notice=reason), 303)
+    if reason:
+        return make_response(render_template("errors/ended.html", typed=typed()), 401)
+    return redirect(url_for("sign_in.form"), 303)
+
+
+def typed() -> list[tuple[str, str]]:
+    """What was typed into the form that came with this request, without its tokens and passwords."""
+    return [
+        (name.replace("_", " ").replace("-", " "), value)
+        for name, value in request.form.items(multi=True)
+        if value and name not in ("csrf_token", "version", "next") and "password" not in name
+    ]
+
+
+# ---------------------------------------------------------------------------------------------- may they this
+
+Owned = TypeVar("Owned", AdverseEvent, Course, Flag, LabResult, Medication, Observation)
+Kept = TypeVar("Kept", HeldRow, ImportBatch, Patient, ReferenceRange)
+
+
+def get_patient(session: Session, patient_id: int) -> Patient:
+    return _of_my_clinics(session, Patient, patient_id)
+
+
+def get_course(session: Session, course_id: int) -> Course:
+    return _of_my_patients(session, Course, course_id)
+
+
+def get_result(session: Session, result_id: int) -> LabResult:
+    return _of_my_patients(session, LabResult, result_id)
+
+
+def get_flag(session: Session, flag_id: int) -> Flag:
+    return _of_my_patients(session, Flag, flag_id)
+
+
+def get_event(session: Session, event_id: int) -> AdverseEvent:
+    return _of_my_patients(session, AdverseEvent, event_id)
+
+
+def get_medication(session: Session, medication_id: int) -> Medication:
+    return _of_my_patients(session, Medication, medication_id)
+
+
+def get_observation(session: Session, observation_id: int) -> Observation:
+    return _of_my_patients(session, Observation, observation_id)
+
+
+def get_range(session: Session, range_id: int) -> ReferenceRange:
+    return _of_my_clinics(session, ReferenceRange, range_id)
+
+
+def get_batch(session: Session, batch_id: int) -> ImportBatch:
+    return _of_my_clinics(session, ImportBatch, batch_id)
+
+
+def get_held_row(session: Session, row_id: int) -> HeldRow:
+    return _of_my_clinics(session, HeldRow, row_id)
+
+
+def _of_my_clinics(session: Session, kind: type[Kept], key: int) -> Kept:
+    return _found(session.scalar(select(kind).where(_is(kind.id, key), kind.clinic_id.in_(current_clinics()))))
+
+
+def _of_my_patients(session: Session, kind: type[Owned], key: int) -> Owned:
+    return _found(
+        session.scalar(
+            select(kind)
+            .join(Patient, Patient.id == kind.patient_id)
+            .where(_is(kind.id, key), Patient.clinic_id.in_(current_clinics()))
+        )
+    )
+
+
+def _is(column: Any, key: int) -> ColumnElement[bool]:
+    # No table has such a key, and no database such a number.
+    condition: ColumnElement[bool] = column == (key if 0 < key <= BIGGEST_KEY else 0)
+    return condition
+
+
+Row = TypeVar("Row")
+
+
+def _found(row: Row | None) -> Row:
+    if row is None:
+        raise NotFound("There is no such record, or it is not yours to see.")
+    return row

@@ -1,0 +1,220 @@
+"""Passwords, lock-out and browser sessions in the database. Takes a session, never commits, and knows no Flask.
+
+How guessing is slowed: an attempt is counted before the password is looked at, so that many at once gain nothing. After
+ten in a row without success the account is locked for a quarter of an hour; the right password starts the count again.
+For an unknown name the same work is done on a stand-in, and the answer is the same.
+"""
+
+import hashlib
+import secrets
+from collections.abc import Mapping
+from datetime import datetime, timedelta
+from functools import lru_cache
+from typing import Any, NamedTuple
+
+from argon2 import PasswordHasher
+from argon2.exceptions import InvalidHashError, VerificationError
+from sqlalchemy import case, literal, or_, select, update
+from sqlalchemy.orm import Session
+
+from tracker.domain.errors import NotFound, Refused
+from tracker.models import Account, BrowserSession
+from tracker.models.base import UtcDateTime
+from tracker.operations import audit
+from tracker.operations.actor import Actor
+
+ATTEMPTS = 10
+LOCKED_FOR = timedelta(minutes=15)
+OPEN_SESSIONS = 5
+SHORTEST, LONGEST = 12, 256
+LOCAL_WORDS = ("jakwatch", "password", "tofacitinib", "clinician", "dermatology")
+
+
+class Cost(NamedTuple):
+    """What one Argon2id digest takes."""
+
+    time: int
+    memory_kib: int
+    lanes: int
+
+
+STRONG = Cost(3, 65536, 4)  # RFC 9106, section 4, second recommendation
+
+
+@lru_cache(maxsize=4)
+def _hasher(cost: Cost) -> PasswordHasher:
+    return PasswordHasher(cost.time, cost.memory_kib, cost.lanes)
+
+
+@lru_cache(maxsize=4)
+def _stand_in(cost: Cost) -> str:
+    return _hasher(cost).hash(secrets.token_hex(16))
+
+
+def password_hash(password: str, cost: Cost = STRONG) -> str:
+    """What is stored of a password."""
+    return _hasher(cost).hash(password)
+
+
+def password_fits(stored: str | None, password: str, cost: Cost = STRONG) -> bool:
+    """Is this the password? With nothing stored the same work is done, and the answer is no."""
+    if len(password) > LONGEST:
+        password = ""  # nobody has one so long, and a megabyte is not worth digesting
+    try:
+        fits = _hasher(cost).verify(stored or _stand_in(cost), password)
+    except (VerificationError, InvalidHashError):
+        return False
+    return fits and stored is not None
+
+
+def check_new_password(password: str, account: Account) -> None:
+    """Raise Refused where the password would be guessed soon. Any character counts; none is asked for."""
+    if len(password) < SHORTEST:
+        raise Refused(f"A password has {SHORTEST} characters or more. Four unrelated words are easy to remember.")
+    if len(password) > LONGEST:
+        raise Refused(f"A password has {LONGEST} characters or fewer.")
+    folded = password.casefold()
+    words = (*LOCAL_WORDS, account.username, *account.name.split())
+    for word in words:
+        if len(word) > 2 and word.casefold() in folded:
+            raise Refused(f"The password contains “{word}”, which is among the first things one would try.")
+    if len(set(folded)) < 5:
+        raise Refused("The password repeats so few characters that it would be guessed.")
+
+
+# ---------------------------------------------------------------------------------------------- signing in
+
+
+class Claim(NamedTuple):
+    """An attempt that has been counted: against which account, and what is stored of its password."""
+
+    account_id: int | None
+    stored: str | None
+
+
+NOBODY = Claim(None, None)
+
+
+def claim_attempt(session: Session, username: str, at: datetime) -> Claim:
+    """Count an attempt on an account; NOBODY where there is none, or it is disabled or locked."""
+    open_to_try = or_(Account.locked_until.is_(None), Account.locked_until <= at)
+    tried = case((Account.locked_until.is_not(None), 1), else_=Account.failed_attempts + 1)  # a lock that is over
+    row = session.execute(
+        update(Account)
+        .where(Account.username == username, Account.disabled_at.is_(None), open_to_try)
+        .values(
+            failed_attempts=tried,
+            locked_until=case((tried >= ATTEMPTS, literal(at + LOCKED_FOR, UtcDateTime())), else_=None),
+        )
+        .returning(Account.id, Account.password_hash)
+        .execution_options(synchronize_session=False)
+    ).first()
+    return NOBODY if row is None else Claim(row.id, row.password_hash)
+
+
+def forget_attempts(session: Session, account_id: int) -> Account:
+    """The password was right: the count starts again. Returns the account."""
+    session.execute(
+        update(Account)
+        .where(Account.id == account_id)
+        .values(failed_attempts=0, locked_until=None)
+        .execution_options(synchronize_session=False)
+    )
+    return session.get_one(Account, account_id)
+
+
+def change_password(session: Session, actor: Actor, account: Account, password: str, cost: Cost = STRONG) -> None:
+    """Store another password and end every session of this person. Raises Refused for one that would be guessed."""
+    check_new_password(password, account)
+    account.password_hash = password_hash(password, cost)
+    account.failed_attempts, account.locked_until = 0, None
+    session.flush()
+    end_sessions(session, account.id, actor.utc)
+    audit.note(session, actor, "change_password", "account", account.id)
+
+
+# ---------------------------------------------------------------------------------------------- browser sessions
+
+
+def digest_of(token: str) -> str:
+    """What the database keeps of the token in a browser's cookie: a leaked table opens nothing."""
+    return hashlib.sha256(token.encode()).hexdigest()
+
+
+def start_session(
+    session: Session, account_id: int, at: datetime, user_agent: str = "", data: Mapping[str, Any] | None = None
+) -> str:
+    """A new browser session; the token for the cookie. With more than five open, the one unused for longest ends."""
+    _end_surplus(session, account_id, at)
+    token = secrets.token_urlsafe(32)
+    session.add(
+        BrowserSession(
+            token_digest=digest_of(token),
+            account_id=account_id,
+            created_at=at,
+            seen_at=at,
+            user_agent=user_agent[:300],
+            data={**(data or {}), "csrf_token": secrets.token_hex(20)},
+        )
+    )
+    return token
+
+
+def end_session(session: Session, account_id: int, session_id: int, at: datetime) -> None:
+    """End one browser session of this person. Raises NotFound where it is not theirs or has ended."""
+    ended = session.execute(
+        update(BrowserSession)
+        .where(
+            BrowserSession.id == session_id,
+            BrowserSession.account_id == account_id,
+            BrowserSession.revoked_at.is_(None),
+        )
+        .values(revoked_at=at)
+        .returning(BrowserSession.id)
+        .execution_options(synchronize_session=False)
+    ).first()
+    if ended is None:
+        raise NotFound("That session has ended already, or it is not yours.")
+
+
+def end_sessions(session: Session, account_id: int, at: datetime, but: int | None = None) -> int:
+    """End all browser sessions of this person, but one if it is given; how many were open."""
+    chosen = [BrowserSession.account_id == account_id, BrowserSession.revoked_at.is_(None)]
+    if but is not None:
+        chosen.append(BrowserSession.id != but)
+    ended = session.execute(
+        update(BrowserSession)
+        .where(*chosen)
+        .values(revoked_at=at)
+        .returning(BrowserSession.id)
+        .execution_options(synchronize_session=False)
+    )
+    return len(ended.all())
+
+
+def _end_surplus(session: Session, account_id: int, at: datetime) -> None:
+    surplus = (
+        select(BrowserSession.id)
+        .where(BrowserSession.account_id == account_id, BrowserSession.revoked_at.is_(None))
+        .order_by(BrowserSession.seen_at.desc(), BrowserSession.id.desc())
+        .offset(OPEN_SESSIONS - 1)
+    )
+    for session_id in session.scalars(surplus).all():
+        end_session(session, account_id, session_id, at)
+
+
+def open_sessions(session: Session, account_id: int, seen_after: datetime, begun_after: datetime) -> list[BrowserSession]:
+    """This person's live browser sessions, the last used first."""
+    return list(
+        session.scalars(
+            select(BrowserSession)
+            .where(
+                BrowserSession.account_id == account_id,
+                BrowserSession.revoked_at.is_(None),
+                BrowserSession.seen_at > seen_after,
+                BrowserSession.created_at > begun_after,
+            )
+            .order_by(BrowserSession.seen_at.desc(), BrowserSession.id.desc())
+        )
+    )
+

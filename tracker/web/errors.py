@@ -1,0 +1,107 @@
+"""What went wrong, as a page: what happened, what to do, and never a traceback, a statement or a value in the log.
+
+Screens raise the words of tracker.domain.errors and let them pass; only `Refused` is worth catching, where the form can
+say it beside what was typed.
+"""
+
+import logging
+import traceback
+
+from flask import Flask, Response, current_app, g, make_response, redirect, render_template, request, url_for
+from flask.typing import ResponseReturnValue
+from flask_wtf.csrf import CSRFError
+from sqlalchemy.exc import DataError, DBAPIError, IntegrityError, OperationalError
+from sqlalchemy.exc import TimeoutError as PoolTimeout
+from sqlalchemy.orm.exc import StaleDataError
+from werkzeug.exceptions import HTTPException
+
+from tracker.domain.errors import NotAllowed, NotFound, Refused, Stale
+from tracker.web.access import typed
+from tracker.web.database import stop_reading
+
+log = logging.getLogger(__name__)
+
+RETRY_AFTER = "10"  # seconds
+
+# status: title, what to do
+WORDS: dict[int, tuple[str, str]] = {
+    400: ("That could not be understood", "Go back, reload the page and try again."),
+    403: ("Not allowed", "If you need this for your work, ask an administrator of your clinic."),
+    404: ("Not found", "There is no such page or record, or it is not yours to see. Check the address, or start from the queue."),
+    405: ("Not like this", "This address does not take that kind of request. Start from the queue."),
+    409: ("Somebody else saved first", "Nothing of yours was stored. Open the record again, look at what changed, and decide anew."),
+    413: ("Too large", "The file or text is larger than is taken here. Split it, and send the parts."),
+    415: ("Of another kind", "This is not a kind of file or text that is taken here."),
+    500: ("Something went wrong here", "Nothing was stored by this request. If it happens again, tell whoever looks after Jakwatch the reference below."),
+    503: ("The database cannot be reached", "Nothing was stored by this request. Wait a little and try again; what is stored already is safe."),
+}  # fmt: skip
+TOKEN_HELP = "Reload the page and send it again: it was open for too long, or in another browser session. Nothing was stored."
+
+
+def page(status: int, reason: str = "", help_text: str = "") -> Response:
+    """The error page of that status, or a short message where only a part of a page was asked for."""
+    stop_reading()  # a failed statement leaves nothing to read with
+    title, usual_help = WORDS.get(status, WORDS[400] if status < 500 else WORDS[500])
+    template = "errors/part.html" if request.headers.get("HX-Request") else "errors/page.html"
+    body = render_template(
+        template,
+        title=title,
+        reason=reason,
+        help_text=help_text or usual_help,
+        status=status,
+        # Without the navigation where it could not be built, or would ask the database that failed.
+        bare=status >= 500 or "request_id" not in g,
+        typed=typed() if status == 409 or help_text == TOKEN_HELP else [],
+    )
+    return make_response(body, status)
+
+
+def _unavailable(error: Exception) -> ResponseReturnValue:
+    log.error("database: %s", type(error).__name__)
+    answer = page(503)
+    answer.headers["Retry-After"] = RETRY_AFTER
+    return answer
+
+
+def _bad_token(_error: CSRFError) -> ResponseReturnValue:
+    logging.getLogger("tracker.security").warning("a form without its token was refused at %s", request.endpoint)
+    if request.endpoint == "sign_in.enter":
+        return redirect(url_for("sign_in.form", notice="again"), 303)
+    return page(400, "The form was not accepted.", TOKEN_HELP)
+
+
+def _clash(error: Exception) -> ResponseReturnValue:
+    log.warning("a clash of two writers: %s", type(error).__name__)
+    return page(409, "The record changed while you were looking at it, or the same was sent twice.")
+
+
+def _unexpected(error: Exception) -> ResponseReturnValue:
+    if current_app.testing or current_app.debug:
+        raise error
+    # Where it happened and what kind it was. Its message may hold what a patient's record says, so it is not kept.
+    places = "".join(traceback.format_tb(error.__traceback__))
+    log.error("unexpected %s at %s, reference %s\n%s", type(error).__name__, request.endpoint, g.get("request_id"), places)
+    return page(500)
+
+
+def _http(error: HTTPException) -> ResponseReturnValue:
+    if error.code is not None and error.code < 400:
+        return error  # a redirect of the router
+    return page(error.code or 500)
+
+
+def init_app(app: Flask) -> None:
+    """Each kind of failure with its page. The most specific kind wins."""
+    app.register_error_handler(NotFound, lambda error: page(404))
+    app.register_error_handler(NotAllowed, lambda error: page(403, str(error)))
+    app.register_error_handler(Stale, lambda error: page(409, str(error)))
+    app.register_error_handler(Refused, lambda error: page(400, str(error)))
+    app.register_error_handler(CSRFError, _bad_token)
+    app.register_error_handler(StaleDataError, _clash)
+    app.register_error_handler(IntegrityError, _clash)
+    app.register_error_handler(DataError, lambda error: page(400, "Something in it cannot be stored."))
+    app.register_error_handler(OperationalError, _unavailable)
+    app.register_error_handler(PoolTimeout, _unavailable)
+    app.register_error_handler(DBAPIError, lambda e: _unavailable(e) if e.connection_invalidated else _unexpected(e))
+    app.register_error_handler(HTTPException, _http)
+    app.register_error_handler(Exception, _unexpected)
