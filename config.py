@@ -3,7 +3,7 @@
 | variable | meaning | default |
 |---|---|---|
 | TRACKER_ENV | `production`, `demo` or `development` | production |
-| TRACKER_SECRET_KEY | signs the tokens of forms; 32 characters or more | none in production, else made up at each start |
+| TRACKER_SECRET_KEY | signs the tokens of forms; 32 characters or more | none; elsewhere made up at each start |
 | TRACKER_INSTANCE | folder for the database file | `instance` beside this file; to be named once installed |
 | TRACKER_DATABASE_URL | `sqlite:///file` or `postgresql://…` | `jakwatch.db` in the instance folder |
 | TRACKER_IDLE_MINUTES | a browser left alone for so long is signed out | 15 (demo and development: 480) |

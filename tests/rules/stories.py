@@ -45,6 +45,7 @@ from tracker.domain.units import from_canonical, to_canonical
 from tracker.domain.values import Number, read_number
 from tracker.library.analytes import ANALYTES
 from tracker.library.ctcae import DEFAULT, ctcae
+from tracker.library.infections import vocabulary
 from tracker.library.protocols import protocols
 from tracker.library.ranges import starter_ranges
 
@@ -81,6 +82,7 @@ def history(story: Story) -> History:
         events=tuple(_event(i, e) for i, e in _numbered(story, "events")),
         medications=tuple(_medication(i, m) for i, m in _numbered(story, "medications")),
         observations=observations,
+        vocabulary=vocabulary(),
     )
 
 

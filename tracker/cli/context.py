@@ -1,32 +1,30 @@
 """What the commands share: the database they work on, on whose behalf, and how they print."""
 
 import json
-import os
 from collections.abc import Iterator
 from contextlib import contextmanager
 from datetime import UTC, date, datetime
 from getpass import getuser
-from pathlib import Path
 from typing import Any
 
 import click
 from sqlalchemy import select
 from sqlalchemy.orm import Session
 
+from tracker import load_settings
 from tracker.db import Database, current_revision, head
 from tracker.domain.errors import NotFound, Refused
 from tracker.models import Clinic
 from tracker.operations.actor import Actor
 
 
-def instance() -> Path:
-    """The folder of the embedded database."""
-    return Path(os.environ.get("TRACKER_INSTANCE") or "instance").resolve()
-
-
 def database_url() -> str:
-    """TRACKER_DATABASE_URL, else an SQLite file under the instance folder."""
-    return os.environ.get("TRACKER_DATABASE_URL") or f"sqlite:///{instance() / 'jakwatch.db'}"
+    """TRACKER_DATABASE_URL, else an SQLite file under the instance folder. Raises Refused for settings that cannot be read."""
+    try:
+        url: str = load_settings()["DATABASE_URL"]
+    except ValueError as why:
+        raise Refused(str(why)) from why
+    return url
 
 
 @contextmanager

@@ -55,9 +55,7 @@ def same_time(one: Lab, other: Lab) -> bool:
     return one.collected_at == other.collected_at
 
 
-def runs(
-    labs: Iterable[Lab], meets: Verdict, same: Callable[[Lab, Lab], bool] = same_time
-) -> Iterator[Run]:
+def runs(labs: Iterable[Lab], meets: Verdict, same: Callable[[Lab, Lab], bool] = same_time) -> Iterator[Run]:
     """The runs in a series. A result that is the `same` sample as the last member never ends its run."""
     members: list[Lab] = []
     for lab in labs:
@@ -95,9 +93,7 @@ def specimens(labs: Iterable[Lab], enough: int) -> int:
     return len(different)
 
 
-def confirmation(
-    counting: Sequence[Lab], needed: int, within: Span, ended: bool, as_of: date
-) -> Confirmation:
+def confirmation(counting: Sequence[Lab], needed: int, within: Span, ended: bool, as_of: date) -> Confirmation:
     """The state of a run in which `counting` (at least one result) bear witness, when `needed` specimens must.
 
     The repeat is due `within` the span after the first; a late one confirms all the same.

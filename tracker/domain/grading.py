@@ -268,14 +268,16 @@ def _worked_out(term: Term, rows: tuple[Row, ...], references: _References, flag
     for verdict, upper, cuts in rows:
         nearest: _Bound | None = None
         unsure: list[tuple[_Bound | None, str]] = []
+        flagged = False
         for cut in cuts:
             bound, missing = _bound(cut, references)
             if missing:
                 unsure.append((bound, missing))
+                flagged = flagged or cut.when in _BY_FLAG
             elif bound:
                 nearest = bound if nearest is None else min(nearest, bound, key=_reach(upper))
         _add(steps, upper, nearest, verdict)
-        if unsure and any(cut.when in _BY_FLAG and references["baseline"] is None for cut in cuts):
+        if flagged:
             # The flag says that the baseline counts: without its value no milder grade is certain either.
             reason = f"baseline {flag}, but its value is missing"
             return Scale(tuple(steps), Grade(None, reason, term.name))

@@ -11,7 +11,7 @@ from typing import NamedTuple
 
 from tracker.domain.dates import Span, add
 from tracker.domain.findings import Finding
-from tracker.domain.history import Course, History, Lab
+from tracker.domain.history import Course, History, Hold, Lab
 from tracker.domain.illness import AFTERMATH, clusters, infections
 from tracker.domain.protocol import Protocol, ScheduleEntry, Sourced
 
@@ -95,29 +95,35 @@ def _origin(entry: ScheduleEntry) -> Sourced:
     return entry.origin._replace(verified=False) if proposed else entry.origin
 
 
-def _anchors(course: Course, entry: ScheduleEntry, as_of: date) -> list[tuple[date, str]]:
-    """The days from which a first check is counted: the first dose, and the resume after each long break.
+def _breaks(course: Course, entry: ScheduleEntry, as_of: date) -> Iterator[Hold]:
+    """The long breaks that begin a first check anew. One that is a mere interval goes on: a break never postpones it."""
+    if entry.first_to is not None and entry.first_to != entry.every:
+        for hold in course.holds:
+            if hold.until is not None and hold.until <= as_of and hold.until - hold.on >= LONG_BREAK:
+                yield hold
 
-    The first check of a mere interval is not begun anew, so that a break never postpones it; a window that the
-    break left no time for gives way to the new one.
+
+def _first_checks(
+    protocol: Protocol, course: Course, entry: ScheduleEntry, done: Sequence[Lab], as_of: date
+) -> list[Check]:
+    """The checks counted from the first dose and from the end of each long break.
+
+    One that the break left no time for gives way to the new one; one that was late already stays.
     """
-    anchors = [(course.started_on, f"after the first dose on {course.started_on}")]
-    if entry.first_to is None or entry.first_to == entry.every:
-        return anchors
-    for hold in course.holds:
-        if hold.until is None or hold.until > as_of or hold.until - hold.on < LONG_BREAK:
-            continue
-        window = first_window(entry, anchors[-1][0])
-        if window is not None and hold.on <= window[1]:
-            anchors.pop()
-        anchors.append((hold.until, f"after the restart on {hold.until}"))
-    return anchors
+    first = _first_check(protocol, course, entry, done, course.started_on, "the first dose")
+    found = [] if first is None else [first]
+    for hold in _breaks(course, entry, as_of):
+        if found and hold.on <= found[-1].due_on and not (found[-1].met and found[-1].met.collected_on < hold.on):
+            found.pop()
+        again = _first_check(protocol, course, entry, done, hold.until or as_of, "the restart")
+        found += [] if again is None else [again]
+    return found
 
 
 def _first_check(
-    protocol: Protocol, course: Course, entry: ScheduleEntry, done: Sequence[Lab], anchor: tuple[date, str]
+    protocol: Protocol, course: Course, entry: ScheduleEntry, done: Sequence[Lab], anchor: date, event: str
 ) -> Check | None:
-    window = first_window(entry, anchor[0])
+    window = first_window(entry, anchor)
     if window is None:
         return None
     opens, closes = window
@@ -129,13 +135,11 @@ def _first_check(
     in_time = (lab for lab in done if lab.collected_on >= opens)
     met = next((lab for lab in in_time if course.on_treatment(lab.collected_on)), None)
     late = closes + timedelta(days=protocol.due_grace_days + 1)
-    reason = f"first check {span} {anchor[1]}"
+    reason = f"first check {span} after {event} on {anchor}"
     return Check(entry.subject, opens, closes, late, reason, _origin(entry), met, None)
 
 
-def _repeats(
-    protocol: Protocol, entry: ScheduleEntry, every: Span, done: Sequence[Lab], start: Lab
-) -> Iterator[Check]:
+def _repeats(protocol: Protocol, entry: ScheduleEntry, every: Span, done: Sequence[Lab], start: Lab) -> Iterator[Check]:
     """One check after each sample from `start` on; the last is still to be done. Samples on a hold count."""
     later = [lab for lab in done if lab.collected_on > start.collected_on]
     for last, met in zip([start, *later], [*later, None], strict=True):
@@ -150,13 +154,9 @@ def _repeats(
 def checks(history: History, course: Course, protocol: Protocol, entry: ScheduleEntry) -> Iterator[Check]:
     """All checks of one schedule entry in a course that has begun, done and to be done."""
     done = _samples(history, entry.members, course)
-    first: Lab | None = None
-    for anchor in _anchors(course, entry, history.as_of):
-        check = _first_check(protocol, course, entry, done, anchor)
-        if check is None:
-            return
-        first = first or check.met
-        yield check
+    first_checks = _first_checks(protocol, course, entry, done, history.as_of)
+    yield from first_checks
+    first = next((check.met for check in first_checks if check.met is not None), None)
     every = _interval(entry)
     if every is not None and first is not None:
         yield from _repeats(protocol, entry, every, done, first)

@@ -13,10 +13,11 @@ from tracker.domain.errors import Refused
 COMPARATORS = ("", "<", "<=", ">", ">=")
 
 _NUMBER = re.compile(
-    r"^(?P<comparator><=|>=|=<|=>|<|>|≤|≥|=)?\s*(?P<number>[+-]?(?:\d+(?:[.,]\d+)?|[.,]\d+))(?:\s*[eE]\s*(?P<power>[+-]?\d{1,3}))?$"
+    r"^(?P<comparator><=|>=|=<|=>|<|>|≤|≥|=)?\s*(?P<number>[+-]?(?:\d+(?:[.,]\d+)?|[.,]\d+))(?:\s*[eE]\s*(?P<power>[+-]?\d{1,3}))?$",
+    re.ASCII,
 )
 # `150,000` is a hundred and fifty thousand platelets or a hundred and fifty; `0,125` and `1.234` are only decimals.
-_TWO_READINGS = re.compile(r"^[<>=≤≥]*\s*[+-]?(?:[1-9]\d{0,2},\d{3}|\d{1,3}(?:[.,' ]\d{3})+[.,' ]\d+)$")
+_TWO_READINGS = re.compile(r"^[<>=≤≥]*\s*[+-]?(?:[1-9]\d{0,2},\d{3}|\d{1,3}(?:[.,' ]\d{3})+[.,' ]\d+)$", re.ASCII)
 _SPELLING = {None: "", "=": "", "≤": "<=", "=<": "<=", "≥": ">=", "=>": ">="}
 
 

@@ -1,7 +1,7 @@
-"""How one cell is read: tidied text in, a value out. What cannot be read raises Refused, in words that say how to mend it.
+"""How one cell is read: tidied text in, a value out. An empty cell is "not known".
 
-A value that can be used but needs a word said about it raises Remark, which carries the value.
-An empty cell is "not known".
+What cannot be read raises Refused, in words that say how to mend it; a value that can be used but needs a word said
+about it raises Remark, which carries the value.
 """
 
 import re
@@ -24,7 +24,7 @@ FORMULA_STARTS = ("=", "+", "-", "@", "\t", "\r")
 _DEFUSED = re.compile(r"'+[=+\-@\t\r]")
 _BLANKS = re.compile(r"[\t\n\v\f\r\x85\u00a0\u1680\u2000-\u200a\u2028\u2029\u202f\u205f\u3000]+")
 # Marks without a shape of their own that other programs leave behind: byte order, zero width, direction, soft hyphen.
-_UNSEEN = dict.fromkeys(map(ord, "\u00ad\u200b\u200e\u200f\u202a\u202b\u202c\u202d\u202e\u2060\u2066\u2067\u2068\u2069\ufeff"))
+_UNSEEN = dict.fromkeys((0xAD, 0x200B, 0x200E, 0x200F, *range(0x202A, 0x202F), 0x2060, *range(0x2066, 0x206A), 0xFEFF))
 _JOINERS = "\u200c\u200d"  # belong to the spelling of Persian and Indian names
 # With what ISO 8601 as CDISC uses it allows: a dash for each part that is missing, `2013---15`, `--12-15`.
 _PARTIAL_DATE = re.compile(r"(?:19|20)\d\d(?:-(?:0[1-9]|1[0-2]))?|(?:19|20)\d\d---\d\d|--\d\d-(?:\d\d|-)|-----\d\d")
@@ -65,7 +65,8 @@ def tidied(cells: list[str]) -> list[str]:
     if joined.isprintable() and "'" not in joined and (joined.isascii() or _is_plain(joined)):
         if len(joined) > LONGEST and max(map(len, cells)) > LONGEST:
             return [text(cell) for cell in cells]
-        return [cell.strip() for cell in cells] if " " in joined else cells
+        loose = "| " in joined or " |" in joined or joined != joined.strip()
+        return [cell.strip() for cell in cells] if loose else cells
     return [text(cell) for cell in cells]
 
 
@@ -144,7 +145,7 @@ def boolean(cell: str) -> bool | None:
 def _number(cell: str) -> Number | None:
     number = read_number(cell)
     if number is not None:
-        sign, digits, exponent = number.figure.as_tuple()
+        _, digits, exponent = number.figure.as_tuple()
         if max(len(digits), abs(number.figure.adjusted()), abs(int(exponent))) > MOST_DIGITS:
             raise Refused(f"“{cell}” has more digits than any measurement: check it.")
     return number
@@ -185,7 +186,8 @@ def whole(noun: str, lowest: int, highest: int) -> Callable[[str], int | None]:
 
 def reported(cell: str) -> str:
     """A result's value: a number, a bound such as `<5`, or words. Raises Refused where it could be two numbers."""
-    _number(cell)
+    if not (cell.replace(".", "", 1).isdecimal() and len(cell) <= MOST_DIGITS):  # else it can be one number only
+        _number(cell)
     return cell
 
 
@@ -207,7 +209,7 @@ def printed_bound(cell: str) -> Bound:
 
 
 def printed_range(low: Bound, high: Bound) -> tuple[Decimal | None, Decimal | None, str]:
-    """Lower and upper bound as printed, and a remark where they were not simply two figures: `<232` is an upper bound."""
+    """Lower and upper bound, and a remark where they were not simply two figures: `<232` is an upper bound."""
     if not isinstance(low, Number) and not isinstance(high, Number) and (low is None or high is None or low <= high):
         return low, high, ""
     pairs = [("low", low), ("high", high)]

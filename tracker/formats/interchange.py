@@ -13,13 +13,11 @@ from tracker.domain.readings import (
     EventReading,
     LabReading,
     MedicationReading,
-    Moment,
     ObservationReading,
     PatientReading,
     RangeReading,
 )
 from tracker.formats.cells import (
-    Bound,
     Misfit,
     Noted,
     Remark,
@@ -93,13 +91,12 @@ def _interactions(cell: str) -> tuple[str, ...]:
     return words
 
 
-def _result(
-    whose: str, collected: Moment, analyte: str, value: str, unit: str, low: Bound, high: Bound, *others: Any
-) -> LabReading:
-    lower, upper, said = printed_range(low, high)
-    reading = LabReading(whose, collected, analyte, value, unit, lower, upper, *others)
+def _result(*values: Any) -> LabReading:
+    reading = LabReading(*values)
+    lower, upper, said = printed_range(reading.ref_low, reading.ref_high)
     if said:
-        raise Noted(reading, ("ref_low" if low is not None else "ref_high", said))
+        column = "ref_high" if reading.ref_low is None else "ref_low"
+        raise Noted(reading._replace(ref_low=lower, ref_high=upper), (column, said))
     return reading
 
 
@@ -118,10 +115,8 @@ def _range(*values: Any) -> RangeReading:
     if reading.low is not None and reading.high is not None and reading.low > reading.high:
         raise Misfit("low", f"The lower bound {reading.low} is above the upper bound {reading.high}: check both.")
     if reading.age_from is not None and reading.age_to is not None and reading.age_from >= reading.age_to:
-        raise Misfit(
-            "age_to",
-            f"No age is from {reading.age_from} and below {reading.age_to}: age_to is the first birthday outside the range.",
-        )
+        ages = f"from {reading.age_from} and below {reading.age_to}"
+        raise Misfit("age_to", f"No age is {ages}: age_to is the first birthday outside the range.")
     return reading
 
 
@@ -176,7 +171,7 @@ LAYOUTS: Mapping[str, Layout] = {
             _MRN,
             Column("collected_at", moment, required=True, zoned=True),
             Column("analyte", required=True),
-            Column("value", reported, required=True),
+            Column("value", reported, required=True, repeats=False),
             Column("unit"),
             Column("ref_low", printed_bound),
             Column("ref_high", printed_bound),

@@ -1,4 +1,4 @@
-"""From bytes to lines of text: gzip, encoding, line ends. Everything streams; a file of any length is read in little memory.
+"""From bytes to lines of text: gzip, encoding, line ends. All of it streams, in little memory however long the file.
 
 A stream that breaks off, unpacks to more than it should or has no line ends raises Refused where that is noticed,
 which may be after many lines.
@@ -33,7 +33,7 @@ class Opened(NamedTuple):
 
 
 class Text:
-    """The lines of a file, without their ends, once. `guessed` once some bytes were not UTF-8 and were read as Windows-1252."""
+    """The lines of a file, without their ends, once. `guessed` where some bytes were read as Windows-1252."""
 
     def __init__(self, chunks: Iterator[bytes], head: bytes) -> None:
         self.encoding = _encoding(head)
@@ -46,9 +46,7 @@ class Text:
     def _read(self, chunks: Iterator[bytes]) -> Iterator[str]:
         errors = "surrogateescape" if self.encoding == "utf-8-sig" else "replace"
         # CR, LF and CRLF all end a line, also where a chunk ends between the two.
-        decoder = io.IncrementalNewlineDecoder(
-            codecs.getincrementaldecoder(self.encoding)(errors), translate=True
-        )
+        decoder = io.IncrementalNewlineDecoder(codecs.getincrementaldecoder(self.encoding)(errors), translate=True)
         rest = ""
         for chunk in chain(chunks, [b""]):
             text = decoder.decode(chunk, final=not chunk)

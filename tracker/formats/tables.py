@@ -1,7 +1,7 @@
 """Delimited text: the separator, the header, quotation marks, and rows into readings, one at a time.
 
-Rows are numbered as a spreadsheet numbers them: the header is row 1, a record whose quoted cell holds a line break is one row,
-and an empty line counts. Empty rows hold nothing and are not yielded.
+Rows are numbered as a spreadsheet numbers them: the header is row 1, a record whose quoted cell holds a line break is
+one row, and an empty line counts. Empty rows hold nothing and are not yielded.
 """
 
 import csv
@@ -29,12 +29,16 @@ Record = tuple[int, list[str], str]
 
 
 class Column(NamedTuple):
-    """A column and how its cells are read: `parse(cell)`, or `parse(cell, zone=...)` where `zoned`."""
+    """A column and how its cells are read: `parse(cell)`, or `parse(cell, zone=...)` where `zoned`.
+
+    Not `repeats` where hardly two cells are the same, so that remembering what they meant costs more than reading them.
+    """
 
     name: str
     parse: Callable[..., object] = str
     required: bool = False
     zoned: bool = False
+    repeats: bool = True
 
 
 class Layout(NamedTuple):
@@ -177,26 +181,25 @@ def _steps(table: Table, layout: Layout, zone: ZoneInfo) -> list[_Step]:
     places = {name: place for place, name in enumerate(table.names) if name}
     nowhere = len(table.names)
     return [
-        _Step(column.name, places.get(column.name.lower(), nowhere), _reader(column, zone))
-        for column in layout.columns
+        _Step(column.name, places.get(column.name.lower(), nowhere), _reader(column, zone)) for column in layout.columns
     ]
 
 
 def _reader(column: Column, zone: ZoneInfo) -> Callable[[str], object]:
     parse = partial(column.parse, zone=zone) if column.zoned else column.parse
     if not column.required:
-        return parse if parse is str else lru_cache(_REMEMBERED)(parse)
+        return parse if parse is str or not column.repeats else lru_cache(_REMEMBERED)(parse)
 
     def needed(cell: str) -> object:
-        if not cell:
-            raise Refused(f"{column.name} is empty: every row needs it.")
-        return parse(cell)
+        if cell:
+            return parse(cell)
+        raise Refused(f"{column.name} is empty: every row needs it.")
 
-    return lru_cache(_REMEMBERED)(needed)
+    return lru_cache(_REMEMBERED)(needed) if column.repeats else needed
 
 
 def _fitted(cells: list[str], width: int, delimiter: str) -> str:
-    """Fills a short row with empty cells, cuts empty ones off a long one, in place; the trouble where that is not enough."""
+    """Fills a short row with empty cells, cuts empty ones off a long one, in place; the trouble where more is left."""
     if any(cell.strip() for cell in cells[width:]):
         mark = "tab" if delimiter == "\t" else f"“{delimiter}”"
         return (

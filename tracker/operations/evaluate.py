@@ -22,6 +22,7 @@ from tracker.domain.schedule import next_change
 from tracker.models import Clinic, Flag, LabResult, Patient
 from tracker.operations.actor import Actor
 from tracker.operations.audit import plain
+from tracker.operations.provenance import rulebook_digest
 from tracker.queries.history import BATCH, Loader
 
 
@@ -198,7 +199,7 @@ class _Writes:
                 "clinic_id": self.clinic_id, "patient_id": patient_id, "first_seen_at": self.now, "changed_at": self.now,
                 "machine": machine, "superseded": False, "review": lifecycle.OPEN, "reopened_because": "", "version": 1,
                 "attention": lifecycle.attention(finding.severity, machine, lifecycle.OPEN, finding.folded_under is not None),
-                "rules_digest": rules.DIGEST,
+                "rules_digest": rulebook_digest(),
             }
         )  # fmt: skip
 
@@ -210,7 +211,7 @@ class _Writes:
             | {
                 "flag": flag.id, "new_version": flag.version + 1, "new_machine": machine, "new_review": review,
                 "new_reopened_because": why if why else "", "new_attention": place, "new_changed_at": self.now,
-                "new_superseded": False, "new_rules_digest": rules.DIGEST,
+                "new_superseded": False, "new_rules_digest": rulebook_digest(),
             }
         )  # fmt: skip
 
@@ -226,7 +227,7 @@ class _Writes:
         )  # fmt: skip
 
     def check(self, patient_id: int, day: date | None) -> None:
-        self.checks.append({"patient": patient_id, "new_next": day, "new_judged": self.now, "new_digest": rules.DIGEST})
+        self.checks.append({"patient": patient_id, "new_next": day, "new_judged": self.now, "new_digest": rulebook_digest()})
 
     def store(self, session: Session) -> None:
         if self.inserts:

@@ -40,6 +40,7 @@ from tracker.operations.record import DUPLICATE, FILED, REFUSED, Whose, record
 
 CHUNK = 2000
 UNMATCHED = "unmatched"
+UNMAPPED = "“{}” is not a test Jakwatch knows: {} kept, and only a range printed with the result judges it."
 
 
 @dataclass(slots=True)
@@ -56,6 +57,7 @@ class Report:
     refused: int = 0
     problems: list[Problem] = field(default_factory=list)
     filed_rows: list[tuple[int, int | None, str]] = field(default_factory=list)
+    unmapped: dict[str, tuple[int, int]] = field(default_factory=dict)
 
     def count(self, outcome: str) -> None:
         setattr(self, outcome, getattr(self, outcome) + 1)
@@ -107,6 +109,10 @@ class Importer:
         self.session.flush()
         for chunk in _chunks(rows):
             self._chunk(chunk, kind, batch.id, report)
+        report.problems += [
+            Problem(first, "analyte", UNMAPPED.format(name, f"{count} rows are" if count > 1 else "the row is"))
+            for name, (first, count) in report.unmapped.items()
+        ]
         for name in ("rows_in", "filed", "duplicate", "unmatched", "refused"):
             setattr(batch, name, getattr(report, name))
         self.session.add_all(
@@ -152,6 +158,9 @@ class Importer:
             if len(report.filed_rows) < 200:
                 report.filed_rows.append((row.number, found.id, outcome))
         report.problems += done.problems
+        for number, name in done.unmapped:
+            first, count = report.unmapped.get(name, (number, 0))
+            report.unmapped[name] = (first, count + 1)
         self.amended |= done.amended
 
     def _one(self, row: Row, batch_id: int, report: Report, found: Found | None) -> None:

@@ -23,8 +23,6 @@ from tracker.operations import audit
 from tracker.operations.actor import Actor
 
 FILED, DUPLICATE, REFUSED = "filed", "duplicate", "refused"
-UNMAPPED = "“{}” is not a test Jakwatch knows: it is kept, but only a range printed with it can judge it."
-
 
 class Whose(NamedTuple):
     """What recording needs to know of the patient."""
@@ -125,12 +123,16 @@ Identity = tuple[int, str, datetime, str, str]
 
 @dataclass(slots=True)
 class Recorded:
-    """What became of the readings: an outcome each, in order, with the problems; who is affected; what was retired."""
+    """What became of the readings: an outcome each, in order, with the problems; who is affected; what was retired.
+
+    `unmapped` are the rows whose test has no analyte here, with the laboratory's name for it.
+    """
 
     outcomes: list[str] = field(default_factory=list)
     problems: list[Problem] = field(default_factory=list)
     patient_ids: set[int] = field(default_factory=set)
     amended: set[int] = field(default_factory=set)
+    unmapped: list[tuple[int, str]] = field(default_factory=list)
 
 
 class Existing(NamedTuple):
@@ -179,13 +181,26 @@ def record(
             if outcome == FILED:
                 done.patient_ids.add(whose.patient_id)
             if new is not None and not new["analyte"]:
-                done.problems.append(Problem(number, "analyte", UNMAPPED.format(reading.analyte)))
+                done.unmapped.append((number, reading.analyte))
         done.outcomes.append(outcome)
     if inserts:
         for new in inserts:
             new |= {"origin": actor.origin, "batch_id": batch_id, "recorded_by": actor.account_id}
-        session.execute(insert(LabResult.__table__), inserts)
+        _insert(session, actor, inserts, noted=batch_id is None)
     return done
+
+
+def _insert(session: Session, actor: Actor, inserts: list[dict[str, Any]], noted: bool) -> None:
+    """Store new rows. What came by a file is noted with its batch, which names the file; what was typed, row by row."""
+    if not noted:
+        session.execute(insert(LabResult.__table__), inserts)
+        return
+    ids = session.scalars(insert(LabResult).returning(LabResult.id, sort_by_parameter_order=True), inserts)
+    for new, id in zip(inserts, ids, strict=True):
+        after = {name: audit.plain(value) for name, value in new.items()}
+        audit.note(
+            session, actor, "record", "lab_result", id, after=after, reason=new["reason"], patient_id=new["patient_id"]
+        )
 
 
 def _file(  # noqa: PLR0913 - one row and the state it meets

@@ -183,7 +183,8 @@ def _trends(analyte: str, counting: Sequence[Lab]) -> dict[int, tuple[Lab, ...]]
         if lab.comparator or lab.value is None:
             continue
         row = [*row, lab] if row and _further(analyte, lab, row[-1]) else [lab]
-        if len(row) >= SHORTEST_TREND and _beyond(row[0], CHANCE[analyte].direction, CHANCE[analyte].factor)(lab):
+        chance = _beyond(row[0], CHANCE[analyte].direction, CHANCE[analyte].factor)
+        if len(row) >= SHORTEST_TREND and row[0].value and chance(lab):
             ends[id(lab)] = tuple(row)
     return ends
 

@@ -88,8 +88,8 @@ def _limits(history: History, lab: Lab, personal: bool) -> Limits:
 def _quiet(grading: Version, analyte: str, unit: str, limits: Limits) -> tuple[Decimal, Decimal]:
     """Between these two no bound of either scale is crossed."""
     steps = [step for scale in scales(grading, analyte, unit, limits) for step in scale.steps]
-    lows = [step.bound for step in steps if not step.upper]
-    highs = [step.bound for step in steps if step.upper]
+    lows = [bound for upper, bound, _, _ in steps if not upper]
+    highs = [bound for upper, bound, _, _ in steps if upper]
     return max(lows, default=_LEAST) * _UP, min(highs, default=_MOST) * _DOWN
 
 

@@ -41,13 +41,9 @@ STALE = timedelta(days=90)
 
 
 def check(history: History) -> Iterator[Finding]:
-    seen: set[str] = set()
     for course, protocol in history.treatments():
         for limit in protocol.initiation:
-            for finding in _episodes(history, course, protocol, limit):
-                if finding.fingerprint not in seen:  # two planned courses of one drug ask one question
-                    seen.add(finding.fingerprint)
-                    yield finding
+            yield from _episodes(history, course, protocol, limit)
 
 
 def _episodes(history: History, course: Course, protocol: Protocol, limit: Limit) -> Iterator[Finding]:

@@ -1,4 +1,4 @@
-"""Adverse event
+"""An event other than an infection that the labels name.
 
 What it flags:
 An event other than an infection that the labels name, while a watched drug is taken: heart attack or stroke,
@@ -53,9 +53,7 @@ def check(history: History) -> Iterator[Finding]:
                 break  # the first course it fell on: a switch of drugs does not make two events of one
 
 
-def _on_course(
-    history: History, event: Event, term: Term, course: Course, protocol: Protocol
-) -> Finding | None:
+def _on_course(history: History, event: Event, term: Term, course: Course, protocol: Protocol) -> Finding | None:
     line = protocol.event(term.name) or EventLine(term.name, CONSULT, Sourced("", term.source, False))
     opened = _opened(history, event, term, course)
     if opened is None or opened > history.as_of:

@@ -1,4 +1,4 @@
-"""Infection
+"""An infection, and the line of the label that answers it.
 
 What it flags:
 An infection while a watched drug is taken, held or about to be started, from its onset until it is recorded as

@@ -1,4 +1,4 @@
-"""Screening before and during treatment
+"""Screening before and during treatment: what is wanting, and results that stand against the drug.
 
 What it flags:
 A check the protocol asks for before the first dose that has not been done, or is too old: a TB test older than 12

@@ -31,12 +31,13 @@ How a screen is written: one module here, one folder of templates, one file of t
                 refuse(form, error)
         return render_template("courses/new.html", patient=get_patient(reading(), patient_id), form=form), 422
 
-Then three lines elsewhere: the module in BLUEPRINTS below, each endpoint in `access.ENDPOINTS`, each with what every role
-gets in tests/web/matrix.yaml. Without the second the page answers 404 to everybody; without the third a test fails.
+Then three lines elsewhere: the module in BLUEPRINTS below, each endpoint in `access.ENDPOINTS`, and each again with
+what every role gets in tests/web/matrix.yaml. Without the second the page answers 404 to everybody; without the third a
+test fails.
 
-A GET writes nothing. A POST writes in one `writing()` block and redirects, or answers 422 with the form as it was typed.
-Lists are of `current_clinic()`, single records come from the getters in access.py. NotFound, NotAllowed and Stale are left
-to pass: errors.py makes their pages.
+A GET writes nothing. A POST writes in one `writing()` block and redirects, or answers 422 with the form as it was
+typed. Lists are of `current_clinic()`, single records come from the getters in access.py. NotFound, NotAllowed and
+Stale are left to pass: errors.py makes their pages.
 """
 
 import secrets

@@ -1,6 +1,5 @@
 """One's own account: the clinic that is looked at, the password, the browsers that are signed in."""
 
-from datetime import UTC
 from typing import Any
 
 from flask import Blueprint, current_app, flash, jsonify, redirect, render_template, request, session, url_for
@@ -12,7 +11,7 @@ from tracker.domain.errors import NotFound, Refused
 from tracker.models import Account
 from tracker.operations import audit
 from tracker.web import accounts, sessions
-from tracker.web.access import current_actor, current_user
+from tracker.web.access import BIGGEST_KEY, current_actor, current_user
 from tracker.web.clock import now
 from tracker.web.database import reading, writing
 from tracker.web.forms import Form, refuse
@@ -23,9 +22,11 @@ screen = Blueprint("account", __name__)
 NEW = {"autocomplete": "new-password"}
 
 
-class PasswordForm(Form):  # type: ignore[misc]
+class PasswordForm(Form):
     current_password = PasswordField(
-        "Present password", [InputRequired("Type your present password.")], render_kw={"autocomplete": "current-password"}
+        "Present password",
+        [InputRequired("Type your present password.")],
+        render_kw={"autocomplete": "current-password"},
     )
     new_password = PasswordField("New password", [InputRequired("Type a new password.")], render_kw=NEW)
     again_password = PasswordField(
@@ -65,7 +66,7 @@ def change_password() -> ResponseReturnValue:
 @screen.post("/account/sessions/<int:session_id>/end")
 def end_session(session_id: int) -> ResponseReturnValue:
     user = current_user()
-    if session_id > sessions.BIGGEST_KEY:
+    if session_id > BIGGEST_KEY:
         raise NotFound("There is no such session.")
     with writing() as stored:
         accounts.end_session(stored, user.id, session_id, now())
@@ -137,13 +138,14 @@ def _store_password(password: str) -> str:
         account = stored.get_one(Account, user.id)
         accounts.change_password(stored, current_actor(), account, password, current_app.config["PASSWORD_COST"])
         kept: dict[str, Any] = dict(session)
-        return accounts.start_session(stored, user.id, now().astimezone(UTC), request.user_agent.string, kept)
+        return accounts.start_session(stored, user.id, now(), request.user_agent.string, kept)
 
 
 # The words a browser uses of itself, the telling ones first: each claims to be its predecessors too.
 _BROWSERS = (("Edg", "Edge"), ("OPR", "Opera"), ("Firefox", "Firefox"), ("Chrome", "Chrome"), ("Safari", "Safari"))
 _SYSTEMS = (
-    ("Windows", "Windows"), ("Android", "Android"), ("iPhone", "iPhone"), ("iPad", "iPad"), ("Mac OS", "Mac"), ("Linux", "Linux"),
+    ("Windows", "Windows"), ("Android", "Android"), ("iPhone", "iPhone"), ("iPad", "iPad"), ("Mac OS", "Mac"),
+    ("Linux", "Linux"),
 )  # fmt: skip
 
 

@@ -59,12 +59,12 @@ def password_hash(password: str, cost: Cost = STRONG) -> str:
 def password_fits(stored: str | None, password: str, cost: Cost = STRONG) -> bool:
     """Is this the password? With nothing stored the same work is done, and the answer is no."""
     if len(password) > LONGEST:
-        password = ""  # nobody has one so long, and a megabyte is not worth digesting
+        stored, password = None, ""  # nobody has one so long, and a megabyte is not worth digesting
     try:
-        fits = _hasher(cost).verify(stored or _stand_in(cost), password)
+        _hasher(cost).verify(stored or _stand_in(cost), password)
     except (VerificationError, InvalidHashError):
         return False
-    return fits and stored is not None
+    return stored is not None
 
 
 def check_new_password(password: str, account: Account) -> None:
@@ -203,7 +203,9 @@ def _end_surplus(session: Session, account_id: int, at: datetime) -> None:
         end_session(session, account_id, session_id, at)
 
 
-def open_sessions(session: Session, account_id: int, seen_after: datetime, begun_after: datetime) -> list[BrowserSession]:
+def open_sessions(
+    session: Session, account_id: int, seen_after: datetime, begun_after: datetime
+) -> list[BrowserSession]:
     """This person's live browser sessions, the last used first."""
     return list(
         session.scalars(
@@ -217,4 +219,3 @@ def open_sessions(session: Session, account_id: int, seen_after: datetime, begun
             .order_by(BrowserSession.seen_at.desc(), BrowserSession.id.desc())
         )
     )
-

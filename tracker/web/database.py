@@ -10,7 +10,7 @@ from tracker.db import Database
 
 
 def database() -> Database:
-    """The application's database. For what outlives the request, such as a streamed export: `with database().reading()`."""
+    """The application's database. What outlives the request, such as a streamed export: `with database().reading()`."""
     found: Database = current_app.extensions["database"]
     return found
 
@@ -35,7 +35,7 @@ def stop_reading(_error: BaseException | None = None) -> None:
 
 @contextmanager
 def writing() -> Iterator[Session]:
-    """A session whose work is all stored when the block ends, or none of it. Rows that were read before stay as they were.
+    """A session whose work is all stored when the block ends, or none of it.
 
     The session for reading is closed first: a writer never waits for its own reader (SQLite without WAL would), and
     what the page shows afterwards is read back from what is stored.

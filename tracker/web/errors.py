@@ -27,15 +27,17 @@ RETRY_AFTER = "10"  # seconds
 WORDS: dict[int, tuple[str, str]] = {
     400: ("That could not be understood", "Go back, reload the page and try again."),
     403: ("Not allowed", "If you need this for your work, ask an administrator of your clinic."),
-    404: ("Not found", "There is no such page or record, or it is not yours to see. Check the address, or start from the queue."),
+    404: ("Not found", "There is no such page or record, or it is not yours to see. Start again from the queue."),
     405: ("Not like this", "This address does not take that kind of request. Start from the queue."),
-    409: ("Somebody else saved first", "Nothing of yours was stored. Open the record again, look at what changed, and decide anew."),
+    409: ("Somebody else saved first", "Nothing of yours was stored. Open the record again and look at what changed."),
     413: ("Too large", "The file or text is larger than is taken here. Split it, and send the parts."),
     415: ("Of another kind", "This is not a kind of file or text that is taken here."),
-    500: ("Something went wrong here", "Nothing was stored by this request. If it happens again, tell whoever looks after Jakwatch the reference below."),
-    503: ("The database cannot be reached", "Nothing was stored by this request. Wait a little and try again; what is stored already is safe."),
+    500: ("Something went wrong here", "Nothing was stored. If it happens again, tell your administrator the reference below."),
+    503: ("The database cannot be reached", "Nothing was stored now, and what was before is safe. Try again in a little while."),
 }  # fmt: skip
-TOKEN_HELP = "Reload the page and send it again: it was open for too long, or in another browser session. Nothing was stored."
+RELOAD = (
+    "Nothing was stored: the page had been open for too long, or belongs to another session. Reload it and try again."
+)
 
 
 def page(status: int, reason: str = "", help_text: str = "") -> Response:
@@ -51,7 +53,7 @@ def page(status: int, reason: str = "", help_text: str = "") -> Response:
         status=status,
         # Without the navigation where it could not be built, or would ask the database that failed.
         bare=status >= 500 or "request_id" not in g,
-        typed=typed() if status == 409 or help_text == TOKEN_HELP else [],
+        typed=typed() if status == 409 or help_text == RELOAD else [],
     )
     return make_response(body, status)
 
@@ -67,7 +69,7 @@ def _bad_token(_error: CSRFError) -> ResponseReturnValue:
     logging.getLogger("tracker.security").warning("a form without its token was refused at %s", request.endpoint)
     if request.endpoint == "sign_in.enter":
         return redirect(url_for("sign_in.form", notice="again"), 303)
-    return page(400, "The form was not accepted.", TOKEN_HELP)
+    return page(400, "The form was not accepted.", RELOAD)
 
 
 def _clash(error: Exception) -> ResponseReturnValue:
@@ -80,7 +82,9 @@ def _unexpected(error: Exception) -> ResponseReturnValue:
         raise error
     # Where it happened and what kind it was. Its message may hold what a patient's record says, so it is not kept.
     places = "".join(traceback.format_tb(error.__traceback__))
-    log.error("unexpected %s at %s, reference %s\n%s", type(error).__name__, request.endpoint, g.get("request_id"), places)
+    log.error(
+        "unexpected %s at %s, reference %s\n%s", type(error).__name__, request.endpoint, g.get("request_id"), places
+    )
     return page(500)
 
 

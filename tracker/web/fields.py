@@ -11,6 +11,7 @@ from typing import Any
 
 from wtforms import Field, HiddenField, SelectField, StringField, TextAreaField
 from wtforms.validators import Length, ValidationError
+from wtforms.widgets import DateInput
 
 from tracker.domain.errors import Refused, Stale
 from tracker.domain.values import plain, read_number
@@ -96,6 +97,8 @@ class _TypedField(StringField):
 class DayField(_TypedField):
     """A calendar day; `data` is a date."""
 
+    widget = DateInput()
+
     def written(self, value: Any) -> str:
         return str(value.isoformat())
 
@@ -128,7 +131,9 @@ class WholeField(_TypedField):
 class ChoiceField(SelectField):
     """One of `choices` (value, words); starts with nothing chosen, which is "" and fails InputRequired."""
 
-    def __init__(self, label: str = "", validators: Sequence[Any] = (), choices: Sequence[tuple[str, str]] = (), **kwargs: Any) -> None:
+    def __init__(
+        self, label: str = "", validators: Sequence[Any] = (), choices: Sequence[tuple[str, str]] = (), **kwargs: Any
+    ) -> None:
         super().__init__(label, list(validators), choices=[("", "Choose…"), *choices], **kwargs)
 
 

@@ -119,7 +119,11 @@ class Spark(NamedTuple):
 
 
 def spark(
-    points: Sequence[tuple[date, Decimal]], low: Decimal | None, high: Decimal | None, width: int = 112, height: int = 28
+    points: Sequence[tuple[date, Decimal]],
+    low: Decimal | None,
+    high: Decimal | None,
+    width: int = 112,
+    height: int = 28,
 ) -> Spark | None:
     """The line through the points (day, value) by time, with the band of the range; None without points.
 

@@ -1,11 +1,11 @@
-"""Who is at the browser. Signed in: a row in the database, which can be ended; the cookie carries only its opaque token.
+"""Who is at the browser. Signed in: a row in the database, which can be ended; the cookie carries its opaque token.
 
-Before signing in there is nobody to protect and nothing to end, so the token of the sign-in form rests in a small signed
-cookie of its own (Flask's usual session): a visitor who never signs in leaves no row. Both sides of that double submit
-come from us, and a cookie named `__Host-` cannot be planted by a neighbouring host.
+Before signing in there is nobody to protect and nothing to end, so the token of the sign-in form rests in a small
+signed cookie of its own (Flask's usual session): a visitor who never signs in leaves no row. Both sides of that double
+submit come from us, and a cookie named `__Host-` cannot be planted by a neighbouring host.
 
-A session ends on the server: after IDLE_SECONDS without a request, after SESSION_SECONDS in any case, by signing out, from
-the account page, with a new password, and at once when the account is disabled. Roles are read anew on each request.
+A session ends on the server: after IDLE_SECONDS without a request, after SESSION_SECONDS in any case, by signing out,
+from the account page, with a new password, and at once when the account is disabled. Roles are read anew each time.
 """
 
 import logging
@@ -16,10 +16,10 @@ from zoneinfo import ZoneInfo
 
 from flask import Flask, Request, Response, current_app, g, request
 from flask.sessions import SecureCookieSession, SecureCookieSessionInterface, SessionMixin
-from sqlalchemy import Row, select, update
+from sqlalchemy import select, update
 from sqlalchemy.exc import DBAPIError
 from sqlalchemy.exc import TimeoutError as PoolTimeout
-from werkzeug.datastructures import CallbackDict
+from werkzeug.wrappers import Response as BaseResponse
 
 from tracker.models import Account, BrowserSession, Clinic, Membership
 from tracker.web.accounts import digest_of
@@ -58,23 +58,18 @@ class User:
     begun_at: datetime
 
 
-class SignedIn(CallbackDict[str, Any], SessionMixin):
+class SignedIn(SecureCookieSession):
     """The session of somebody who signed in; what is put into it is stored in its row when the request ends."""
 
     def __init__(self, user: User, data: dict[str, Any]) -> None:
-        def changed(_self: Any) -> None:
-            self.modified = True
-
-        super().__init__(data, changed)
+        super().__init__(data)
         self.user = user
-        self.modified = False
-        self.accessed = True
 
 
 class BrowserSessions(SecureCookieSessionInterface):
     """Flask's seam for sessions."""
 
-    def open_session(self, app: Flask, request: Request) -> SessionMixin | None:
+    def open_session(self, app: Flask, request: Request) -> SecureCookieSession | None:
         g.user = None
         if request.path.startswith(WITHOUT):
             return SecureCookieSession()
@@ -104,13 +99,13 @@ def cookie_name(app: Flask) -> str:
     return "__Host-jakwatch" if app.config["SESSION_COOKIE_SECURE"] else "jakwatch"
 
 
-def hand_out(response: Response, token: str) -> None:
+def hand_out(response: BaseResponse, token: str) -> None:
     """Give the browser its token. It is forgotten when the browser closes, and by us before that."""
     secure = current_app.config["SESSION_COOKIE_SECURE"]
     response.set_cookie(cookie_name(current_app), token, secure=secure, httponly=True, samesite="Lax")
 
 
-def take_back(response: Response) -> None:
+def take_back(response: BaseResponse) -> None:
     """Make the browser forget its token."""
     secure = current_app.config["SESSION_COOKIE_SECURE"]
     response.delete_cookie(cookie_name(current_app), secure=secure, httponly=True, samesite="Lax")
@@ -138,10 +133,11 @@ def _find(digest: str) -> SignedIn | None:
         .where(BrowserSession.token_digest == digest)
         .order_by(Clinic.name, Clinic.id)
     )
-    found = rows.all()
-    if not found or not _alive(*found[0][:2]):
+    found: list[tuple[BrowserSession, Account, Clinic | None]] = [(row[0], row[1], row[2]) for row in rows]
+    if not found or not _alive(found[0][0], found[0][1]):
         return None
-    return _signed_in(found)
+    held, account, _ = found[0]
+    return _signed_in(held, account, [clinic for *_, clinic in found if clinic is not None])
 
 
 def _alive(held: BrowserSession, account: Account) -> bool:
@@ -154,21 +150,19 @@ def _alive(held: BrowserSession, account: Account) -> bool:
     )
 
 
-def _signed_in(rows: "list[Row[tuple[BrowserSession, Account, Clinic]]]") -> SignedIn:
-    held, account, _ = rows[0]
-    clinics = tuple(
-        Workplace(clinic.id, clinic.code, clinic.name, ZoneInfo(clinic.time_zone)) for *_, clinic in rows if clinic is not None
-    )
+def _signed_in(held: BrowserSession, account: Account, clinics: list[Clinic]) -> SignedIn:
+    places = tuple(Workplace(clinic.id, clinic.code, clinic.name, ZoneInfo(clinic.time_zone)) for clinic in clinics)
     chosen = held.data.get("clinic_id")
-    current = next((clinic for clinic in clinics if clinic.id == chosen), clinics[0] if clinics else None)
+    current = next((place for place in places if place.id == chosen), places[0] if places else None)
     user = User(
-        account.id, account.username, account.name, account.role, clinics, current, held.id, held.seen_at, held.created_at
-    )
+        account.id, account.username, account.name, account.role, places, current,
+        held.id, held.seen_at, held.created_at,
+    )  # fmt: skip
     return SignedIn(user, dict(held.data))
 
 
 def _store(session: SignedIn) -> None:
-    """Write what changed in the session, and at most once a minute that it was used. Never the reason for a failed page."""
+    """Write what changed in the session, and at most once a minute that it was used. A page never fails for it."""
     values: dict[str, Any] = {}
     if session.modified:
         values["data"] = dict(session)

@@ -27,8 +27,10 @@ NOTICES = {  # what the page may be asked to say; nothing else gets onto it
 _PATH = re.compile(r"/(?![/\\])[^\\\x00-\x20\x7f]{0,500}")
 
 
-class SignInForm(Form):  # type: ignore[misc]
-    username = StringField("User name", render_kw={"autocomplete": "username", "autocapitalize": "none", "spellcheck": "false"})
+class SignInForm(Form):
+    username = StringField(
+        "User name", render_kw={"autocomplete": "username", "autocapitalize": "none", "spellcheck": "false"}
+    )
     password = PasswordField("Password", render_kw={"autocomplete": "current-password"})
     next = HiddenField()
 
@@ -48,12 +50,12 @@ def form() -> ResponseReturnValue:
 
 @screen.post("/sign-in")
 def enter() -> ResponseReturnValue:
-    form = SignInForm()
-    account_id = _authenticate(form.username.data or "", form.password.data or "")
+    filled = SignInForm()
+    account_id = _authenticate(filled.username.data or "", filled.password.data or "")
     if account_id is None:
-        form.form_errors.append(WRONG)
-        return _page(form, ""), 401
-    answer = redirect(own_path(form.next.data), 303)
+        filled.form_errors.append(WRONG)
+        return _page(filled, ""), 401
+    answer = redirect(own_path(filled.next.data), 303)
     sessions.hand_out(answer, _begin(account_id))
     return answer
 
@@ -70,8 +72,8 @@ def leave() -> ResponseReturnValue:
     return answer
 
 
-def _page(form: SignInForm, notice: str) -> str:
-    return render_template("sign_in/form.html", form=form, notice=notice)
+def _page(filled: SignInForm, notice: str) -> str:
+    return render_template("sign_in/form.html", form=filled, notice=notice)
 
 
 def _authenticate(username: str, password: str) -> int | None:

@@ -32,7 +32,9 @@ def setting_problems(settings: Mapping[str, Any]) -> list[str]:
     if not secret:
         problems.append(f"TRACKER_SECRET_KEY is not set. {make_one}")
     elif len(secret) < SHORTEST_SECRET:
-        problems.append(f"TRACKER_SECRET_KEY has {len(secret)} characters; {SHORTEST_SECRET} or more are needed. {make_one}")
+        problems.append(
+            f"TRACKER_SECRET_KEY has {len(secret)} characters; {SHORTEST_SECRET} or more are needed. {make_one}"
+        )
     elif len(set(secret)) < 8 or any(word in secret.lower() for word in KNOWN_SECRETS):
         problems.append(f"TRACKER_SECRET_KEY is one that could be guessed. {make_one}")
     if settings.get("DEBUG"):
@@ -53,6 +55,8 @@ def check_storage(database: Database) -> None:
     except OperationalError:
         return
     if found != known:
-        problems.append(f"The database is at version {found or 'none'}, this program needs {known}. Run: tracker upgrade")
+        problems.append(
+            f"The database is at version {found or 'none'}, this program needs {known}. Run: tracker upgrade"
+        )
     if problems:
         raise Misconfigured("\n".join(problems))

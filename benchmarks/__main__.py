@@ -1,0 +1,38 @@
+"""python -m benchmarks [--patients N] [--panels N]
+
+Builds one SQLite database of made-up results in a temporary folder and measures, in one run:
+
+1. a panel of 15 saved (rules, flags, audit, durable commit) against a bare durable insert of the same rows;
+2. a results.csv imported with all rules against a bare Core insert of the same rows;
+3. every patient judged again against the bare load of their histories;
+4. the queue and a patient's page, server time against the time their SQL takes.
+"""
+
+import argparse
+import tempfile
+from pathlib import Path
+
+from benchmarks import measures
+from benchmarks.world import build
+
+
+def main() -> None:
+    options = argparse.ArgumentParser(prog="python -m benchmarks", description=__doc__)
+    options.add_argument("--patients", type=int, default=20_000, help="patients with 60 results each")
+    options.add_argument("--panels", type=int, default=200, help="panels saved one by one")
+    options.add_argument("--rows", type=int, default=200_000, help="rows of the imported file")
+    chosen = options.parse_args()
+    with tempfile.TemporaryDirectory(prefix="jakwatch-bench-") as folder:
+        world = build(Path(folder), chosen.patients)
+        print(f"{world.patients} patients, {world.results} results, {world.open_flags} open flags\n")
+        print(f"{'measure':34} {'ours':>14} {'baseline':>14} {'ratio':>8}   aim")
+        for line in (
+            measures.panel(world, chosen.panels),
+            measures.importing(Path(folder), chosen.rows),
+            measures.judging(world),
+            *measures.pages(world),
+        ):
+            print(f"{line.name:34} {line.ours:>14} {line.baseline:>14} {line.ratio:>8.2f}   {line.aim}")
+
+
+main()

@@ -1,0 +1,194 @@
+"""The measures. Each times our way and a baseline in the same run, turn by turn, and quotes medians."""
+
+import csv
+import statistics
+import time
+from collections.abc import Callable
+from datetime import timedelta
+from io import BytesIO
+from pathlib import Path
+from random import Random
+from typing import NamedTuple
+from zoneinfo import ZoneInfo
+
+from sqlalchemy import event, insert
+
+from benchmarks.world import NOW, PANEL, World, lab, value
+from tracker import create_app, formats
+from tracker.db import Database, upgrade
+from tracker.domain.readings import LabReading, Moment
+from tracker.models import LabResult, Patient
+from tracker.operations import configure, entry
+from tracker.operations.actor import Actor
+from tracker.operations.evaluate import evaluate
+from tracker.operations.importing import Importer
+from tracker.queries.history import Loader
+
+UTC = ZoneInfo("UTC")
+
+
+class Line(NamedTuple):
+    """One figure with its baseline; `ratio` is ours over the baseline."""
+
+    name: str
+    ours: str
+    baseline: str
+    ratio: float
+    aim: str
+
+
+def _seconds(work: Callable[[], object]) -> float:
+    begun = time.perf_counter()
+    work()
+    return time.perf_counter() - begun
+
+
+def panel(world: World, panels: int) -> Line:
+    """A panel saved with rules, flags, audit and a durable commit, against a bare durable insert of the same rows."""
+    dice = Random(2)  # noqa: S311
+    ours, bare = [], []
+    for n in range(panels):
+        patient_id = 1 + n * 37 % world.patients
+        day = NOW.date() - timedelta(days=2)
+        moment = Moment(NOW - timedelta(days=2, seconds=n), day, True)
+        readings = [LabReading("", moment, a, format(value(dice, a), "f"), PANEL[a][0]) for a in PANEL]
+
+        def save(patient_id: int = patient_id, readings: list[LabReading] = readings) -> None:
+            with world.database.transaction() as session:
+                patient = session.get_one(Patient, patient_id)
+                entry.save(session, Actor("benchmark", NOW, "form"), patient, readings)
+
+        rows = [lab(dice, patient_id, a, day - timedelta(days=3000 + n)) for a in PANEL]
+
+        def insert_bare(rows: list[dict] = rows) -> None:  # type: ignore[type-arg]
+            with world.database.transaction() as session:
+                session.execute(insert(LabResult.__table__), rows)
+
+        ours.append(_seconds(save))
+        bare.append(_seconds(insert_bare))
+    a, b = statistics.median(ours), statistics.median(bare)
+    return Line("panel of 15 saved, median", f"{a * 1000:.1f} ms", f"{b * 1000:.1f} ms", a / b, "<= 10 ms")
+
+
+def importing(folder: Path, rows: int) -> Line:
+    """A results.csv of on-treatment patients imported with all rules, against a bare Core insert of as many rows."""
+    url = f"sqlite:///{folder / 'import.db'}"
+    upgrade(url)
+    database = Database(url)
+    actor = Actor("benchmark", NOW, "import")
+    patients = rows // 60
+    with database.transaction() as session:
+        clinic = configure.add_clinic(session, actor, "bench", "Benchmark")
+        tables = _tables(patients)
+        importer = Importer(session, actor, [clinic], may_configure=True)
+        for name in ("patients", "courses"):
+            _file(importer, name, tables[name])
+
+    def imported() -> None:
+        with database.transaction() as session:
+            importer = Importer(session, actor, [session.merge(clinic)], may_configure=True)
+            _file(importer, "results", tables["results"])
+            importer.judge()
+
+    ours = _seconds(imported)
+    dice = Random(3)  # noqa: S311
+    bare_rows = [
+        lab(dice, 1 + n % patients, a, NOW.date() - timedelta(days=5000 + n // patients))
+        for n in range(patients * 4)
+        for a in PANEL
+    ]
+
+    def bare() -> None:
+        with database.transaction() as session:
+            session.execute(insert(LabResult.__table__), bare_rows)
+
+    base = _seconds(bare)
+    database.close()
+    count = patients * 60
+    return Line("import with all rules", f"{count / ours:,.0f}/s", f"{count / base:,.0f}/s", ours / base, ">= 20,000/s")
+
+
+def _file(importer: Importer, name: str, data: bytes) -> None:
+    source = formats.read(f"{name}.csv", BytesIO(data), UTC)
+    report = importer.file(name, source.format, source.kind, source.rows)
+    if report.filed != report.rows_in:
+        raise SystemExit(f"the benchmark's own {name} do not fit: {report.problems[:3]}")
+
+
+def _tables(patients: int) -> dict[str, bytes]:
+    dice = Random(4)  # noqa: S311
+    start = NOW.date() - timedelta(days=280)
+    days = [start + timedelta(days=d) for d in (-5, 45, 135, 225)]
+    people = [["mrn", "birth_date", "sex"], *([f"{n:07d}", "1980-02-03", "female"] for n in range(patients))]
+    courses = [["mrn", "protocol", "started_on", "dose_mg", "times_per_day"]]
+    courses += [[f"{n:07d}", "tofacitinib_us", start.isoformat(), "5", "2"] for n in range(patients)]
+    results = [["mrn", "collected_at", "analyte", "value", "unit"]]
+    results += [
+        [f"{n:07d}", f"{day}T08:30:00Z", a, format(value(dice, a), "f"), PANEL[a][0]]
+        for n in range(patients)
+        for day in days
+        for a in PANEL
+    ]
+    return {"patients": _csv(people), "courses": _csv(courses), "results": _csv(results)}
+
+
+def _csv(rows: list[list[str]]) -> bytes:
+    import io
+
+    text = io.StringIO()
+    csv.writer(text).writerows(rows)
+    return text.getvalue().encode()
+
+
+def judging(world: World) -> Line:
+    """Every patient judged again and stored, against the bare load of their histories."""
+    ids = list(range(1, world.patients + 1))
+
+    def load() -> None:
+        with world.database.reading() as session:
+            for _ in Loader(session, world.clinic_id, NOW.date()).histories(ids):
+                pass
+
+    def judged() -> None:
+        with world.database.transaction() as session:
+            evaluate(session, world.clinic_id, ids, NOW, NOW.date())
+
+    judged()  # the first time stores every flag; the figure is of judging again
+    base, ours = _seconds(load), _seconds(judged)
+    rate, bare = world.results / ours, world.results / base
+    return Line("judged again, one process", f"{rate:,.0f}/s", f"{bare:,.0f}/s", ours / base, ">= 150,000/s")
+
+
+def pages(world: World) -> list[Line]:
+    """Server time of the queue and of one patient's pages, against the time their statements take."""
+    app = create_app(
+        {"SECRET_KEY": "benchmark-" * 5, "DATABASE_URL": world.database.url, "TESTING": True, "PRODUCTION": False,
+         "IDLE_SECONDS": 9999, "SESSION_SECONDS": 99999, "MAX_CONTENT_LENGTH": 10**8, "WTF_CSRF_ENABLED": False}
+    )  # fmt: skip
+    client = app.test_client()
+    client.post("/sign-in", data={"username": "bench", "password": "benchmark-benchmark"})
+    engine = app.extensions["database"].engine
+    spent = [0.0]
+
+    @event.listens_for(engine, "before_cursor_execute")
+    def begin(connection: object, cursor: object, statement: str, *rest: object) -> None:
+        spent.append(-time.perf_counter())
+
+    @event.listens_for(engine, "after_cursor_execute")
+    def end(connection: object, cursor: object, statement: str, *rest: object) -> None:
+        spent[-1] += time.perf_counter()
+
+    lines = []
+    for name, path in (("queue", "/"), ("patient page", "/patients/77"), ("review page", "/patients/77/review")):
+        ours, sql, statements = [], [], 0
+        for _ in range(15):
+            spent.clear()
+            response = []
+            ours.append(_seconds(lambda path=path, response=response: response.append(client.get(path))))
+            if response[0].status_code != 200:
+                raise SystemExit(f"{path}: {response[0].status}")
+            sql.append(sum(spent))
+            statements = len(spent)
+        a, b = statistics.median(ours), statistics.median(sql)
+        lines.append(Line(f"{name} ({statements} statements)", f"{a * 1000:.1f} ms", f"{b * 1000:.1f} ms", a / b, "<= 50 ms"))
+    return lines

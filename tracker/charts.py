@@ -1,0 +1,424 @@
+"""One patient on one time axis, as a Vega-Lite document: lanes for the drug and for events, then a small chart a test.
+
+Pure: what is to be drawn comes as the values below, in the order in which it is to stand; the same document serves the
+page and the paper. Nothing is worked out from a figure here. Every mark carries a style name, and the colours of paper are
+in `config`: a page lays its own over them without touching the rest. Texts come ready to be read.
+
+Vega-Lite knows no decimals, so figures become floats at the last step, for the position on the page and for nothing else.
+"""
+
+from collections.abc import Iterable, Iterator, Sequence
+from datetime import date, timedelta
+from decimal import Decimal
+from typing import Any, NamedTuple
+
+SCHEMA = "https://vega.github.io/schema/vega-lite/v6.json"
+
+PANEL_HEIGHT = 62
+LANE_STEP = 18
+AXIS = 42  # pixels kept for the labels of the left axis, the same in every part, so that days stand under each other
+MARGIN = 118  # pixels kept on the right for what the lines are called
+LINE_OF_TEXT = Decimal(12)
+ROOM = Decimal("0.08")  # kept free above and below the values
+
+URGENT, SOON, ROUTINE, INFO = "urgent", "soon", "routine", "info"
+SEVERITIES = (URGENT, SOON, ROUTINE, INFO)
+SHAPES = ("M-.42-1H.42L1-.42V.42L.42 1H-.42L-1 .42V-.42Z", "M0-1L1 .85H-1Z", "circle", "M-1-.3H1V.3H-1Z")
+"""Octagon, triangle, circle, dash: the shapes that the words of severity have everywhere."""
+
+DOSE, HOLD, INFECTION, EVENT = "dose", "hold", "infection", "event"
+LANES = ((DOSE, "Drug"), (HOLD, "On hold"), (INFECTION, "Infections"), (EVENT, "Other events"))
+
+
+class Point(NamedTuple):
+    """One result. `low` and `high` are the range in force for it, None an open side; `words` is the whole of it to be read."""
+
+    on: date
+    value: Decimal
+    words: str
+    low: Decimal | None = None
+    high: Decimal | None = None
+    place: str = ""
+    censored: bool = False
+    computed: bool = False
+
+
+class Line(NamedTuple):
+    """A level that matters over the whole chart: an action limit, the patient's own baseline."""
+
+    label: str
+    value: Decimal
+
+
+class Mark(NamedTuple):
+    """A flag: when it began, how bad it is, the sentence, and whether somebody has decided about it."""
+
+    on: date
+    severity: str
+    words: str
+    decided: bool
+
+
+class Panel(NamedTuple):
+    """The chart of one test; `points` oldest first."""
+
+    title: str
+    unit: str
+    points: Sequence[Point]
+    baseline: Line | None = None
+    limits: Sequence[Line] = ()
+    marks: Sequence[Mark] = ()
+
+
+class Bar(NamedTuple):
+    """Something that lasts, in one of the LANES. `until` is None while it goes on."""
+
+    lane: str
+    label: str
+    on: date
+    until: date | None
+
+
+class Picture(NamedTuple):
+    """All there is to draw. `marks` are the flags that belong to no panel."""
+
+    as_of: date
+    panels: Sequence[Panel]
+    bars: Sequence[Bar] = ()
+    marks: Sequence[Mark] = ()
+
+
+Part = dict[str, Any]
+
+
+def spec(picture: Picture, width: int = 640) -> Part:
+    """The document, parts of `width` pixels under each other. `from` and `to` (milliseconds) move the days that are seen."""
+    first, last = span(picture)
+    parts = [*_lanes(picture), *(_panel(panel, picture.as_of) for panel in picture.panels)]
+    for part in parts:
+        part["width"] = width
+    if parts:
+        parts[0]["encoding"]["x"]["axis"] = _days("top")
+        parts[-1]["encoding"]["x"]["axis"] = _days("bottom") if len(parts) > 1 else _days("top")
+    return {
+        "$schema": SCHEMA,
+        "description": _description(picture),
+        "params": [{"name": "from", "value": _instant(first)}, {"name": "to", "value": _instant(last)}],
+        "vconcat": parts,
+        "spacing": 8,
+        "bounds": "flush",
+        "padding": {"left": AXIS + 6, "right": MARGIN, "top": 6, "bottom": 6},
+        "usermeta": {"first": _instant(first), "last": _instant(last), "margins": AXIS + 6 + MARGIN},
+        "config": config(),
+    }
+
+
+def span(picture: Picture) -> tuple[date, date]:
+    """From the first to the last day there is something to see, with a little room on either side."""
+    days = [picture.as_of, *(mark.on for mark in picture.marks)]
+    for panel in picture.panels:
+        days += [point.on for point in panel.points]
+        days += [mark.on for mark in panel.marks]
+    for bar in picture.bars:
+        days += [bar.on, *([bar.until] if bar.until else [])]
+    room = timedelta(days=max(3, (max(days) - min(days)).days // 40))
+    return min(days) - room, max(days) + room
+
+
+def _description(picture: Picture) -> str:
+    names = ", ".join(panel.title for panel in picture.panels) or "no results"
+    return f"Results over time up to {picture.as_of}: {names}. The same values stand in the table."
+
+
+# ---------------------------------------------------------------------------------------------- axes
+
+
+def _instant(day: date) -> int:
+    """Midnight UTC, in milliseconds: days are drawn as days, whatever zone the browser is in."""
+    return (day - date(1970, 1, 1)).days * 86_400_000
+
+
+def _figure(value: Decimal) -> float:
+    return float(value)
+
+
+def _x(axis: Part | None) -> Part:
+    domain = {"domainMin": {"expr": "from"}, "domainMax": {"expr": "to"}}
+    return {"field": "on", "type": "temporal", "scale": {"type": "utc", "nice": False, **domain}, "axis": axis, "title": None}
+
+
+def _days(side: str) -> Part:
+    return {"orient": side, "grid": True, "title": None, "tickCount": 8, "labelOverlap": "greedy", "labelFlush": False}
+
+
+_GRID: Part = {"grid": True, "labels": False, "ticks": False, "domain": False, "title": None, "tickCount": 8}
+
+
+def _title(text: str, more: str = "") -> Part:
+    return {"text": text, "subtitle": more, "anchor": "start"} if more else {"text": text, "anchor": "start"}
+
+
+# ---------------------------------------------------------------------------------------------- lanes
+
+
+def _lanes(picture: Picture) -> Iterator[Part]:
+    bars = [bar for bar in picture.bars if bar.on <= picture.as_of or bar.lane == DOSE]
+    lanes = [(code, words) for code, words in LANES if any(bar.lane == code for bar in bars)]
+    if lanes or picture.marks:
+        rows = [words for _, words in lanes] + (["Flags"] if picture.marks else [])
+        yield {
+            "height": LANE_STEP * len(rows),
+            "encoding": {"x": _x(dict(_GRID)), "y": _rows(rows)},
+            "layer": [*_bars(bars, dict(lanes), picture.as_of), *_flags(picture.marks, "Flags")],
+        }
+
+
+def _rows(names: Sequence[str]) -> Part:
+    axis = {"title": None, "ticks": False, "domain": False, "labelPadding": 6, "labelLimit": AXIS + 40}
+    return {"field": "row", "type": "nominal", "sort": None, "scale": {"domain": list(names)}, "axis": axis}
+
+
+def _bars(bars: Sequence[Bar], lanes: dict[str, str], as_of: date) -> Iterator[Part]:
+    for lane in lanes:
+        data = [_bar(bar, lanes[lane], as_of) for bar in bars if bar.lane == lane]
+        if data:
+            ends = {"x2": {"field": "until"}, "tooltip": {"field": "words", "type": "nominal"}}
+            yield {
+                "data": {"values": data},
+                "mark": {"type": "bar", "style": lane, "clip": True, "height": LANE_STEP - 5, "minBandSize": 2},
+                "encoding": ends,
+            }
+            yield {
+                "data": {"values": data},
+                "mark": {"type": "text", "style": "barlabel", "clip": True},
+                "encoding": {"text": {"field": "label", "type": "nominal"}},
+            }
+
+
+def _bar(bar: Bar, row: str, as_of: date) -> Part:
+    until = max(bar.until or as_of, bar.on) + timedelta(days=1)
+    words = f"{bar.label}: {bar.on} to {bar.until}" if bar.until else f"{bar.label}: since {bar.on}"
+    return {"row": row, "on": _instant(bar.on), "until": _instant(until), "label": bar.label, "words": words}
+
+
+def _flags(marks: Sequence[Mark], row: str = "") -> Iterator[Part]:
+    """The flags, filled until somebody has decided. In a lane of their own, or along the upper edge of a panel."""
+    if not marks:
+        return
+    severity = {"field": "severity", "type": "nominal", "legend": None}
+    colour = {**severity, "scale": {"domain": list(SEVERITIES), "range": "category"}}
+    yield {
+        "data": {"values": [_flag(mark, row) for mark in sorted(marks, key=_mildest_first)]},
+        "mark": {"type": "point", "style": "flag", "clip": True},
+        "encoding": {
+            **({} if row else {"y": {"value": 5}}),
+            "shape": {**severity, "scale": {"domain": list(SEVERITIES), "range": list(SHAPES)}},
+            "fill": colour,
+            "stroke": colour,
+            "fillOpacity": {"condition": {"test": "datum.decided", "value": 0}, "value": 1},
+            "tooltip": {"field": "words", "type": "nominal"},
+        },
+    }
+
+
+def _mildest_first(mark: Mark) -> tuple[int, date]:
+    """So that the worst is drawn last, on top."""
+    return (-SEVERITIES.index(mark.severity), mark.on)
+
+
+def _flag(mark: Mark, row: str) -> Part:
+    return {"row": row, "on": _instant(mark.on), "severity": mark.severity, "words": mark.words, "decided": mark.decided}
+
+
+# ---------------------------------------------------------------------------------------------- panels
+
+
+def _panel(panel: Panel, as_of: date) -> Part:
+    least, most = bounds(panel)
+    scale = {"domain": [_figure(least), _figure(most)], "nice": False, "zero": False}
+    axis = {"title": None, "tickCount": 3, "minExtent": AXIS, "maxExtent": AXIS, "grid": False}
+    layers = [
+        *_band(panel, as_of, least, most), *_levels(panel, least, most), *_values(panel), *_flags(panel.marks),
+        *_names(panel, least, most),
+    ]  # fmt: skip
+    y = {"field": "value", "type": "quantitative", "scale": scale, "axis": axis}
+    return {
+        "title": _title(panel.title, panel.unit),
+        "height": PANEL_HEIGHT,
+        "encoding": {"x": _x(dict(_GRID)), "y": y},
+        "layer": layers,
+    }
+
+
+def bounds(panel: Panel) -> tuple[Decimal, Decimal]:
+    """The least and the most the panel shows: all values, ranges, limits and the baseline, with room around them."""
+    values = [point.value for point in panel.points]
+    values += [bound for point in panel.points for bound in (point.low, point.high) if bound is not None]
+    values += [line.value for line in _lines(panel)]
+    least, most = min(values, default=Decimal(0)), max(values, default=Decimal(1))
+    room = (most - least) * ROOM or abs(most) * ROOM or Decimal(1)
+    # Nothing that is counted or weighed is below nothing; a base excess would be.
+    return (least - room if least < 0 else max(least - room, Decimal(0))), most + room
+
+
+def _lines(panel: Panel) -> tuple[Line, ...]:
+    return (*panel.limits, *([panel.baseline] if panel.baseline else ()))
+
+
+def _band(panel: Panel, as_of: date, least: Decimal, most: Decimal) -> Iterator[Part]:
+    """The range in force at each point, from its day until the next; a gap where a result had none."""
+    data = list(_steps(panel.points, as_of, least, most))
+    if data:
+        yield {
+            "data": {"values": data},
+            "mark": {"type": "rect", "style": "band", "clip": True},
+            "encoding": {
+                "x2": {"field": "until"},
+                "y": {"field": "low", "type": "quantitative"},
+                "y2": {"field": "high"},
+            },
+        }
+
+
+def _steps(points: Sequence[Point], as_of: date, least: Decimal, most: Decimal) -> Iterator[Part]:
+    """One rectangle for each stretch of days with the same range; an open side runs to the edge."""
+    held: list[tuple[date, Decimal | None, Decimal | None]] = []
+    for point in points:
+        if not held or held[-1][1:] != (point.low, point.high):
+            held.append((point.on, point.low, point.high))
+    ends = [on for on, _, _ in held[1:]] + [as_of + timedelta(days=1)]
+    for (on, low, high), until in zip(held, ends, strict=True):
+        if low is not None or high is not None:
+            yield {
+                "on": _instant(on), "until": _instant(max(until, on + timedelta(days=1))),
+                "low": _figure(least if low is None else low), "high": _figure(most if high is None else high),
+            }  # fmt: skip
+
+
+def _levels(panel: Panel, least: Decimal, most: Decimal) -> Iterator[Part]:
+    for style, lines in (("limit", panel.limits), ("baseline", [panel.baseline] if panel.baseline else [])):
+        if lines:
+            yield {
+                "data": {"values": [{"value": _figure(line.value), "words": line.label} for line in lines]},
+                "mark": {"type": "rule", "style": style},
+                "encoding": {"x": None, "tooltip": {"field": "words", "type": "nominal"}},
+            }
+
+
+def _values(panel: Panel) -> Iterator[Part]:
+    """The line through the values; open markers for what is only known as a bound, hollow squares for computed ones."""
+    data = [_value(point) for point in panel.points]
+    if len(data) > 1:
+        yield {"data": {"values": data}, "mark": {"type": "line", "style": "line", "clip": True}, "encoding": {}}
+    shapes = {"domain": ["measured", "bound", "computed"], "range": ["circle", "triangle-down", "square"]}
+    yield {
+        "data": {"values": data},
+        "mark": {"type": "point", "style": "value", "clip": True},
+        "encoding": {
+            "shape": {"field": "kind", "type": "nominal", "scale": shapes, "legend": None},
+            "fillOpacity": {"condition": {"test": "datum.kind === 'measured'", "value": 1}, "value": 0},
+            "size": {"condition": {"test": "datum.out", "value": 46}, "value": 20},
+        },
+    }
+    # A larger target than the dot, so that a pointer (or a finger) finds it.
+    target = {"type": "point", "style": "target", "clip": True}
+    yield {"data": {"values": data}, "mark": target, "encoding": {"tooltip": {"field": "words", "type": "nominal"}}}
+
+
+def _value(point: Point) -> Part:
+    kind = "bound" if point.censored else "computed" if point.computed else "measured"
+    return {
+        "on": _instant(point.on), "value": _figure(point.value), "words": point.words, "kind": kind,
+        "out": point.place in ("low", "high"),
+    }  # fmt: skip
+
+
+def _names(panel: Panel, least: Decimal, most: Decimal) -> Iterator[Part]:
+    """What the lines are called, right of them, pushed apart where they would cover each other."""
+    lines = [(line.label, "limitlabel", line.value) for line in panel.limits]
+    if panel.baseline:
+        lines.append((panel.baseline.label, "baselinelabel", panel.baseline.value))
+    places = apart([_pixel(value, least, most) for _, _, value in lines])
+    for style in ("limitlabel", "baselinelabel"):
+        data = [
+            {"words": label, "y": _figure(place)}
+            for (label, own, _), place in zip(lines, places, strict=True)
+            if own == style
+        ]
+        if data:
+            yield {
+                "data": {"values": data},
+                "mark": {"type": "text", "style": style},
+                "encoding": {
+                    "x": {"value": "width"},
+                    "y": {"field": "y", "type": "quantitative", "scale": None, "axis": None},
+                    "text": {"field": "words", "type": "nominal"},
+                },
+            }
+
+
+def _pixel(value: Decimal, least: Decimal, most: Decimal) -> Decimal:
+    return PANEL_HEIGHT * (most - value) / (most - least)
+
+
+def apart(places: Sequence[Decimal], step: Decimal = LINE_OF_TEXT) -> list[Decimal]:
+    """The same places, in their order, none nearer to another than `step`: moved down, then up again from the lower edge."""
+    order = sorted(range(len(places)), key=lambda index: places[index])
+    moved = [places[index] for index in order]
+    for index in range(1, len(moved)):
+        moved[index] = max(moved[index], moved[index - 1] + step)
+    floor = max(Decimal(PANEL_HEIGHT), *places) if places else Decimal(0)
+    for index in reversed(range(len(moved))):
+        moved[index] = min(moved[index], floor)
+        floor = moved[index] - step
+    found = dict(zip(order, moved, strict=True))
+    return [found[index] for index in range(len(places))]
+
+
+# ---------------------------------------------------------------------------------------------- looks
+
+INK, SOFT, LINE = "#1b2430", "#55616e", "#dde2e7"
+BAND, LIMIT, DRUG, SICK = "#dcefe2", "#b42318", "#c9ddf2", "#f6dcb0"
+FLAG_COLOURS = ("#b42318", "#8f5200", "#2b5a92", "#55616e")
+
+
+def config() -> Part:
+    """How it looks on paper. Keys under `style` are what a page may lay its own colours over."""
+    return {
+        "background": "transparent",
+        "font": "system-ui, sans-serif",
+        "aria": False,
+        "view": {"stroke": None},
+        "range": {"category": list(FLAG_COLOURS)},
+        "title": {"color": INK, "subtitleColor": SOFT, "fontSize": 12, "fontWeight": 600, "subtitleFontSize": 11,
+                  "offset": 2, "subtitlePadding": 1, "frame": "group"},
+        "axis": {"labelColor": SOFT, "gridColor": LINE, "domainColor": LINE, "tickColor": LINE, "labelFontSize": 11,
+                 "tickSize": 3},
+        "style": _styles(),
+    }  # fmt: skip
+
+
+def _styles() -> Part:
+    names = {"fontSize": 11, "align": "left", "baseline": "middle", "dx": 6, "limit": MARGIN - 8}
+    return {
+        "band": {"fill": BAND, "stroke": None, "fillOpacity": 1},
+        "line": {"stroke": SOFT, "strokeWidth": 1.3, "strokeJoin": "round"},
+        "value": {"fill": INK, "stroke": INK, "strokeWidth": 1.3, "filled": False},
+        "target": {"fill": INK, "fillOpacity": 0, "strokeOpacity": 0, "size": 260, "filled": True},
+        "limit": {"stroke": LIMIT, "strokeWidth": 1, "strokeDash": [5, 3]},
+        "limitlabel": {"fill": LIMIT, **names},
+        "baseline": {"stroke": SOFT, "strokeWidth": 1, "strokeDash": [1, 3]},
+        "baselinelabel": {"fill": SOFT, **names},
+        "flag": {"size": 80, "strokeWidth": 1.4, "filled": False},
+        DOSE: {"fill": DRUG, "stroke": None},
+        HOLD: {"fill": "transparent", "stroke": LIMIT, "strokeDash": [3, 2]},
+        INFECTION: {"fill": SICK, "stroke": None},
+        EVENT: {"fill": SICK, "stroke": None},
+        "barlabel": {"fill": INK, "align": "left", "baseline": "middle", "dx": 4, "fontSize": 11},
+    }
+
+
+def panels_of(picture: Picture, titles: Iterable[str]) -> Picture:
+    """The same picture with the panels of these titles alone."""
+    wanted = set(titles)
+    return picture._replace(panels=[panel for panel in picture.panels if panel.title in wanted])

@@ -1,0 +1,124 @@
+"""tracker demo, tracker serve"""
+
+import os
+import socket
+import sys
+from pathlib import Path
+from zoneinfo import ZoneInfo
+
+import click
+import waitress
+from sqlalchemy import func, select
+from sqlalchemy.orm import Session
+
+from tracker import create_app
+from tracker.cli.context import database_url, operator
+from tracker.cli.demo_data import readings
+from tracker.db import Database, upgrade
+from tracker.domain.errors import Refused
+from tracker.domain.readings import Row
+from tracker.models import Account, Clinic, Patient
+from tracker.operations import configure
+from tracker.operations.importing import Importer
+
+DEMO_CLINIC = "dermatology"
+DEMO_PASSWORD = "alopecia-areata-2026"  # noqa: S105 - printed on the sign-in page of the demonstration, and only there
+PEOPLE = (
+    ("nurse", "Nora Nurse", "recorder"),
+    ("doctor", "Dr Ng", "clinician"),
+    ("second", "Dr Second", "clinician"),
+    ("admin", "Ada Admin", "admin"),
+    ("auditor", "Otto Auditor", "auditor"),
+)
+
+
+@click.command()
+@click.option("--port", type=click.IntRange(1, 65535), default=8000, help="The first port to try.")
+@click.option("--host", default="127.0.0.1", help="The address to listen on.")
+@click.option("--fresh", is_flag=True, help="Begin again with new made-up patients.")
+@click.option("--no-serve", is_flag=True, help="Make the database and stop.")
+def demo(port: int, host: str, fresh: bool, no_serve: bool) -> None:
+    """An embedded database with made-up patients, and a server for it."""
+    os.environ["TRACKER_ENV"] = "demo"
+    url = _demo_url(fresh)
+    os.environ["TRACKER_DATABASE_URL"] = url
+    upgrade(url)
+    count = _fill(url)
+    click.echo(f"{count} made-up patients are in {url.removeprefix('sqlite:///')}.")
+    if no_serve:
+        return
+    port = _free_port(host, port)
+    click.echo(f"\n  Jakwatch: http://{host}:{port}/\n")
+    for username, name, role in PEOPLE:
+        click.echo(f"  {username:8} {DEMO_PASSWORD}   {name}, {role}")
+    click.echo("\nStop with Ctrl+C. Nothing entered here concerns a real person.")
+    sys.stdout.flush()
+    _waitress(host, port, threads=8)
+
+
+def _demo_url(fresh: bool) -> str:
+    """A file of its own: the demonstration's accounts exist in no real database."""
+    named = os.environ.get("TRACKER_DATABASE_URL")
+    if named:
+        return named
+    path = Path(database_url().removeprefix("sqlite:///")).with_name("demo.db")
+    if fresh:
+        for name in (path.name, f"{path.name}-wal", f"{path.name}-shm"):
+            path.with_name(name).unlink(missing_ok=True)
+    return f"sqlite:///{path}"
+
+
+def _fill(url: str) -> int:
+    """Clinic, people and patients, unless they are there. Raises Refused over somebody's real data."""
+    opened = Database(url)
+    try:
+        with opened.transaction() as session:
+            if session.scalars(select(Clinic).limit(1)).first() is None:
+                _people_and_patients(session)
+            elif session.scalars(select(Account).where(Account.username == PEOPLE[0][0])).first() is None:
+                raise Refused("This database holds other data: the demonstration uses one of its own.")
+        with opened.reading() as session:
+            return session.scalar(select(func.count(Patient.id))) or 0
+    finally:
+        opened.close()
+
+
+def _people_and_patients(session: Session) -> None:
+    actor = operator("demo")
+    clinic = configure.add_clinic(session, actor, DEMO_CLINIC, "Dermatology", "Europe/Zurich")
+    for username, name, role in PEOPLE:
+        configure.add_account(session, actor, username, name, role, DEMO_PASSWORD, [clinic])
+    zone = ZoneInfo(clinic.time_zone)
+    importer = Importer(session, actor, [clinic], may_configure=True)
+    for kind, found in readings(actor.today(zone), zone).items():
+        rows = [Row(number, reading) for number, reading in enumerate(found, 2)]
+        report = importer.file("made-up patients", "demo", kind, rows)
+        if report.filed != report.rows_in:
+            raise Refused(f"The made-up {kind} do not fit: {report.problems[0].message}")
+    importer.judge()
+
+
+def _free_port(host: str, first: int) -> int:
+    for port in range(first, min(first + 20, 65536)):
+        with socket.socket() as probe:
+            probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+            try:
+                probe.bind((host, port))
+            except OSError:
+                continue
+            return port
+    raise Refused(f"Ports {first} to {first + 19} are taken: name another with --port.")
+
+
+def _waitress(host: str, port: int, threads: int) -> None:
+    waitress.serve(create_app(), host=host, port=port, threads=threads, ident="Jakwatch")
+
+
+@click.command()
+@click.option("--bind", default="127.0.0.1:8000", help="Address and port.")
+@click.option("--workers", type=click.IntRange(1, 64), default=2)
+def serve(bind: str, workers: int) -> None:
+    """The production server (gunicorn); a proxy with TLS stands in front."""
+    create_app()  # refuses here, with a sentence, rather than in every worker
+    arguments = ["gunicorn", "--bind", bind, "--workers", str(workers), "--access-logfile", "-", "tracker:create_app()"]
+    os.execvp(sys.executable, [sys.executable, "-m", *arguments])  # noqa: S606 - ourselves, with fixed arguments
