@@ -11,10 +11,10 @@ A file under `cases/` is a list of stories for the rule it is named after:
       expect: [{subject: ANC, confirmation: needs_repeat, says: below}]
 
 `expect`: each must match exactly one finding of the rule; `not`: each must match none; `nothing: true`: there is no
-finding at all, past ones included. The keys are the fields of a Finding, and besides them `says` (words that stand in the
-sentence, or a list of them), `silent_on` (words that do not), `open` (true, false) and `seen` (values of the evidence).
-`bound: true` marks a story that stands exactly on a limit. A person not described is a woman of about forty; a unit not
-given is the analyte's own; a range not printed is the starter range; a time not given is midnight.
+finding at all, past ones included. The keys are the fields of a Finding, and besides them `says` (words that stand
+in the sentence, or a list of them), `silent_on` (words that do not), `open` (true, false) and `seen` (values of the
+evidence). `bound: true` marks a story that stands exactly on a limit. A person not described is a woman of about forty;
+a unit not given is the analyte's own; a range not printed is the starter range; a time not given is midnight.
 """
 
 from collections.abc import Mapping, Sequence
@@ -224,7 +224,9 @@ def complaints(story: Story, findings: Sequence[Finding]) -> list[str]:
         for wanted in story.get("expect", ())
         if len(found := [f for f in findings if matches(f, wanted)]) != 1
     ]
-    wrong += [f"a finding matches {banned}" for banned in story.get("not", ()) if any(matches(f, banned) for f in findings)]
+    wrong += [
+        f"a finding matches {banned}" for banned in story.get("not", ()) if any(matches(f, banned) for f in findings)
+    ]
     if _yes_no(story.get("nothing")) and findings:
         wrong.append("a finding, and there should be none")
     return wrong + said if wrong else []

@@ -55,7 +55,7 @@ def main(args: Sequence[str] | None = None) -> None:
     except BrokenPipeError:
         sys.exit(1)
     except Exception as fault:
-        if type(fault).__module__.startswith("sqlalchemy"):
+        if type(fault).__module__.startswith(("sqlalchemy", "alembic")):
             click.echo(f"tracker: the database refused: {_first_line(fault)}", err=True)
             sys.exit(1)
         raise

@@ -35,10 +35,7 @@ def grade(file: Path, version: str, output: Path | None) -> None:
     empty), in any order; limits and baseline are in the row's own unit. An analyte is a code (ANC) or a CTCAE
     term. grade_low, grade_high (0 to 4, or empty) and reason are added; other columns are kept.
     """
-    try:
-        grade_file(file, version, output)
-    except Refused as error:
-        raise click.ClickException(str(error)) from None
+    grade_file(file, version, output)
 
 
 def grade_file(path: Path, version: str, output: Path | None) -> None:
@@ -84,13 +81,15 @@ def _graded(source: BinaryIO, name: str, version: str) -> Iterator[bytes]:
     # More than the header only where lines end as they did on old Macs.
     header, *rows = records(first.removeprefix(b"\xef\xbb\xbf")) or [[]]
     grader = Grader(ctcae(version), layout(header, name))
-    yield written([grader.layout.header, *grader.rows(rows)])
+    head = written([grader.layout.header, *grader.rows(rows)])
     pieces = _pieces(source, _PIECE)
     ahead = [piece for piece in (next(pieces, b""), next(pieces, b"")) if piece]
-    if len(ahead) == 1:
-        yield grader.piece(ahead[0])
-    elif ahead:
-        yield from _on_all_cores(chain(ahead, pieces), grader.layout, version)
+    if len(ahead) < 2:
+        yield head + b"".join(map(grader.piece, ahead))
+        return
+    rest = _on_all_cores(chain(ahead, pieces), grader.layout, version)
+    yield head + next(rest)
+    yield from rest
 
 
 def _pieces(source: BinaryIO, size: int) -> Iterator[bytes]:

@@ -1,8 +1,7 @@
 """Values worked out from other values: counts from percentages, LDL, kidney function, liver ratios, spreads.
 
-Pure and exact (Decimal); nothing is rounded for comparing. Each function says its units and gives a Derived: a value, or
-the reason why there is none. Sources: shared clinical notes, composite rules H2, H4, B6, L2, L3, D1 to D7, whose worked
-examples are the tests.
+Pure and exact (Decimal); nothing is rounded for comparing. Each function says its units and gives a Derived: a
+value, or the reason why there is none. Marks as (D5) name the composite rule, whose worked examples are the tests.
 """
 
 from collections.abc import Callable, Iterator, Mapping, Sequence
@@ -14,7 +13,7 @@ from typing import NamedTuple
 from tracker.domain.history import Lab, Observation, Person
 from tracker.domain.ranges import Range
 
-_DIGITS = Context(prec=16)  # powers and roots have no end; two more digits than any laboratory needs, and quick
+_DIGITS = Context(prec=16)  # powers and roots have no end; these are more digits than any laboratory prints
 _MICRO = Decimal("0.000001")
 HUNDRED = Decimal(100)
 
@@ -34,7 +33,7 @@ class Derived(NamedTuple):
 
 
 def _settled(figure: Decimal) -> Decimal:
-    """A quotient or power to a millionth, so that what is exactly a bound on paper is exactly that bound here."""
+    """A quotient or power to a millionth, so that what is a bound on paper is that bound here."""
     rounded = figure.quantize(_MICRO).normalize()
     return rounded if rounded.as_tuple().exponent in range(-6, 1) else rounded.quantize(Decimal(1))
 
@@ -82,7 +81,7 @@ def non_hdl(chol: Decimal, hdl: Decimal) -> Derived:
 
 
 def friedewald(chol: Decimal, hdl: Decimal, tg: Decimal) -> Derived:
-    """LDL cholesterol, all in mg/dL (D2). Invalid above 400 mg/dL of triglycerides and where it comes out negative."""
+    """LDL cholesterol, all in mg/dL (D2). Invalid above 400 mg/dL of triglycerides, and where negative."""
     if tg > FRIEDEWALD_TG_MAX:
         return Derived(None, "triglycerides above 400 mg/dL: Friedewald's LDL is not valid")
     return _not_negative(chol - hdl - tg / 5)
@@ -97,7 +96,7 @@ def sampson(chol: Decimal, hdl: Decimal, tg: Decimal) -> Derived:
 
 
 class FactorRow(NamedTuple):
-    """A row of the Martin-Hopkins table: triglycerides from `tg_min` to below `tg_max` + 1, factors by non-HDL columns."""
+    """A row of the Martin-Hopkins table: triglycerides from `tg_min` to below `tg_max` + 1, factors by non-HDL."""
 
     tg_min: Decimal
     tg_max: Decimal
@@ -267,8 +266,9 @@ def _as_lab(found: _Computed, limits: Limits) -> Lab:
     draw = found.draw
     yardstick, no_range = limits(found.analyte, draw.collected_on)
     return Lab(
-        None, found.analyte, draw.collected_at, draw.collected_on, "", found.value, _UNITS[found.analyte], found.value, "",
-        yardstick, no_range, draw.laboratory, draw.accession, draw.status, "", found.how,
+        None, found.analyte, draw.collected_at, draw.collected_on,
+        "", found.value, _UNITS[found.analyte], found.value, "", yardstick, no_range,
+        draw.laboratory, draw.accession, draw.status, "", found.how,
     )  # fmt: skip
 
 
@@ -329,7 +329,7 @@ def _kidneys(labs: Labs, person: Person, observations: Sequence[Observation]) ->
 
 
 def weight_for(weights: Sequence[Observation], day: date) -> Observation | None:
-    """The weight (of `weights`, oldest first) that goes with a sample: the last before it, else the next, a year away at most."""
+    """The weight (of `weights`, oldest first) for a sample: the last before it, else the next, at most a year away."""
     near = [seen for seen in weights if abs(seen.on - day) <= WEIGHT_VALID]
     before = [seen for seen in near if seen.on <= day]
     return before[-1] if before else next(iter(near), None)

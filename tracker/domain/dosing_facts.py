@@ -117,7 +117,7 @@ def _medication(drug: Medication, day: date) -> Evidence:
 
 
 def _kidneys_matter(history: History) -> bool:
-    """Whether a band for the kidneys could be reached: not in somebody under 65 with a filtration rate of 90 or more."""
+    """Whether a band for the kidneys could be reached: not under 65 with a filtration rate of 90 or more."""
     age = history.person.age_on(history.as_of)
     rate = kidney_value(history, "EGFR", history.as_of)
     return age is None or age >= 65 or rate is None or rate.below(Decimal(90)) is not False

@@ -23,8 +23,9 @@ from tracker.domain.findings import (
 )
 from tracker.domain.history import WASHOUT, Course, History, Lab
 from tracker.domain.protocol import Limit
+from tracker.domain.ranges import Range
 from tracker.domain.units import normal_unit
-from tracker.domain.values import plain
+from tracker.domain.values import plain, shown
 
 KEPT = 20  # an episode of years keeps its first result and this many of the last
 SEVERITY_OF_GRADE = {1: INFO, 2: ROUTINE, 3: SOON, 4: URGENT}
@@ -218,8 +219,16 @@ def evidence(labs: Sequence[Lab], notes: Callable[[Lab], str] | None = None) -> 
 
 
 def reading(history: History, lab: Lab) -> str:
-    """`Neutrophils 0.46 10*9/L`: name, value and unit as reported."""
-    return f"{history.name(lab.analyte)} {lab.shown} {lab.unit}".rstrip()
+    """`Neutrophils 0.46 10*9/L`: name, value and unit as reported; a unit that only repeats the name is left out."""
+    unit = "" if lab.unit.startswith("{") else lab.unit.replace("{1.73_m2}", "1.73 m2")
+    return f"{history.name(lab.analyte)} {lab.shown} {unit}".rstrip()
+
+
+def bounds(limits: Range) -> str:
+    """`>= 2.0 and <= 8.25 10*9/L`, for reading: without the tail of digits that a converted bound has."""
+    low = "" if limits.low is None else f"{'>=' if limits.low_inclusive else '>'} {shown(limits.low)}"
+    high = "" if limits.high is None else f"{'<=' if limits.high_inclusive else '<'} {shown(limits.high)}"
+    return f"{' and '.join(filter(None, (low, high)))} {limits.unit}".rstrip()
 
 
 def within(days: int, one: date, other: date) -> bool:

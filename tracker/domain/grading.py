@@ -85,6 +85,8 @@ class Term:
     """A laboratory term of one version.
 
     `rows` are by unit key, worst grade first; `not_graded` says why no value can grade it; `texts` by grade.
+    `uses` is what it looks at: "LLN", "ULN", "baseline" (its value), "anticoagulation", and "flag" with "low" or
+    "high" where the baseline's flag counts, and its value only with that flag.
     """
 
     name: str

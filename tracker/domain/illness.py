@@ -135,7 +135,7 @@ def until_resolved(infection: Infection, protocol: Protocol) -> bool:
 
 
 class Cluster(NamedTuple):
-    """Days (by index) that lie close enough together, and the first day on which they no longer do."""
+    """Days (by index) that lie close together, and the day on which it has been quiet for as long again."""
 
     first: int
     last: int
@@ -149,7 +149,7 @@ def clusters(days: Sequence[date], count: int, within: int) -> list[Cluster]:
         first = last - count + 1
         if (days[last] - days[first]).days > within:
             continue
-        until = days[first] + timedelta(days=within + 1)
+        until = days[last] + timedelta(days=within + 1)
         if found and found[-1].until > days[last]:
             found[-1] = Cluster(found[-1].first, last, until)
         else:

@@ -62,7 +62,7 @@ class Vocabulary(NamedTuple):
     digest: str = ""
 
     def opportunistic_term(self, text: str) -> Term | None:
-        """The line of the opportunistic list that a reported term falls under; zoster and tuberculosis are on it too."""
+        """The line of the opportunistic list that a term falls under; zoster and tuberculosis are on it too."""
         lists = (self.tuberculosis, *self.opportunistic, self.zoster)
         return next((term for term in lists if term.fits(text)), None)
 

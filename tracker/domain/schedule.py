@@ -96,7 +96,7 @@ def _origin(entry: ScheduleEntry) -> Sourced:
 
 
 def _breaks(course: Course, entry: ScheduleEntry, as_of: date) -> Iterator[Hold]:
-    """The long breaks that begin a first check anew. One that is a mere interval goes on: a break never postpones it."""
+    """The long breaks that begin a first check anew. A mere interval goes on: a break never postpones it."""
     if entry.first_to is not None and entry.first_to != entry.every:
         for hold in course.holds:
             if hold.until is not None and hold.until <= as_of and hold.until - hold.on >= LONG_BREAK:

@@ -138,9 +138,9 @@ class Gap(NamedTuple):
 
 
 def gaps(start: date, end: date, tests: Sequence[date], valid: Span | None) -> Iterator[Gap]:
-    """The days from `start` to `end` without a valid test; a test holds for `valid` (that day included), None: for good.
+    """The days from `start` to `end` without a valid test.
 
-    `tests` are sorted. A gap still open at `end` has no `closed`.
+    A test holds for `valid`, that day included (None: for good). `tests` are sorted. A gap open at `end` is not closed.
     """
     before = [day for day in tests if day <= start]
     last = before[-1] if before else None

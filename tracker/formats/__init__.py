@@ -15,8 +15,11 @@ from zoneinfo import ZoneInfo
 
 from tracker.domain.readings import Problem, Row
 from tracker.formats import recognise
+from tracker.formats.export import csv_lines, json_lines, write_csv, write_json
 from tracker.formats.opening import open_text
 from tracker.formats.tables import GUESSED, open_table, rows
+
+__all__ = ["ORDER", "Source", "csv_lines", "json_lines", "read", "write_csv", "write_json"]
 
 ORDER = (
     "ranges",

@@ -192,7 +192,7 @@ def _yes_no(cell: str) -> bool | None:
 
 def _toxicity(cell: str) -> int | None:
     grade = cell.upper().removeprefix("GRADE").strip()
-    if grade and grade not in "12345":
+    if grade not in ("", "1", "2", "3", "4", "5"):
         raise Remark(None, f"“{cell}” is not a grade from 1 to 5: the severity is taken instead.")
     return int(grade) if grade else None
 

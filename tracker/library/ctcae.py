@@ -26,9 +26,9 @@ _REFERENCES = ("LLN", "ULN", "baseline")
 # What a condition looks at.
 _CONDITIONS: Mapping[str, frozenset[str]] = {
     "": frozenset(),
-    "baseline high": frozenset({"high"}),
-    "baseline not high": frozenset({"high"}),
-    "baseline low": frozenset({"low"}),
+    "baseline high": frozenset({"flag", "high"}),
+    "baseline not high": frozenset({"flag", "high"}),
+    "baseline low": frozenset({"flag", "low"}),
     "baseline above ULN": frozenset({"baseline", "ULN"}),
     "baseline not above ULN": frozenset({"baseline", "ULN"}),
     "on anticoagulation": frozenset({"anticoagulation"}),
@@ -142,7 +142,7 @@ def _by_key(rows: Mapping[str, tuple[Row, ...]], same: Mapping[str, str]) -> dic
 
 
 def _uses(rows: Mapping[str, tuple[Row, ...]], needs_uln: bool) -> frozenset[str]:
-    """What the term looks at: LLN, ULN, baseline, anticoagulation; low or high where only that flag of it counts."""
+    """See Term.uses."""
     cuts = [cut for each in rows.values() for row in each for cut in row.cuts]
     cuts += [cut.also for cut in cuts if cut.also]
     uses = {cut.of for cut in cuts if not cut.when.startswith(("baseline high", "baseline low"))}

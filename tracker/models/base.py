@@ -6,6 +6,7 @@ reported with, instants as UTC text. PostgreSQL gets NUMERIC without a precision
 
 from datetime import UTC, date, datetime
 from decimal import Decimal
+from functools import lru_cache
 from typing import Annotated, Any
 
 from sqlalchemy import JSON, BigInteger, Boolean, Date, DateTime, ForeignKey, MetaData, Numeric, Text, TypeDecorator
@@ -34,6 +35,33 @@ def _text(element: Any, compiler: Any, **kw: Any) -> str:
     return "TEXT"
 
 
+# Histories read millions of these, and the same few again and again: a panel has one time, a value recurs.
+@lru_cache(maxsize=65536)
+def _instant(stored: str | None) -> datetime | None:
+    return None if stored is None else datetime.fromisoformat(stored)
+
+
+def _aware(value: datetime | None) -> datetime | None:
+    if value is not None and value.tzinfo is None:
+        raise ValueError("an instant needs its zone")
+    return value
+
+
+@lru_cache(maxsize=4096)
+def _instant_text(value: datetime | None) -> str | None:
+    aware = _aware(value)
+    return None if aware is None else aware.astimezone(UTC).isoformat(timespec="microseconds")
+
+
+def _in_utc(stored: datetime | None) -> datetime | None:
+    return None if stored is None else stored.astimezone(UTC)
+
+
+@lru_cache(maxsize=65536)
+def _decimal(stored: str | None) -> Decimal | None:
+    return None if stored is None else Decimal(stored)
+
+
 class UtcDateTime(TypeDecorator[datetime]):
     """An instant. Naive times are refused: SQLite would drop an offset without a word."""
 
@@ -43,18 +71,11 @@ class UtcDateTime(TypeDecorator[datetime]):
     def load_dialect_impl(self, dialect: Dialect) -> Any:
         return dialect.type_descriptor(Text() if dialect.name == "sqlite" else DateTime(timezone=True))
 
-    def process_bind_param(self, value: datetime | None, dialect: Dialect) -> Any:
-        if value is None:
-            return None
-        if value.tzinfo is None:
-            raise ValueError("an instant needs its zone")
-        value = value.astimezone(UTC)
-        return value.strftime("%Y-%m-%dT%H:%M:%S.%fZ") if dialect.name == "sqlite" else value
+    def bind_processor(self, dialect: Dialect) -> Any:
+        return _instant_text if dialect.name == "sqlite" else _aware
 
-    def process_result_value(self, value: Any, dialect: Dialect) -> datetime | None:
-        if value is None:
-            return None
-        return datetime.fromisoformat(value) if isinstance(value, str) else value.astimezone(UTC)
+    def result_processor(self, dialect: Dialect, coltype: Any) -> Any:
+        return _instant if dialect.name == "sqlite" else _in_utc
 
 
 class ExactDecimal(TypeDecorator[Decimal]):
@@ -73,8 +94,8 @@ class ExactDecimal(TypeDecorator[Decimal]):
             raise ValueError("a stored number is finite")
         return format(value, "f") if dialect.name == "sqlite" else value
 
-    def process_result_value(self, value: Any, dialect: Dialect) -> Decimal | None:
-        return Decimal(value) if isinstance(value, str) else value
+    def result_processor(self, dialect: Dialect, coltype: Any) -> Any:
+        return _decimal if dialect.name == "sqlite" else None
 
 
 class Base(DeclarativeBase):

@@ -266,11 +266,12 @@ def _evidence(item: Evidence) -> dict[str, Any]:
 
 
 def _stored_flags(session: Session, patient_ids: list[int], evidence: bool) -> dict[int, list[Stored]]:
-    columns = [getattr(Flag, name) for name in Stored.__dataclass_fields__ if name != "evidence"]
-    rows = session.execute(
-        select(Flag.patient_id, *columns, *([Flag.evidence] if evidence else []))
-        .where(Flag.patient_id.in_(patient_ids))
-        .order_by(Flag.id)
+    flag = Flag.__table__.c
+    columns = [flag[name] for name in Stored.__dataclass_fields__ if name != "evidence"]
+    rows = session.connection().execute(
+        select(flag.patient_id, *columns, *([flag.evidence] if evidence else []))
+        .where(flag.patient_id.in_(patient_ids))
+        .order_by(flag.id)
     )
     found: dict[int, list[Stored]] = {}
     for patient_id, *values in rows:

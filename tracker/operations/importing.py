@@ -221,17 +221,14 @@ class Importer:
 
     def release(self) -> int:
         """File the rows that were waiting for patients who are here now; how many there were."""
-        settled = 0
-        for clinic in self.clinics:
-            rows = self.session.scalars(
-                select(HeldRow)
-                .join(Patient, (Patient.clinic_id == HeldRow.clinic_id) & (Patient.mrn == HeldRow.mrn))
-                .where(HeldRow.clinic_id == clinic.id, HeldRow.state == "waiting")
-                .order_by(HeldRow.id)
-            ).all()
-            for held in sorted(rows, key=lambda row: list(KINDS).index(row.kind)):
-                settled += self._release_one(held)
-        return settled
+        here = [clinic.id for clinic in self.clinics]
+        waiting = self.session.scalars(
+            select(HeldRow)
+            .where(HeldRow.clinic_id.in_(here), HeldRow.state == "waiting")
+            .where(HeldRow.mrn.in_(select(Patient.mrn).where(Patient.clinic_id.in_(here))))
+            .order_by(HeldRow.id)
+        ).all()
+        return sum(self._release_one(held) for held in sorted(waiting, key=lambda row: list(KINDS).index(row.kind)))
 
     def _release_one(self, held: HeldRow) -> int:
         report = Report("tray", held.kind)

@@ -9,6 +9,7 @@ from sqlalchemy import ColumnElement, and_, case, func, or_, select
 from sqlalchemy.orm import Session
 
 from tracker.domain.lifecycle import CARRIED_OFFSET, NOT_QUEUED
+from tracker.library import analytes
 from tracker.models import Course, CourseEvent, Flag, LabResult, Patient, QueueVisit, Review
 
 PAGE = 25
@@ -39,6 +40,7 @@ class QueueRow:
     trend: list[tuple[date, float, bool]]
     new: bool
     proposed: bool
+    trend_of: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -70,6 +72,7 @@ FILTERS: Mapping[str, ColumnElement[bool]] = {
     "overdue": and_(Flag.attention < INFO_PLACE, Flag.rule == "overdue"),
     "not_evaluated": and_(Flag.attention < INFO_PLACE, Flag.rule == "not_evaluated"),
     "closure": and_(Flag.attention < INFO_PLACE, Flag.machine == "cleared"),
+    "info": Flag.attention == INFO_PLACE,
 }
 """The tiles over the queue, each a filter."""
 
@@ -131,9 +134,11 @@ def _next(rows: Sequence[Any], size: int) -> Cursor | None:
 def matches(search: str, clinic_id: int) -> ColumnElement[bool]:
     """A patient by record number or name, or by analyte or rule of a queued flag."""
     start = search.strip().replace("\\", "\\\\").replace("%", "\\%").replace("_", "\\_") + "%"
+    analyte = analytes.find(search)
+    subjects = [search.strip().lower(), *([analyte.code.lower()] if analyte else [])]
     flagged = select(Flag.patient_id).where(
         Flag.clinic_id == clinic_id, Flag.attention < NOT_QUEUED,
-        or_(func.lower(Flag.subject) == search.strip().lower(), Flag.rule == search.strip().lower()),
+        or_(func.lower(Flag.subject).in_(subjects), Flag.rule == search.strip().lower().replace(" ", "_")),
     )  # fmt: skip
     return or_(
         Patient.mrn.ilike(start, escape="\\"), Patient.family_name.ilike(start, escape="\\"),
@@ -148,16 +153,26 @@ def _rows(session: Session, ranked: Sequence[Any], seen_at: datetime | None) -> 
     for flag in session.scalars(statement.order_by(Flag.attention, Flag.opened_on, Flag.id)):
         flags.setdefault(flag.patient_id, []).append(flag)
     dosing = dosings(session, ids)
-    trends = _trends(session, {id: held[0].subject for id, held in flags.items()})
+    drawn = {id: _charted(held) for id, held in flags.items()}
+    trends = _trends(session, drawn)
     proposed = set(session.scalars(select(Review.patient_id).where(Review.patient_id.in_(ids), Review.standing == "proposed")))
     return [
         QueueRow(
             patient, place, flags.get(patient.id, []), dosing.get(patient.id), trends.get(patient.id, []),
             seen_at is not None and any(flag.changed_at > seen_at for flag in flags.get(patient.id, [])),
-            patient.id in proposed,
+            patient.id in proposed, drawn.get(patient.id, ""),
         )
         for patient, place, _ in ranked
     ]  # fmt: skip
+
+
+def _charted(flags: Sequence[Flag]) -> str:
+    """Of which subject the trend is drawn: the worst flag's own, or for one that is about several, the first it rests on."""
+    for flag in flags[:1]:
+        for name in (flag.subject, *(item["analyte"] for item in flag.evidence)):
+            if name in analytes.ANALYTES:
+                return str(name)
+    return flags[0].subject if flags else ""
 
 
 def _trends(session: Session, subjects: Mapping[int, str]) -> dict[int, list[tuple[date, float, bool]]]:

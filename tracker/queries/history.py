@@ -148,7 +148,7 @@ class Loader:
         return {patient: tuple(held) for patient, held in found.items()}
 
     def _grouped(self, statement: Select[Any], table: Any) -> Grouped:
-        rows = self.session.execute(self._known(statement, table)).all()
+        rows = self.session.connection().execute(self._known(statement, table)).all()
         return {key: list(held) for key, held in groupby(rows, key=itemgetter(0))}
 
     def _known(self, statement: Select[Any], table: Any) -> Select[Any]:
@@ -188,7 +188,7 @@ _LAB_COLUMNS = (
 
 def _labs(ids: list[int]) -> Select[Any]:
     r = LabResult
-    columns = [getattr(r, name) for name in _LAB_COLUMNS]
+    columns = [r.__table__.c[name] for name in _LAB_COLUMNS]  # Core columns: the ORM would look at every row once more
     return select(*columns).where(r.patient_id.in_(ids)).order_by(r.patient_id, r.subject, r.collected_at, r.id)
 
 

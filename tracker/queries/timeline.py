@@ -30,6 +30,8 @@ class Point:
     place: str | None
     result_id: int | None
     computed: str
+    low_text: str = ""
+    high_text: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -66,6 +68,16 @@ class Mark:
 
 
 @dataclass(frozen=True, slots=True)
+class Word:
+    """A result in words (`positive`): it has no place on an axis, and stands in the table."""
+
+    on: date
+    subject: str
+    name: str
+    text: str
+
+
+@dataclass(frozen=True, slots=True)
 class Timeline:
     """What the chart and the table are drawn from."""
 
@@ -74,6 +86,7 @@ class Timeline:
     bars: tuple[Bar, ...]
     marks: tuple[Mark, ...]
     salt: tuple[tuple[date, Decimal], ...]
+    words: tuple[Word, ...] = ()
 
 
 def timeline(session: Session, patient: Patient, as_of: date) -> Timeline:
@@ -86,6 +99,10 @@ def timeline(session: Session, patient: Patient, as_of: date) -> Timeline:
         as_of, tuple(s for s in series if s.points), tuple(_bars(history)),
         tuple(_mark(flag) for flag in flags(session, patient.id, everything=True) if flag.folded_under is None),
         tuple((o.on, o.figure) for o in history.observations if o.kind == "salt" and o.figure is not None),
+        tuple(
+            Word(lab.collected_on, subject, history.name(subject), lab.text)
+            for subject in subjects for lab in history.labs[subject] if lab.text
+        ),
     )  # fmt: skip
 
 
@@ -112,6 +129,7 @@ def _point(lab: Lab) -> Point | None:
     return Point(
         lab.collected_on, value, lab.shown, lab.unit, lab.comparator, bound(lab.lln), bound(lab.uln),
         lab.limits.origin if lab.limits else "", lab.place, lab.id, lab.computed,
+        lab.limits.low_text if lab.limits else "", lab.limits.high_text if lab.limits else "",
     )  # fmt: skip
 
 

@@ -109,7 +109,7 @@ def _finding(history: History, watch: _Watch, run: Run) -> Finding | None:
         subject=limit.analyte,
         entry=limit.id,
         severity=_severity(limit.action, repeat),
-        sentence=_sentence(history, watch, run.last) + grades.worst,
+        sentence=_sentence(history, watch, run) + grades.worst,
         opened_on=run.first.collected_on,
         last_seen_on=run.last.collected_on,
         starts=run.first.collected_at.isoformat(),
@@ -155,9 +155,10 @@ def _severity(action: str, repeat: Confirmation) -> str:
 # ------------------------------------------------------------------------------------------------------ words
 
 
-def _sentence(history: History, watch: _Watch, lab: Lab) -> str:
-    said = _fall(watch, lab) if watch.baseline is not None else _bound(watch.limit, lab)
-    return f"{reading(history, lab)}, {said}{_state_of(watch.course, history)}"
+def _sentence(history: History, watch: _Watch, run: Run) -> str:
+    said = _fall(watch, run.last) if watch.baseline is not None else _bound(watch.limit, run.last)
+    state = "" if run.ended_by else _state_of(watch.course, history)
+    return f"{reading(history, run.last)}, {said}{state}"
 
 
 def _bound(limit: Limit, lab: Lab) -> str:
@@ -186,7 +187,7 @@ def _fall(watch: _Watch, lab: Lab) -> str:
 
 
 def _state_of(course: Course, history: History) -> str:
-    """What has been done already, as far as it is known: the finding stays until a result ends it."""
+    """What has been done already, as far as it is known: the finding stays open until a result ends it."""
     if course.over(history.as_of):
         return f"; the course ended on {course.stopped_on}"
     hold = course.hold_on(history.as_of)

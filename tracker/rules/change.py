@@ -247,7 +247,7 @@ class _Line(NamedTuple):
 _LINES = {
     FALL: _Line(SOON, "investigate", "more than 30 %, asked for on two results in a row",
                 "tofacitinib ulcerative-colitis programme: fall > 30 % on two sequential values", True),
-    DOUBLING: _Line(ROUTINE, None, "twice the baseline or more", "author-proposed", False),
+    DOUBLING: _Line(ROUTINE, None, "twice or more", "author-proposed", False),
     RISE: _Line(ROUTINE, None, "30 % or more, or new from 190 mg/dL", "author-proposed", False),
     RCV: _Line(INFO, None, "more than chance", "reference change value (variation: general knowledge)", False),
 }  # fmt: skip
@@ -285,13 +285,21 @@ def _repeat(history: History, course: Course, run: Run) -> Confirmation:
 
 
 def _sentence(history: History, entry: str, baseline: Lab, lab: Lab) -> str:
-    from_day = f"the baseline {baseline.shown} {baseline.unit} of {baseline.collected_on}"
     words = _LINES[entry].words
     if entry == RCV:
-        words = f"{words} ({CHANCE[lab.analyte].percent:.1f} %)"
-    times = f", {shown(lab.times_uln, 2)} x ULN" if entry == DOUBLING and lab.times_uln is not None else ""
+        words = f"{words}, {CHANCE[lab.analyte].percent:.1f} %"
     way = "below" if CHANCE[lab.analyte].direction == LOW else "above"
-    return f"{reading(history, lab)}, {_percent(lab, baseline)} {way} {from_day} ({words}){times}"
+    apart = _times(lab, baseline) if entry == DOUBLING else f"{_percent(lab, baseline)} {way}"
+    limit = f", {shown(lab.times_uln, 3)} x ULN" if entry == DOUBLING and lab.times_uln is not None else ""
+    from_day = f"the baseline {baseline.shown} {baseline.unit} of {baseline.collected_on}"
+    return f"{reading(history, lab)}, {apart} {from_day} ({words}){limit}"
+
+
+def _times(lab: Lab, baseline: Lab) -> str:
+    now, then = _pair(lab, baseline)
+    assert now is not None
+    assert then  # a baseline of zero is compared with nothing
+    return f"{lab.comparator}{now / then:.1f} x"
 
 
 def _percent(lab: Lab, baseline: Lab) -> str:

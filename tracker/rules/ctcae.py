@@ -19,48 +19,60 @@ NCI CTCAE, the version that the clinic has chosen; it is named with every grade.
 """
 
 from collections.abc import Iterator, Sequence
+from datetime import date
 from decimal import Decimal
 from functools import lru_cache
 
 from tracker.domain.episodes import SEVERITY_OF_GRADE, Run, evidence, graded, reading, runs
 from tracker.domain.findings import INFO, ROUTINE, Finding
 from tracker.domain.grading import Grade, Limits, Version, scales
-from tracker.domain.history import History, Lab
+from tracker.domain.history import Course, History, Lab
 
 CODE = "ctcae"
 DIRECTIONS = ("low", "high")
 
-_PERSONAL = frozenset(("baseline", "flag", "anticoagulation"))  # what a term may look at beside the limits
+_BY_COURSE = frozenset(("baseline", "flag"))  # a term that looks at these is graded by the course
 _LEAST, _MOST = Decimal("-Infinity"), Decimal("Infinity")
 # A value is rounded to 15 digits before it is graded; this near a bound it is graded, not passed over.
 _UP, _DOWN = 1 + Decimal("1E-13"), 1 - Decimal("1E-13")
 
 
 def check(history: History) -> Iterator[Finding]:
+    course_on: dict[date, Course | None] = {}
     for analyte, labs in history.labs.items():
-        if not _all_quiet(history, analyte, labs):
+        if not _all_quiet(history, analyte, labs, course_on):
             yield from _episodes(history, labs)
 
 
 # -------------------------------------------------------------------------------- passing over what is normal
 
 
-def _all_quiet(history: History, analyte: str, labs: Sequence[Lab]) -> bool:
-    """Whether no result can have a grade of 1 or more: each lies where no bound of its scales is crossed."""
+def _all_quiet(
+    history: History, analyte: str, labs: Sequence[Lab], course_on: dict[date, Course | None]
+) -> bool:
+    """Whether no result can have a grade of 1 or more: each lies where no bound of its scales is crossed.
+
+    The bounds are worked out anew only where unit, limits or course change from one result to the next.
+    """
     uses = _uses(history.grading, analyte)
     if uses is None:
         return True
-    personal = bool(uses & _PERSONAL) and bool(history.courses or history.medications)
-    known: tuple[object, ...] = ()
-    above, below = _LEAST, _MOST
+    by_course, by_day = bool(uses & _BY_COURSE) and bool(history.courses), "anticoagulation" in uses
+    unit = limits = course = begun = None
+    above, below = _MOST, _LEAST
     for lab in labs:
         figure = lab.figure
         if figure is None:
             continue
-        situation = (lab.unit, lab.limits, _person_at(history, lab) if personal else None)
-        if situation != known:
-            known = situation
-            above, below = _quiet(history.grading, analyte, lab.unit, _limits(history, lab, personal))
+        if by_course:
+            day = lab.collected_on
+            if day not in course_on:
+                course_on[day] = history.course_at(day)
+            course = course_on[day]
+        if begun is None or lab.unit != unit or lab.limits != limits or course is not begun[0] or by_day:
+            unit, limits, begun = lab.unit, lab.limits, (course,)
+            start = history.baseline(course, analyte) if course else None
+            above, below = _quiet(history.grading, analyte, unit, history.grading_limits(lab, start))
         if lab.comparator or not above < figure < below:
             return False
     return True
@@ -71,17 +83,6 @@ def _uses(grading: Version, analyte: str) -> frozenset[str] | None:
     """What of limits, baseline and treatment the terms of an analyte look at; None where it has no term."""
     terms = [term for term in grading.terms_for(analyte) if term is not None]
     return frozenset().union(*(term.uses for term in terms)) if terms else None
-
-
-def _person_at(history: History, lab: Lab) -> tuple[object, ...]:
-    """What decides about a patient's own part in the grading: the course, and the day where other drugs count."""
-    course = history.course_at(lab.collected_on)
-    return (course.id if course else None, lab.collected_on if lab.analyte == "INR" else None)
-
-
-def _limits(history: History, lab: Lab, personal: bool) -> Limits:
-    course = history.course_at(lab.collected_on) if personal else None
-    return history.grading_limits(lab, history.baseline(course, lab.analyte) if course else None)
 
 
 @lru_cache(maxsize=65536)

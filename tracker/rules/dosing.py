@@ -47,7 +47,8 @@ def check(history: History) -> Iterator[Finding]:
             if line.no_change or not (line.avoid or line.max_daily_mg is not None):
                 continue
             for spell in _spells(history, course, line):
-                yield _finding(history, course, protocol, line, spell)
+                if course.started(history.as_of) or spell.closed is None:  # what is over before a start never mattered
+                    yield _finding(history, course, protocol, line, spell)
 
 
 def _spells(history: History, course: Course, line: DoseAdjust) -> Iterator[_Spell]:
@@ -67,13 +68,14 @@ def _spells(history: History, course: Course, line: DoseAdjust) -> Iterator[_Spe
 
 
 def _days(history: History, course: Course, line: DoseAdjust) -> list[date]:
-    """The days on which the verdict may change, from the start (or today, for a plan) to today or the stop."""
+    """The days on which the verdict may change, from the start to today or the stop; for a plan, all that is known."""
     last = history.as_of
+    if not course.started(last):
+        return sorted(day for day in set(change_days(history, line)) if day <= last) or [last]
     if course.stopped_on is not None and course.over(last):
         last = course.stopped_on - timedelta(days=1)
-    first = min(course.started_on, history.as_of)
-    changes = {*change_days(history, line), *(dose.on for dose in course.doses), first}
-    return sorted(day for day in changes if first <= day <= last)
+    changes = {*change_days(history, line), *(dose.on for dose in course.doses), course.started_on}
+    return sorted(day for day in changes if course.started_on <= day <= last)
 
 
 def _too_much(course: Course, line: DoseAdjust, mg: Decimal | None, day: date, since: date) -> bool:

@@ -28,7 +28,7 @@ from functools import lru_cache
 from typing import NamedTuple
 
 from tracker.domain.draws import Contradiction, contradictions
-from tracker.domain.episodes import at_or_beyond, evidence, fallen, reading
+from tracker.domain.episodes import at_or_beyond, bounds, evidence, fallen, reading
 from tracker.domain.findings import INFO, ROUTINE, SOON, Finding
 from tracker.domain.grading import NO_TERM, Limits, Version, scales
 from tracker.domain.history import Course, History, Lab
@@ -45,11 +45,19 @@ SIDES = {"low": (0,), "high": (1,), "both": (0, 1)}  # of the pair of grades
 
 
 class Gap(NamedTuple):
-    """One reason why a result could not be judged; `limit` where a limit of the running treatment is concerned."""
+    """One reason why a result could not be judged.
+
+    `limit`: a limit of the running treatment is concerned; `minor`: all but a grade could be judged.
+    """
 
     entry: str
     words: str
     limit: bool = False
+    minor: bool = False
+
+    @property
+    def severity(self) -> str:
+        return SOON if self.limit else INFO if self.minor else ROUTINE
 
 
 Treatment = tuple[Course, Protocol]
@@ -122,7 +130,7 @@ def _gaps(history: History, lab: Lab, running: Sequence[Treatment]) -> list[Gap]
     elif lab.limits is None and not lab.computed:
         found.append(_range_gap(lab.no_range))
     ungraded = _ungraded(history, lab)
-    found += [_grade_gap(reason) for reason in ungraded if not reason.startswith(UNDECIDABLE) and lab.limits]
+    found += [gap for reason in ungraded if lab.limits and (gap := _grade_gap(reason))]
     found += _undecided(history, lab, watched, any(reason.startswith(UNDECIDABLE) for reason in ungraded))
     return list({gap.entry: gap for gap in reversed(found)}.values())[::-1]
 
@@ -132,8 +140,11 @@ def _range_gap(why: str) -> Gap:
     return Gap(entry, why or "no reference range is printed or configured")
 
 
-def _grade_gap(reason: str) -> Gap:
-    return Gap(UNIT if "unit" in reason else NO_RANGE, f"it cannot be graded: {reason}")
+def _grade_gap(reason: str) -> Gap | None:
+    """A unit without published cuts, or a bound of the range that is missing; a missing baseline is told elsewhere."""
+    if "unit" in reason:
+        return Gap(UNIT, f"it cannot be graded: {reason}", minor=True)
+    return Gap(NO_RANGE, f"it cannot be graded: {reason}") if "limit of normal" in reason else None
 
 
 def _ungraded(history: History, lab: Lab) -> list[str]:
@@ -150,8 +161,7 @@ def _undecided(history: History, lab: Lab, watched: Sequence[tuple[Course, Limit
     limits = [limit.words for course, limit in watched if _verdict_open(history, course, limit, lab)]
     against = [f"the action limit {words}" for words in limits]
     if lab.limits is not None and lab.place is None:
-        bounds = " and ".join(filter(None, (lab.limits.low_text, lab.limits.high_text)))
-        against.append(f"the reference range {bounds} {lab.limits.unit}")
+        against.append(f"the reference range {bounds(lab.limits)}")
     if grade:
         against.append(f"the {history.grading.name} grade")
     return [Gap(UNDECIDABLE, f"open against {', and '.join(against)}", bool(limits))] if against else []
@@ -252,7 +262,7 @@ def _finding(
         rule=CODE,
         subject=last.analyte,
         entry=gap.entry,
-        severity=SOON if gap.limit else ROUTINE,
+        severity=gap.severity,
         sentence=gap.words,
         opened_on=since.collected_on,
         last_seen_on=last.collected_on,

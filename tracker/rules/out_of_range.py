@@ -21,7 +21,7 @@ The range kept with each result, and the laboratory's own flag.
 from collections.abc import Iterator, Sequence
 from functools import lru_cache
 
-from tracker.domain.episodes import evidence, reading
+from tracker.domain.episodes import bounds, evidence, reading
 from tracker.domain.findings import INFO, SOON, Finding
 from tracker.domain.history import History, Lab
 from tracker.domain.ranges import HIGH, INSIDE, LOW
@@ -117,9 +117,8 @@ def _sentence(history: History, lab: Lab, running: str, alarm: bool) -> str:
     limits = lab.limits
     if limits is None or lab.place != running:
         return f"{reading(history, lab)}{said}"
-    bounds = " and ".join(text for text in (limits.low_text, limits.high_text) if text)
     words = "below" if running == LOW else "above"
-    return f"{reading(history, lab)}, {words} the reference range {bounds} {limits.unit}".rstrip() + said
+    return f"{reading(history, lab)}, {words} the reference range {bounds(limits)}{said}"
 
 
 def _yardstick(lab: Lab) -> str:

@@ -14,6 +14,7 @@ from tracker.web import accounts, sessions
 from tracker.web.access import BIGGEST_KEY, current_actor, current_user
 from tracker.web.clock import now
 from tracker.web.database import reading, writing
+from tracker.web.filters import count
 from tracker.web.forms import Form, refuse
 from tracker.web.sign_in import own_path
 
@@ -118,16 +119,20 @@ def _page(form: PasswordForm) -> str:
         form=form,
         user=user,
         sessions=[(row, device(row.user_agent)) for row in rows],
-        idle_minutes=current_app.config["IDLE_SECONDS"] // 60,
-        longest_hours=current_app.config["SESSION_SECONDS"] // 3600,
+        idle=_duration(current_app.config["IDLE_SECONDS"]),
+        longest=_duration(current_app.config["SESSION_SECONDS"]),
     )
+
+
+def _duration(seconds: int) -> str:
+    return count(seconds // 3600, "hour") if seconds % 3600 == 0 else count(seconds // 60, "minute")
 
 
 def _is_mine(password: str) -> bool:
     """Counted like an attempt to sign in: a browser left open is no place to guess from."""
     with writing() as stored:
         claim = accounts.claim_attempt(stored, current_user().username, now())
-    return accounts.password_fits(claim.stored, password, current_app.config["PASSWORD_COST"])
+    return accounts.password_fits(claim.stored, password, current_app.config["PASSWORD_HASHER"])
 
 
 def _store_password(password: str) -> str:
@@ -136,7 +141,7 @@ def _store_password(password: str) -> str:
     flash("Your password is changed, and all other browsers are signed out.")
     with writing() as stored:
         account = stored.get_one(Account, user.id)
-        accounts.change_password(stored, current_actor(), account, password, current_app.config["PASSWORD_COST"])
+        accounts.change_password(stored, current_actor(), account, password, current_app.config["PASSWORD_HASHER"])
         kept: dict[str, Any] = dict(session)
         return accounts.start_session(stored, user.id, now(), request.user_agent.string, kept)
 

@@ -30,38 +30,17 @@ SHORTEST, LONGEST = 12, 256
 LOCAL_WORDS = ("jakwatch", "password", "tofacitinib", "clinician", "dermatology")
 
 
-class Cost(NamedTuple):
-    """What one Argon2id digest takes."""
-
-    time: int
-    memory_kib: int
-    lanes: int
-
-
-STRONG = Cost(3, 65536, 4)  # RFC 9106, section 4, second recommendation
-
-
 @lru_cache(maxsize=4)
-def _hasher(cost: Cost) -> PasswordHasher:
-    return PasswordHasher(cost.time, cost.memory_kib, cost.lanes)
+def _stand_in(hasher: PasswordHasher) -> str:
+    return hasher.hash(secrets.token_hex(16))
 
 
-@lru_cache(maxsize=4)
-def _stand_in(cost: Cost) -> str:
-    return _hasher(cost).hash(secrets.token_hex(16))
-
-
-def password_hash(password: str, cost: Cost = STRONG) -> str:
-    """What is stored of a password."""
-    return _hasher(cost).hash(password)
-
-
-def password_fits(stored: str | None, password: str, cost: Cost = STRONG) -> bool:
+def password_fits(stored: str | None, password: str, hasher: PasswordHasher) -> bool:
     """Is this the password? With nothing stored the same work is done, and the answer is no."""
     if len(password) > LONGEST:
         stored, password = None, ""  # nobody has one so long, and a megabyte is not worth digesting
     try:
-        _hasher(cost).verify(stored or _stand_in(cost), password)
+        hasher.verify(stored or _stand_in(hasher), password)
     except (VerificationError, InvalidHashError):
         return False
     return stored is not None
@@ -123,10 +102,10 @@ def forget_attempts(session: Session, account_id: int) -> Account:
     return session.get_one(Account, account_id)
 
 
-def change_password(session: Session, actor: Actor, account: Account, password: str, cost: Cost = STRONG) -> None:
+def change_password(session: Session, actor: Actor, account: Account, password: str, hasher: PasswordHasher) -> None:
     """Store another password and end every session of this person. Raises Refused for one that would be guessed."""
     check_new_password(password, account)
-    account.password_hash = password_hash(password, cost)
+    account.password_hash = hasher.hash(password)
     account.failed_attempts, account.locked_until = 0, None
     session.flush()
     end_sessions(session, account.id, actor.utc)

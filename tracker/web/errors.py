@@ -32,8 +32,8 @@ WORDS: dict[int, tuple[str, str]] = {
     409: ("Somebody else saved first", "Nothing of yours was stored. Open the record again and look at what changed."),
     413: ("Too large", "The file or text is larger than is taken here. Split it, and send the parts."),
     415: ("Of another kind", "This is not a kind of file or text that is taken here."),
-    500: ("Something went wrong here", "Nothing was stored. If it happens again, tell your administrator the reference below."),
-    503: ("The database cannot be reached", "Nothing was stored now, and what was before is safe. Try again in a little while."),
+    500: ("Something went wrong here", "Nothing was stored. If it happens again, report the reference below."),
+    503: ("The database cannot be reached", "Nothing was stored now; what was before is safe. Try again in a while."),
 }  # fmt: skip
 RELOAD = (
     "Nothing was stored: the page had been open for too long, or belongs to another session. Reload it and try again."

@@ -119,36 +119,36 @@ class Spark(NamedTuple):
 
 
 def spark(
-    points: Sequence[tuple[date, Decimal]],
-    low: Decimal | None,
-    high: Decimal | None,
+    points: Sequence[tuple[Any, ...]],
+    low: Decimal | float | None,
+    high: Decimal | float | None,
     width: int = 112,
     height: int = 28,
 ) -> Spark | None:
-    """The line through the points (day, value) by time, with the band of the range; None without points.
+    """The line through the points (day, figure, …), oldest first, with the band of the range; None without points.
 
-    An open side of the range runs to the edge of the box.
+    An open side of the range runs to the edge of the box. Drawn, not judged: here a figure may be a float.
     """
     if not points:
         return None
     margin = 3
-    values = [value for _, value in points] + [limit for limit in (low, high) if limit is not None]
-    least, most = min(values), max(values)
-    room = (most - least) or Decimal(1)
-    first, span = points[0][0], (points[-1][0] - points[0][0]).days
+    values = [float(point[1]) for point in points]
+    bounds = [None if limit is None else float(limit) for limit in (low, high)]
+    drawn = [*values, *(limit for limit in bounds if limit is not None)]
+    room, most = (max(drawn) - min(drawn)) or 1.0, max(drawn)
+    days = [(point[0] - points[0][0]).days for point in points]
 
-    def x(on: date) -> Decimal:
+    def x(day: int) -> float:
         # A single day stands at the right, where the newest always is.
-        return Decimal(margin) + (width - 2 * margin) * (Decimal((on - first).days) / span if span else 1)
+        return margin + (width - 2 * margin) * (day / days[-1] if days[-1] else 1)
 
-    def y(value: Decimal) -> Decimal:
-        return Decimal(margin) + (height - 2 * margin) * (most - value) / room
+    def y(value: float) -> float:
+        return margin + (height - 2 * margin) * (most - value) / room
 
-    line = " ".join(f"{x(on):.1f},{y(value):.1f}" for on, value in points)
-    top, bottom = (y(high) if high is not None else Decimal(0)), (y(low) if low is not None else Decimal(height))
-    band = bottom - top if low is not None or high is not None else Decimal(0)
-    last_day, last = points[-1]
-    return Spark(f"M{line}", f"{top:.1f}", f"{band:.1f}", f"{x(last_day):.1f}", f"{y(last):.1f}")
+    line = " ".join(f"{x(day):.1f},{y(value):.1f}" for day, value in zip(days, values, strict=True))
+    top, bottom = (0.0 if bounds[1] is None else y(bounds[1])), (float(height) if bounds[0] is None else y(bounds[0]))
+    band = bottom - top if bounds != [None, None] else 0.0
+    return Spark(f"M{line}", f"{top:.1f}", f"{band:.1f}", f"{x(days[-1]):.1f}", f"{y(values[-1]):.1f}")
 
 
 # ---------------------------------------------------------------------------------------------- in templates

@@ -5,6 +5,7 @@ from typing import Any, NamedTuple
 
 from flask_wtf import FlaskForm
 from wtforms.form import BaseForm
+from wtforms.widgets import HiddenInput
 
 from tracker.domain.errors import Refused
 
@@ -34,8 +35,9 @@ def _of_fields(fields: Any) -> Iterator[Problem]:
         if enclosed is not None:
             yield from _of_fields(enclosed)
             continue
+        hidden = isinstance(field.widget, HiddenInput)  # nobody can go there
         for message in field.errors:
-            yield Problem(field.id, field.label.text, str(message))
+            yield Problem("", "", str(message)) if hidden else Problem(field.id, field.label.text, str(message))
 
 
 def refuse(form: BaseForm, error: Refused, field: str = "") -> None:

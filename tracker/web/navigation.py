@@ -15,7 +15,7 @@ MOST = 99  # counted no further than that
 
 @dataclass(frozen=True, slots=True)
 class Item:
-    """One entry. Leads to `endpoint`, is current on the pages of its screen and of `also`; `g` then `key` goes there."""
+    """One entry. Leads to `endpoint`, current on the pages of its screen and of `also`; `g` then `key` goes there."""
 
     label: str
     endpoint: str

@@ -80,7 +80,7 @@ def _authenticate(username: str, password: str) -> int | None:
     """The account these belong to. The digest is worked out between two short transactions: it takes its time."""
     with writing() as stored:
         claim = accounts.claim_attempt(stored, username, now())
-    if not accounts.password_fits(claim.stored, password, current_app.config["PASSWORD_COST"]):
+    if not accounts.password_fits(claim.stored, password, current_app.config["PASSWORD_HASHER"]):
         log.warning("sign-in refused, account %s", claim.account_id or "unknown, locked or disabled")
         return None
     return claim.account_id

@@ -1,0 +1,39 @@
+"""What pages that write have in common: the reason for taking something out, what is told, and who saved first."""
+
+from typing import Any
+
+from flask import flash
+from sqlalchemy.orm import Session
+from wtforms.validators import InputRequired, Length
+
+from tracker.operations.evaluate import Changes
+from tracker.queries.trail import Entry, of_records
+from tracker.web.fields import LongTextField
+from tracker.web.forms import Form
+
+MOST = 4  # sentences of a kind; the rest is counted
+FEW_WORDS = (InputRequired("Say in a few words why."), Length(min=5, message="Say in a few words why."))
+
+
+class VoidForm(Form):
+    reason = LongTextField("Why it is taken out", FEW_WORDS, longest=500)
+
+
+def tell(saved: str, changes: Changes | None = None) -> None:
+    """Flash what was saved and each flag that opened, changed or cleared with it. To be called once it is stored."""
+    flash(saved)
+    if changes is None:
+        return
+    told = [("New flag", changes.opened), ("Changed flag", changes.changed), ("Cleared flag", changes.cleared)]
+    for words, found in told:
+        for _, sentence in found[:MOST]:
+            flash(f"{words}: {sentence.rstrip('.')}.")
+        if len(found) > MOST:
+            flash(f"{words}: and {len(found) - MOST} more.")
+    if not any(found for _, found in told):
+        flash("No flag changed.")
+
+
+def clash(session: Session, patient_id: int, row: Any) -> list[Entry]:
+    """The last change of a row, for the page of whoever saved second."""
+    return of_records(session, patient_id, [(row.__tablename__, row.id)], size=1)

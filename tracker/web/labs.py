@@ -1,0 +1,319 @@
+"""Results typed for one patient: a grid that is judged while one types, drafts that survive, and what was stored, read back."""
+
+from dataclasses import dataclass, field
+from datetime import date
+from typing import Any, NamedTuple
+
+from flask import Blueprint, flash, get_template_attribute, jsonify, redirect, render_template, request, url_for
+from flask.typing import ResponseReturnValue
+from sqlalchemy.exc import IntegrityError
+from sqlalchemy.orm import Session
+from werkzeug.datastructures import MultiDict
+from wtforms.validators import InputRequired
+
+from tracker.domain.errors import NotFound, Refused
+from tracker.domain.findings import Finding
+from tracker.formats.pasted import Pasted, pasted
+from tracker.library.analytes import ANALYTES, PANELS, find
+from tracker.models import Flag, Patient
+from tracker.operations import drafts, sheet
+from tracker.operations.sheet import Header, Row, Sheet
+from tracker.queries import panel
+from tracker.queries.patients import dosing, listing
+from tracker.web import wording
+from tracker.web.access import current_actor, current_clinic, current_user, get_patient, get_result, may
+from tracker.web.database import reading, writing
+from tracker.web.fields import DayField, TextField
+from tracker.web.filters import count, day, today, zone
+from tracker.web.forms import Form, refuse
+
+screen = Blueprint("labs", __name__)
+
+PANEL = "MONITORING"
+MOST_ROWS = 120
+LONGEST_DRAFT = 100_000  # characters of all fields together
+KEPT = ("day", "time", "laboratory", "accession", "analyte", "value", "unit", "low", "high", "confirm", "block")
+LISTED_FIRST = 12
+
+
+class SampleForm(Form):  # type: ignore[misc]
+    """What all results of the grid share."""
+
+    day = DayField("Sample taken on", [InputRequired("On which day was the sample taken?")])
+    time = TextField("Time", longest=20, render_kw={"placeholder": "08:40", "inputmode": "numeric"})
+    laboratory = TextField("Laboratory", render_kw={"list": "laboratories"})
+    accession = TextField("Accession number", longest=80)
+
+
+class Told(NamedTuple):
+    """A finding or a stored flag in the words of the desk."""
+
+    severity: str
+    grade: int | None
+    grading: str
+    sentence: str
+    suggestion: str
+    source: str
+    verified: bool
+
+
+@screen.app_template_filter("told")
+def told(found: Finding | Flag) -> Told:
+    """What is found while one types is said as the queue will say it once it is stored."""
+    if isinstance(found, Finding):
+        names = ("suggested", "confirmation", "due_on", "yardstick", "source", "verified")
+        flag = Flag(machine="open", superseded=False, **{name: getattr(found, name) for name in names})  # in no session
+    else:
+        flag = found
+    source = wording.said(found.source).rstrip(".")
+    return Told(
+        found.severity, found.grade, found.grading, wording.said(found.sentence).rstrip("."), wording.suggestion(flag).words,
+        source, found.verified,
+    )  # fmt: skip
+
+
+@dataclass(slots=True)
+class Typed:
+    """The grid as it came from the browser, or from a draft."""
+
+    form: SampleForm
+    rows: list[Row]
+    confirmed: frozenset[str]
+    block: str = ""
+    mapped: list[tuple[Pasted, str]] = field(default_factory=list)
+    left: list[Pasted] = field(default_factory=list)
+
+    @property
+    def header(self) -> Header:
+        form = self.form
+        on: date = form.day.data or today(zone())
+        return Header(on, form.time.data or "", form.laboratory.data or "", form.accession.data or "")
+
+
+# ---------------------------------------------------------------------------------------------- pages
+
+
+@screen.get("/labs")
+def choose() -> ResponseReturnValue:
+    search = " ".join(request.args.get("q", "").split())[:80]
+    session, clinic = reading(), current_clinic()
+    found, more = listing(session, clinic.id, search) if search else ([], "")
+    doses = {patient.id: dosing(session, patient.id) for patient in found[:LISTED_FIRST]}
+    return render_template("labs/choose.html", search=search, found=found[:LISTED_FIRST], more=more or found[LISTED_FIRST:], doses=doses)
+
+
+@screen.get("/patients/<int:patient_id>/labs/new")
+def entry(patient_id: int) -> ResponseReturnValue:
+    session = reading()
+    patient = get_patient(session, patient_id)
+    draft = drafts.find(session, current_user().id, _draft_of(patient_id))
+    typed = _read(MultiDict(draft.data["fields"])) if draft else _fresh()
+    return _page(session, patient, typed, sheet.blank(session, patient, typed.header, typed.rows), draft=draft)
+
+
+@screen.get("/patients/<int:patient_id>/labs/stored/<int:result_id>")
+def stored(patient_id: int, result_id: int) -> ResponseReturnValue:
+    """A sample as it is on file, read back, and the flags that moved when it was saved."""
+    session = reading()
+    patient, result = get_patient(session, patient_id), get_result(session, result_id)
+    if result.patient_id != patient.id:
+        raise NotFound("There is no such sample of this patient.")
+    held = panel.sample(session, patient.id, result.collected_at, result.laboratory, result.accession)
+    order = {code: place for place, code in enumerate(ANALYTES)}
+    rows = sorted(held.values(), key=lambda row: (order.get(row.subject, len(order)), row.subject))
+    return render_template(
+        "labs/stored.html", patient=patient, dosing=dosing(session, patient.id), result=result, names=_names(),
+        rows=panel.judged(session, patient, rows), moved=panel.touched(session, patient.id, result.recorded_at),
+        origins=panel.origins(session, rows),
+    )  # fmt: skip
+
+
+# ---------------------------------------------------------------------------------------------- while typing
+
+
+@screen.post("/patients/<int:patient_id>/labs/preview")
+def preview(patient_id: int) -> ResponseReturnValue:
+    """What saving would say, cell by cell, for the script of the page. Stores nothing."""
+    session = reading()
+    patient, typed = get_patient(session, patient_id), _read(request.form)
+    judged = _judge(session, patient, typed)
+    cell = {name: get_template_attribute("labs/_cells.html", name) for name in ("range", "previous", "change", "verdict")}
+    rows = [
+        {"value": said.row.value, "unit": said.row.unit, "state": said.state, "stops": said.stops}
+        | {name: cell[name](said, place) for name, cell in cell.items()}
+        for place, said in enumerate(judged.said)
+    ]
+    summary = get_template_attribute("labs/_cells.html", "summary")(judged, typed.form)
+    return jsonify(rows=rows, summary=summary, typed=judged.typed)
+
+
+@screen.post("/patients/<int:patient_id>/labs/draft")
+def draft(patient_id: int) -> ResponseReturnValue:
+    """Keep what is being typed, for this person alone."""
+    fields = [(name, text) for name in KEPT for text in request.form.getlist(name)]
+    with writing() as session:
+        patient = get_patient(session, patient_id)
+        if sum(len(text) for _, text in fields) > LONGEST_DRAFT:
+            raise Refused("This is too much for a draft: save a part of it first.")
+        if any(text.strip() for name, text in fields if name in ("value", "block")):
+            drafts.keep(session, current_actor(), _draft_of(patient.id), {"fields": fields})
+        else:
+            drafts.discard(session, current_actor(), _draft_of(patient.id))
+    return "", 204
+
+
+@screen.post("/patients/<int:patient_id>/labs/draft/discard")
+def discard(patient_id: int) -> ResponseReturnValue:
+    with writing() as session:
+        patient = get_patient(session, patient_id)
+        drafts.discard(session, current_actor(), _draft_of(patient.id))
+    flash("The draft is discarded.")
+    return redirect(url_for("labs.entry", patient_id=patient_id), 303)
+
+
+# ---------------------------------------------------------------------------------------------- saving
+
+
+@screen.post("/patients/<int:patient_id>/labs/new")
+def save(patient_id: int) -> ResponseReturnValue:
+    """Save, or only look: the buttons of the page differ in `do`, so that all of them work without a script."""
+    typed, do = _read(request.form), request.form.get("do", "check")
+    if do == "paste":
+        _take_block(typed)
+    elif do == "add":
+        _add(typed, request.form.get("add", ""))
+    elif do == "save":
+        answer = _save(patient_id, typed)
+        if answer is not None:
+            return answer
+    session = reading()
+    patient = get_patient(session, patient_id)
+    judged = _judge(session, patient, typed)
+    return _page(session, patient, typed, judged, saving=do == "save"), 422 if do == "save" else 200
+
+
+def _save(patient_id: int, typed: Typed) -> ResponseReturnValue | None:
+    if not typed.form.validate():
+        return None
+    if not any(row.value.strip() for row in typed.rows):
+        refuse(typed.form, Refused("Type at least one value."))
+        return None
+    try:
+        return _store(patient_id, typed)
+    except IntegrityError:  # sent twice at the same time: now the first is on file, and says so
+        return _store(patient_id, typed)
+
+
+def _store(patient_id: int, typed: Typed) -> ResponseReturnValue | None:
+    actor = current_actor()
+    with writing() as session:
+        patient = get_patient(session, patient_id)
+        try:
+            if sheet.judge(session, actor, patient, typed.header, typed.rows, typed.confirmed).stops:
+                return None
+            done, _, result_id = sheet.save(session, actor, patient, typed.header, typed.rows)
+        except Refused as why:
+            session.rollback()
+            refuse(typed.form, why)
+            return None
+        drafts.discard(session, actor, _draft_of(patient.id))
+    filed, duplicates = done.outcomes.count("filed"), done.outcomes.count("duplicate")
+    if filed:
+        flash(f"{count(filed, 'result')} stored.")
+    if duplicates:
+        flash(f"{count(duplicates, 'value was', 'values were')} on file for this sample already: nothing was stored twice.")
+    return redirect(url_for("labs.stored", patient_id=patient_id, result_id=result_id), 303)
+
+
+# ---------------------------------------------------------------------------------------------- shared
+
+
+def _draft_of(patient_id: int) -> str:
+    return f"labs:{patient_id}"
+
+
+def _names() -> dict[str, str]:
+    return {code: analyte.name for code, analyte in ANALYTES.items()}
+
+
+def _fresh() -> Typed:
+    return Typed(SampleForm(formdata=None, day=today(zone())), [Row(code) for code in PANELS[PANEL]], frozenset())
+
+
+def _read(fields: "MultiDict[str, Any]") -> Typed:
+    """The grid from a form's fields; parallel lists, one entry a row."""
+    columns = [fields.getlist(name)[:MOST_ROWS] for name in ("analyte", "value", "unit", "low", "high")]
+    rows = [
+        Row(subject.strip()[:80], value.strip()[:60], *(text.strip()[:40] for text in rest))
+        for subject, value, *rest in zip(*columns, strict=False)
+        if subject.strip()
+    ]
+    return Typed(SampleForm(formdata=fields), rows, frozenset(fields.getlist("confirm")), fields.get("block", ""))
+
+
+def _judge(session: Session, patient: Patient, typed: Typed) -> Sheet:
+    """The grid judged; where its sample cannot be told, only what stands beside it."""
+    form = typed.form
+    if form.validate() or not form.day.errors:
+        try:
+            return sheet.judge(session, current_actor(), patient, typed.header, typed.rows, typed.confirmed)
+        except Refused as why:
+            if str(why) not in form.time.errors:
+                refuse(form, why, "time")
+    return sheet.blank(session, patient, typed.header, typed.rows)
+
+
+def _page(
+    session: Session, patient: Patient, typed: Typed, judged: Sheet, draft: Any = None, saving: bool = False
+) -> str:
+    if saving and judged.sample_refusal:
+        refuse(typed.form, Refused(judged.sample_refusal), "day")
+    return render_template(
+        "labs/entry.html", patient=patient, dosing=dosing(session, patient.id), typed=typed, form=typed.form, sheet=judged,
+        draft=draft, saving=saving, analytes=ANALYTES, panels=[name for name in PANELS if name != PANEL],
+        laboratories=panel.laboratories(session, patient), may_correct=may("results.correct"), day_words=day,
+    )  # fmt: skip
+
+
+def _add(typed: Typed, name: str) -> None:
+    """Add rows for an analyte, a panel, or a test Jakwatch does not know, under its own name."""
+    name = " ".join(name.split())[:80]
+    if not name:
+        refuse(typed.form, Refused("Say which test to add."))
+        return
+    known = find(name)
+    codes = PANELS.get(name.upper().removeprefix("PANEL ").strip(), (known.code if known else name,))
+    present = {row.subject for row in typed.rows}
+    typed.rows += [Row(code) for code in codes if code not in present]
+
+
+def _take_block(typed: Typed) -> None:
+    """Put a pasted block into the grid. What finds no place stays in the box, with the reason beside it."""
+    try:
+        lines = pasted(typed.block)
+    except Refused as why:
+        refuse(typed.form, why)
+        return
+    for line in lines:
+        trouble = line.trouble or _put(typed, line)
+        if trouble:
+            typed.left.append(line._replace(trouble=trouble))
+    typed.block = "\n".join(line.text for line in typed.left)
+
+
+def _put(typed: Typed, line: Pasted) -> str:
+    """Put one line into its row; why not, where it has none."""
+    analyte = find(line.name, line.unit) or find(line.name)
+    if analyte is None:
+        return f"“{line.name}” is not a test Jakwatch knows: add it under its own name, or leave it out"
+    place = next((i for i, row in enumerate(typed.rows) if row.subject == analyte.code), None)
+    if place is None:
+        typed.rows.append(Row(analyte.code))
+        place = len(typed.rows) - 1
+    old = typed.rows[place]
+    new = Row(analyte.code, line.value[:60], line.unit[:40] or old.unit, line.low[:40], line.high[:40])
+    if old.value and (old.value, old.unit) != (new.value, new.unit):
+        return f"{analyte.code} {old.value} {old.unit} is in the grid already"
+    typed.rows[place] = new
+    typed.mapped.append((line, analyte.code))
+    return ""

@@ -1,0 +1,202 @@
+"""One patient on one time axis: the chart, and under it the same values as a table, newest day first."""
+
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from datetime import date
+from typing import NamedTuple
+
+from flask import Blueprint, jsonify, render_template, request, url_for
+from flask.typing import ResponseReturnValue
+
+from tracker import charts
+from tracker.domain.findings import INFO
+from tracker.domain.lifecycle import UNDECIDED
+from tracker.domain.values import shown
+from tracker.queries.patients import dosing
+from tracker.queries.timeline import Mark, Point, Series, Timeline, timeline
+from tracker.web.access import get_patient
+from tracker.web.clock import today
+from tracker.web.database import reading
+from tracker.web.filters import bound, day, unit, zone
+from tracker.web.wording import said, subject_name
+
+screen = Blueprint("timeline", __name__)
+
+MOST_DAYS = 24  # columns of the table at once
+ALL, WATCHED = "all", "watched"
+ALWAYS = ("ANC", "ALC", "HB", "PLT", "ALT")  # drawn where there is neither a limit nor a flag
+LIVER = ("ALT", "AST", "TBIL", "ALP")
+
+
+# ---------------------------------------------------------------------------------------------- pages
+
+
+@screen.get("/patients/<int:patient_id>/timeline")
+def show(patient_id: int) -> ResponseReturnValue:
+    session = reading()
+    patient = get_patient(session, patient_id)
+    found = timeline(session, patient, today(zone()))
+    tests = request.args.get("tests", WATCHED)
+    return render_template(
+        "timeline/show.html",
+        patient=patient,
+        dosing=dosing(session, patient.id),
+        tests=ALL if tests == ALL else WATCHED,
+        spec_url=url_for("timeline.spec", patient_id=patient.id, tests=tests),
+        table=table(found, _day(request.args.get("before", ""))),
+        timeline=found,
+    )
+
+
+@screen.get("/patients/<int:patient_id>/timeline.json")
+def spec(patient_id: int) -> ResponseReturnValue:
+    session = reading()
+    found = timeline(session, get_patient(session, patient_id), today(zone()))
+    return jsonify(charts.spec(picture(found, everything=request.args.get("tests") == ALL)))
+
+
+# ---------------------------------------------------------------------------------------------- the chart
+
+
+def picture(found: Timeline, everything: bool = False, subjects: Iterable[str] = ()) -> charts.Picture:
+    """The timeline as the chart takes it: the watched tests, those of `subjects` alone, or everything."""
+    wanted = set(subjects) or ({s.subject for s in found.series} if everything else watched(found))
+    series = [one for one in found.series if one.subject in wanted]
+    drawn = {one.subject for one in series}
+    marks = [mark for mark in found.marks if mark.severity != INFO]
+    return charts.Picture(
+        found.as_of,
+        [*_salt(found), *(_panel(one, marks) for one in series)],
+        [charts.Bar(bar.lane, bar.label.replace(" x ", " × "), bar.on, bar.until) for bar in found.bars],
+        [_mark(mark) for mark in marks if mark.subject not in drawn],
+    )
+
+
+def watched(found: Timeline) -> set[str]:
+    """Tests with a limit of the drug or a flag that is more than information; where there is neither, the usual ones."""
+    limited = {one.subject for one in found.series if one.limits}
+    flagged = {mark.subject for mark in found.marks if mark.severity != INFO}
+    if "HYS_LAW" in flagged:
+        flagged.update(LIVER)
+    return (limited | flagged) & {one.subject for one in found.series} or set(ALWAYS)
+
+
+def _panel(one: Series, marks: Sequence[Mark]) -> charts.Panel:
+    written = unit(one.unit)
+    baseline = None if one.baseline is None else charts.Line(f"baseline {shown(one.baseline)}", one.baseline)
+    return charts.Panel(
+        one.name,
+        written,
+        [_point(one, point) for point in one.points],
+        baseline,
+        [charts.Line(said(label.removesuffix(one.unit).strip()), value) for label, value in one.limits],
+        [_mark(mark) for mark in marks if mark.subject == one.subject],
+    )
+
+
+def _point(one: Series, point: Point) -> charts.Point:
+    return charts.Point(
+        point.on,
+        point.value,
+        _words(one.name, point),
+        point.low,
+        point.high,
+        point.place or "",
+        bool(point.comparator),
+        bool(point.computed),
+    )
+
+
+def _words(name: str, point: Point) -> str:
+    """`Neutrophils absolute 0.46 ×10⁹/L, below range`, then the day and the range that judged it, a line each."""
+    place = {"low": ", below range", "high": ", above range"}.get(point.place or "", "")
+    limits = " and ".join(bound(text) for text in (point.low_text, point.high_text) if text)
+    judged = f"Range {limits} ({point.range_from})" if limits else "No range"
+    lines = [f"{name} {bound(point.shown)} {unit(point.unit)}{place}", day(point.on), judged]
+    return "\n".join([*lines, *([said(point.computed).capitalize()] if point.computed else [])])
+
+
+def _mark(mark: Mark) -> charts.Mark:
+    words = f"{subject_name(mark.subject)}: {said(mark.sentence)}\nSince {day(mark.on)}, {REVIEWED[mark.review]}"
+    return charts.Mark(mark.on, mark.severity, words, mark.review not in UNDECIDED)
+
+
+REVIEWED: Mapping[str, str] = {
+    "open": "nobody has decided yet",
+    "reopened": "re-opened",
+    "acknowledged": "acknowledged",
+    "snoozed": "put aside",
+    "awaiting_repeat": "awaiting a repeat",
+    "closed": "closed",
+}
+
+
+def _salt(found: Timeline) -> Iterator[charts.Panel]:
+    """How much hair is missing, so that the benefit stands beside the risk."""
+    if found.salt:
+        points = [charts.Point(on, figure, f"SALT {shown(figure)} %\n{day(on)}") for on, figure in found.salt]
+        yield charts.Panel("SALT", "% of the scalp without hair", points)
+
+
+# ---------------------------------------------------------------------------------------------- the table
+
+
+class Cell(NamedTuple):
+    """One result of one day; `unit` only where it is not that of the row."""
+
+    words: str
+    unit: str
+    place: str
+    computed: str
+
+
+class Row(NamedTuple):
+    """One test: the range is that of its newest result; `cells` has an entry for each day of the table."""
+
+    name: str
+    unit: str
+    low: str
+    high: str
+    cells: tuple[tuple[Cell, ...], ...]
+
+
+class Table(NamedTuple):
+    """Tests down, days across, newest first. `older` is the day before which the next table begins, None at the end."""
+
+    days: tuple[date, ...]
+    rows: tuple[Row, ...]
+    older: date | None
+
+
+def table(found: Timeline, before: date | None = None) -> Table:
+    """The results of at most MOST_DAYS days before `before`."""
+    every = {point.on for one in found.series for point in one.points} | {word.on for word in found.words}
+    days = sorted((on for on in every if before is None or on < before), reverse=True)
+    shown_days = tuple(days[:MOST_DAYS])
+    rows = [_row(one, shown_days) for one in found.series]
+    rows += _worded_rows(found, shown_days)
+    older = shown_days[-1] if len(days) > MOST_DAYS else None
+    return Table(shown_days, tuple(row for row in rows if any(row.cells)), older)
+
+
+def _row(one: Series, days: Sequence[date]) -> Row:
+    on_day: dict[date, list[Cell]] = {}
+    for point in one.points:
+        other = "" if point.unit == one.unit else point.unit
+        on_day.setdefault(point.on, []).append(Cell(point.shown, other, point.place or "", point.computed))
+    newest = one.points[-1]
+    return Row(one.name, one.unit, newest.low_text, newest.high_text, tuple(tuple(on_day.get(on, ())) for on in days))
+
+
+def _worded_rows(found: Timeline, days: Sequence[date]) -> Iterator[Row]:
+    names = dict.fromkeys(word.name for word in found.words)
+    for name in names:
+        own = [word for word in found.words if word.name == name]
+        cells = tuple(tuple(Cell(word.text, "", "", "") for word in own if word.on == on) for on in days)
+        yield Row(name, "", "", "", cells)
+
+
+def _day(text: str) -> date | None:
+    try:
+        return date.fromisoformat(text)
+    except ValueError:
+        return None
