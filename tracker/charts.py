@@ -7,7 +7,7 @@ in `config`: a page lays its own over them without touching the rest. Texts come
 Vega-Lite knows no decimals, so figures become floats at the last step, for the position on the page and for nothing else.
 """
 
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterator, Sequence
 from datetime import date, timedelta
 from decimal import Decimal
 from typing import Any, NamedTuple
@@ -25,6 +25,7 @@ URGENT, SOON, ROUTINE, INFO = "urgent", "soon", "routine", "info"
 SEVERITIES = (URGENT, SOON, ROUTINE, INFO)
 SHAPES = ("M-.42-1H.42L1-.42V.42L.42 1H-.42L-1 .42V-.42Z", "M0-1L1 .85H-1Z", "circle", "M-1-.3H1V.3H-1Z")
 """Octagon, triangle, circle, dash: the shapes that the words of severity have everywhere."""
+MEASURED, BOUND, COMPUTED = "circle", "triangle-down", "square"
 
 DOSE, HOLD, INFECTION, EVENT = "dose", "hold", "infection", "event"
 LANES = ((DOSE, "Drug"), (HOLD, "On hold"), (INFECTION, "Infections"), (EVENT, "Other events"))
@@ -153,6 +154,8 @@ def _days(side: str) -> Part:
 
 _GRID: Part = {"grid": True, "labels": False, "ticks": False, "domain": False, "title": None, "tickCount": 8}
 
+_SHAPE: Part = {"field": "shape", "type": "nominal", "scale": None, "legend": None}
+
 
 def _title(text: str, more: str = "") -> Part:
     return {"text": text, "subtitle": more, "anchor": "start"} if more else {"text": text, "anchor": "start"}
@@ -205,14 +208,14 @@ def _flags(marks: Sequence[Mark], row: str = "") -> Iterator[Part]:
     """The flags, filled until somebody has decided. In a lane of their own, or along the upper edge of a panel."""
     if not marks:
         return
-    severity = {"field": "severity", "type": "nominal", "legend": None}
-    colour = {**severity, "scale": {"domain": list(SEVERITIES), "range": "category"}}
+    scale = {"domain": list(SEVERITIES), "range": "category"}
+    colour = {"field": "severity", "type": "nominal", "legend": None, "scale": scale}
     yield {
         "data": {"values": [_flag(mark, row) for mark in sorted(marks, key=_mildest_first)]},
         "mark": {"type": "point", "style": "flag", "clip": True},
         "encoding": {
             **({} if row else {"y": {"value": 5}}),
-            "shape": {**severity, "scale": {"domain": list(SEVERITIES), "range": list(SHAPES)}},
+            "shape": _SHAPE,
             "fill": colour,
             "stroke": colour,
             "fillOpacity": {"condition": {"test": "datum.decided", "value": 0}, "value": 1},
@@ -227,7 +230,10 @@ def _mildest_first(mark: Mark) -> tuple[int, date]:
 
 
 def _flag(mark: Mark, row: str) -> Part:
-    return {"row": row, "on": _instant(mark.on), "severity": mark.severity, "words": mark.words, "decided": mark.decided}
+    return {
+        "row": row, "on": _instant(mark.on), "severity": mark.severity, "words": mark.words, "decided": mark.decided,
+        "shape": SHAPES[SEVERITIES.index(mark.severity)],
+    }  # fmt: skip
 
 
 # ---------------------------------------------------------------------------------------------- panels
@@ -310,13 +316,12 @@ def _values(panel: Panel) -> Iterator[Part]:
     data = [_value(point) for point in panel.points]
     if len(data) > 1:
         yield {"data": {"values": data}, "mark": {"type": "line", "style": "line", "clip": True}, "encoding": {}}
-    shapes = {"domain": ["measured", "bound", "computed"], "range": ["circle", "triangle-down", "square"]}
     yield {
         "data": {"values": data},
         "mark": {"type": "point", "style": "value", "clip": True},
         "encoding": {
-            "shape": {"field": "kind", "type": "nominal", "scale": shapes, "legend": None},
-            "fillOpacity": {"condition": {"test": "datum.kind === 'measured'", "value": 1}, "value": 0},
+            "shape": _SHAPE,
+            "fillOpacity": {"condition": {"test": f"datum.shape === '{MEASURED}'", "value": 1}, "value": 0},
             "size": {"condition": {"test": "datum.out", "value": 46}, "value": 20},
         },
     }
@@ -326,9 +331,9 @@ def _values(panel: Panel) -> Iterator[Part]:
 
 
 def _value(point: Point) -> Part:
-    kind = "bound" if point.censored else "computed" if point.computed else "measured"
+    shape = BOUND if point.censored else COMPUTED if point.computed else MEASURED
     return {
-        "on": _instant(point.on), "value": _figure(point.value), "words": point.words, "kind": kind,
+        "on": _instant(point.on), "value": _figure(point.value), "words": point.words, "shape": shape,
         "out": point.place in ("low", "high"),
     }  # fmt: skip
 
@@ -416,9 +421,3 @@ def _styles() -> Part:
         EVENT: {"fill": SICK, "stroke": None},
         "barlabel": {"fill": INK, "align": "left", "baseline": "middle", "dx": 4, "fontSize": 11},
     }
-
-
-def panels_of(picture: Picture, titles: Iterable[str]) -> Picture:
-    """The same picture with the panels of these titles alone."""
-    wanted = set(titles)
-    return picture._replace(panels=[panel for panel in picture.panels if panel.title in wanted])

@@ -132,7 +132,14 @@ def situations(rule: Rule) -> Iterator[dict[str, Decimal | str | None]]:
     """Limits and baselines around the rule's own figures, known and unknown, and every value at or next to a bound."""
     plain = [Decimal(text) for text in re.findall(r"(?:x [<>]=? )(\d[\d.]*)", " ".join(c for c, _ in rule.arms))]
     start = (max(plain) * Decimal("1.1") if rule.side == "L" else min(plain) * Decimal("0.9")) if plain else Decimal(40)
-    limits = [(start * Decimal("0.7"), start), (start, start * 2), (None, start), (start, None), (None, None)]
+    limits = [
+        (start * Decimal("0.7"), start),
+        (start, start * 2),
+        (start * 8, start * 16),
+        (None, start),
+        (start, None),
+        (None, None),
+    ]
     bases = [None, start * Decimal("0.5"), start * Decimal("1.3"), start * 3]
     for (lln, uln), base, flag in itertools.product(limits, bases, ("", "low", "normal", "high")):
         known: dict[str, Decimal | str | None] = {"LLN": lln, "ULN": uln, "BASE": base, "flag": flag}
@@ -157,6 +164,17 @@ def test_the_reference_implementation_agrees_at_every_bound(shared: Path, versio
                 different.append((rule.term, rule.unit, known, ours, expected(rule, known)))
     assert compared > 10_000
     assert different == []
+
+
+@pytest.mark.parametrize("version", VERSIONS)
+def test_on_anticoagulants_the_reference_implementation_agrees_about_inr(shared: Path, version: str) -> None:
+    (rule,) = (rule for rule in rules(shared / PAGE) if (rule.version, rule.term) == (version, "INR increased"))
+    for known in situations(rule):
+        x, lln, uln, base = (known[name] for name in ("x", "LLN", "ULN", "BASE"))
+        baseline = Baseline(base, str(known["flag"]))  # type: ignore[arg-type]
+        term = its_term(version, "INR increased")
+        ours = grade(term, Number("", x), "", lln, uln, baseline, on_anticoagulant=True)  # type: ignore[arg-type]
+        assert ours.grade == rule.grade(known), known
 
 
 @pytest.mark.parametrize("version", VERSIONS)

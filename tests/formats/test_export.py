@@ -111,7 +111,7 @@ def _results(bounds: st.SearchStrategy[Any]) -> st.SearchStrategy[Reading]:
 
 def _ranges(bounds: st.SearchStrategy[Any]) -> st.SearchStrategy[Reading]:
     return _readings(
-        lambda *cells: RangeReading(*cells[:8], cells[9], cells[8], cells[10], cells[11]),
+        lambda *cells: RangeReading._make((*cells[:8], cells[9], cells[8], *cells[10:])),
         some, some, days, words, st.sampled_from(["", "female", "male"]), ages, bounds,
         st.sampled_from([">=", ">"]), st.sampled_from(["<=", "<"]), words,
     )  # fmt: skip

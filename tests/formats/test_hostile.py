@@ -7,8 +7,8 @@ from collections.abc import Callable
 
 import pytest
 
-from tests.formats.files import RESULTS, opened
-from tests.formats.test_sdtm import AE, DM, EX, LB, table
+from tests.formats.files import RESULTS, opened, table
+from tests.formats.test_sdtm import AE, DM, EX, LB
 from tracker.domain.errors import Refused
 from tracker.domain.readings import Row
 

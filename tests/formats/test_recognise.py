@@ -72,6 +72,7 @@ FOREIGN = {
     "SDTM MH": (b"STUDYID,DOMAIN,USUBJID,MHSEQ,MHTERM\n", "SDTM MH is not read; dm, ex, lb and ae are"),
     "SDTM SUPP": (b"STUDYID,RDOMAIN,USUBJID,IDVAR,IDVARVAL,QNAM,QVAL\n", "SDTM SUPP-- is not read"),
     "SDTM trial": (b"STUDYID,DOMAIN,TSSEQ,TSPARM\n", "SDTM TS is not read"),
+    "SDTM arms": (b"STUDYID,DOMAIN,ARMCD,ARM\n", "This SDTM dataset is not read; dm, ex, lb and ae are"),
     "SDTM LB in part": (b"STUDYID,USUBJID,LBSEQ,LBTEST,LBSTRESN\n", "SDTM LB, but LBDTC and LBORRES are missing"),
     "a title": (b"Results of March\nmrn,value\n", "says only “Results of March”"),
     "an empty first row": (b"\nmrn,value\n", "The first row is empty"),
@@ -80,6 +81,8 @@ FOREIGN = {
     "a near miss": (b"mrn,collected at,analyte,value\n", "but collected_at is missing. Rename “collected at” if"),
     "half a table": (b"mrn,analyte,value,unit\n", "come closest to results.csv, but collected_at is missing"),
     "a wide table": (b"id,day,alt,ast\n", "The columns (id, day, alt, ast) are those of no table that is read"),
+    "one enormous cell": (b"x" * 200_000 + b",mrn\n", "no table that is read"),
+    "too many columns": (b"x," * 5000, "names 5,001 columns"),
     "many columns": (",".join(f"column{n}" for n in range(40)).encode(), "column7, …)"),
 }  # fmt: skip
 

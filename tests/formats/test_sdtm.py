@@ -200,6 +200,7 @@ def test_a_subject_is_a_patient(but: dict[str, str], expected: dict[str, object]
     ("line", "but", "column", "words"),
     [
         (DM, {"SEX": "X"}, "SEX", "write F, M or U"),
+        (DM, {"AGE": "1971"}, "AGE", "Nobody is 1971 years old"),
         (DM, {"AGE": "old"}, "AGE", "is not a number"),
         (EX, {"EXSTDTC": "2013-07"}, "EXSTDTC", "only a part of a date, and the first day of the dose"),
         (EX, {"EXTRT": ""}, "EXTRT", "is empty"),

@@ -37,10 +37,6 @@ class Browser:
         assert found, "no token in the page"
         return found[1]
 
-    def token_of_session(self) -> str:
-        """The token before the clock is moved: asking for it later would be a visit."""
-        return self.token()
-
     def sign_in(self, username: str, password: str = PASSWORD, **data: str) -> TestResponse:
         return self.post("/sign-in", {"username": username, "password": password, **data})
 
@@ -50,6 +46,14 @@ def app_settings(database_url: str) -> dict[str, Any]:
     """What the application of a test is made with; a test module may override this fixture."""
     read = config.from_environment({"TRACKER_ENV": "development", "TRACKER_DATABASE_URL": database_url})
     return read | {"TESTING": True, "PASSWORD_HASHER": WEAK, "IDLE_SECONDS": 15 * 60}
+
+
+@pytest.fixture(scope="session")
+def bare_app() -> Flask:
+    """An application for tests that draw templates and ask no database."""
+    return create_app(
+        config.from_environment({"TRACKER_ENV": "development", "TRACKER_DATABASE_URL": "sqlite:///:memory:"})
+    )
 
 
 @pytest.fixture

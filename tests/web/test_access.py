@@ -75,9 +75,7 @@ def somebodys_session(database: Database, cast: Cast) -> None:
         )  # fmt: skip
 
 
-def ask(
-    app: Flask, database: Database, cast: Cast, endpoint: str, method: str, whose: str, role: str
-) -> TestResponse:
+def ask(app: Flask, database: Database, cast: Cast, endpoint: str, method: str, whose: str, role: str) -> TestResponse:
     """One cell. Each is asked by a browser that has just signed in: the one before may have signed out."""
     told, records = MATRIX[endpoint], cast.a if whose == "own" else cast.b
     client, token = signed_in_client(app, database, role)

@@ -67,7 +67,7 @@ def test_asking_how_long_is_left_does_not_prolong_a_session(clock: Any, alice: A
 
 def test_staying_signed_in_prolongs_it(clock: Any, alice: Any) -> None:
     clock.shift(timedelta(minutes=14))
-    token = alice.token_of_session()
+    token = alice.token()
     assert alice.post("/account/alive", {"csrf_token": token}).status_code == 204
     clock.shift(timedelta(minutes=14))
     assert is_in(alice)
@@ -89,7 +89,9 @@ def test_reading_pages_writes_that_somebody_was_there_once_a_minute_at_most(
     assert held(database)[0].seen_at == MORNING + timedelta(minutes=1)
 
 
-def test_the_token_is_new_with_each_sign_in_and_one_from_before_opens_nothing(app: Flask, cast: Cast, visitor: Any) -> None:
+def test_the_token_is_new_with_each_sign_in_and_one_from_before_opens_nothing(
+    app: Flask, cast: Cast, visitor: Any
+) -> None:
     visitor.client.set_cookie("jakwatch", "planted-by-somebody-else")
     visitor.sign_in("alice")
     first = visitor.client.get_cookie("jakwatch").value
@@ -120,7 +122,9 @@ def test_tokens_are_long_and_never_the_same(app: Flask, sign_in: Callable[[str],
 
 
 def test_the_cookie_is_for_this_host_alone_and_out_of_reach_of_scripts(visitor: Any) -> None:
-    cookie = next(value for value in visitor.sign_in("alice").headers.getlist("Set-Cookie") if value.startswith("jakwatch="))
+    cookie = next(
+        value for value in visitor.sign_in("alice").headers.getlist("Set-Cookie") if value.startswith("jakwatch=")
+    )
     assert "HttpOnly" in cookie
     assert "SameSite=Lax" in cookie
     assert "Path=/" in cookie
@@ -156,7 +160,9 @@ def test_who_leaves_a_clinic_does_not_see_it_from_the_next_page(alice: Any, data
     assert "Aspen Clinic" not in alice.get("/account").text
 
 
-def test_with_a_sixth_browser_the_one_unused_for_longest_is_signed_out(clock: Any, sign_in: Callable[[str], Any]) -> None:
+def test_with_a_sixth_browser_the_one_unused_for_longest_is_signed_out(
+    clock: Any, sign_in: Callable[[str], Any]
+) -> None:
     browsers = []
     for _ in range(OPEN_SESSIONS):
         browsers.append(sign_in("alice"))
@@ -167,7 +173,7 @@ def test_with_a_sixth_browser_the_one_unused_for_longest_is_signed_out(clock: An
 
 
 def test_a_session_that_ended_keeps_no_typed_value_back(clock: Any, alice: Any) -> None:
-    token = alice.token_of_session()
+    token = alice.token()
     clock.shift(timedelta(minutes=16))
     answer = alice.post("/account/clinic", {"csrf_token": token, "neutrophils": "0.46", "new_password": "a secret one"})
     assert answer.status_code == 401
@@ -225,7 +231,9 @@ def current(browser: Any) -> str:
     return str(bar.rpartition("</svg>")[2].strip())
 
 
-def test_times_are_in_the_zone_of_the_clinic_that_is_looked_at(clock: Any, alice: Any, database: Database, cast: Cast) -> None:
+def test_times_are_in_the_zone_of_the_clinic_that_is_looked_at(
+    clock: Any, alice: Any, database: Database, cast: Cast
+) -> None:
     assert "2 Mar 2026, 09:00" in alice.get("/account").text, "Berlin"
     with database.transaction() as session:
         session.get_one(Clinic, cast.a.clinic).time_zone = "America/New_York"

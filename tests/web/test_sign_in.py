@@ -197,9 +197,7 @@ def test_a_sign_in_page_that_was_open_for_too_long_asks_once_more(app: Flask, ca
     assert answer.headers["Location"] == "/sign-in?notice=again"
 
 
-def test_the_demonstrations_accounts_are_shown_nowhere_else(
-    app: Flask, visitor: Any
-) -> None:
+def test_the_demonstrations_accounts_are_shown_nowhere_else(app: Flask, visitor: Any) -> None:
     told = [("Ann Ash", "clinician", "ann", "a demo password")]
     app.config["DEMO_SIGN_INS"] = told
     assert "a demo password" not in visitor.get("/sign-in").text

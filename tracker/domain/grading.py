@@ -56,6 +56,9 @@ class Grade(NamedTuple):
     term: str
 
 
+NO_GRADE = Grade(None, "", "")
+
+
 class Cut(NamedTuple):
     """A published bound: `factor` times the reference `of` (LLN, ULN, baseline, or "" for none) plus `plus`.
 
@@ -93,17 +96,13 @@ class Term:
     direction: Direction
     analytes: tuple[str, ...]
     texts: Mapping[int, str]
-    note: str = ""
     rows: Mapping[str, tuple[Row, ...]] = field(default_factory=dict)
     units: tuple[str, ...] = ()
     needs_uln: bool = False
     not_graded: str = ""
     uses: frozenset[str] = frozenset()
     conditional: bool = False
-
-    @property
-    def zero(self) -> Grade:
-        return Grade(0, self.note, self.name)
+    zero: Grade = NO_GRADE
 
 
 class Pair(NamedTuple):
@@ -268,16 +267,7 @@ _Bound = tuple[Decimal, bool]  # the figure, and whether it belongs to what lies
 def _worked_out(term: Term, rows: tuple[Row, ...], references: _References, flag: str) -> Scale:
     steps: list[Step] = []
     for verdict, upper, cuts in rows:
-        nearest: _Bound | None = None
-        unsure: list[tuple[_Bound | None, str]] = []
-        flagged = False
-        for cut in cuts:
-            bound, missing = _bound(cut, references)
-            if missing:
-                unsure.append((bound, missing))
-                flagged = flagged or cut.when in _BY_FLAG
-            elif bound:
-                nearest = bound if nearest is None else min(nearest, bound, key=_reach(upper))
+        nearest, unsure, flagged = _bounds(upper, cuts, references)
         _add(steps, upper, nearest, verdict)
         if flagged:
             # The flag says that the baseline counts: without its value no milder grade is certain either.
@@ -292,6 +282,23 @@ def _worked_out(term: Term, rows: tuple[Row, ...], references: _References, flag
         return Scale(tuple(steps), doubt)
     _add(steps, upper, min(partly, key=_reach(upper)), doubt)
     return Scale(tuple(steps), term.zero)
+
+
+def _bounds(
+    upper: bool, cuts: tuple[Cut, ...], references: _References
+) -> tuple[_Bound | None, list[tuple[_Bound | None, str]], bool]:
+    """Of one row: the bound crossed first, what is not certain and why, and whether a flagged baseline is missing."""
+    nearest: _Bound | None = None
+    unsure: list[tuple[_Bound | None, str]] = []
+    flagged = False
+    for cut in cuts:
+        bound, missing = _bound(cut, references)
+        if missing:
+            unsure.append((bound, missing))
+            flagged = flagged or cut.when in _BY_FLAG
+        elif bound:
+            nearest = bound if nearest is None else min(nearest, bound, key=_reach(upper))
+    return nearest, unsure, flagged
 
 
 def _bound(cut: Cut, references: _References) -> tuple[_Bound | None, str]:

@@ -65,13 +65,14 @@ def _days_of(history: History, code: str) -> set[date]:
 
 def _samples(history: History, members: Sequence[str], course: Course) -> tuple[Lab, ...]:
     """The samples of a course that hold all `members`, oldest first, a day each, shown by the first member."""
-    days = set.intersection(*(_days_of(history, code) for code in members))
-    last = course.stopped_on or date.max
-    found: dict[date, Lab] = {}
+    others = [_days_of(history, code) for code in members[1:]]
+    first, last = course.started_on, course.stopped_on or date.max
+    found: dict[date, Lab] = {}  # results are oldest first, so the days are too
     for lab in history.labs.get(members[0], ()):
-        if lab.value is not None and lab.collected_on in days and course.started_on <= lab.collected_on <= last:
-            found.setdefault(lab.collected_on, lab)
-    return tuple(found[day] for day in sorted(found))
+        day = lab.collected_on
+        if first <= day <= last and lab.value is not None and all(day in days for days in others):
+            found.setdefault(day, lab)
+    return tuple(found.values())
 
 
 # ------------------------------------------------------------------------------------------------- checks
@@ -141,18 +142,17 @@ def _first_check(
 
 def _repeats(protocol: Protocol, entry: ScheduleEntry, every: Span, done: Sequence[Lab], start: Lab) -> Iterator[Check]:
     """One check after each sample from `start` on; the last is still to be done. Samples on a hold count."""
+    early, late = timedelta(days=protocol.early_days), timedelta(days=protocol.due_grace_days + 1)
     later = [lab for lab in done if lab.collected_on > start.collected_on]
     for last, met in zip([start, *later], [*later, None], strict=True):
         due = add(last.collected_on, every)
-        yield Check(
-            entry.subject, due - timedelta(days=protocol.early_days), due,
-            due + timedelta(days=protocol.due_grace_days + 1),
-            f"every {every}, last done on {last.collected_on}", _origin(entry), met, last,
-        )  # fmt: skip
+        if met is None or met.collected_on > due:  # done in time: nothing to tell of years of them
+            reason = f"every {every}, last done on {last.collected_on}"
+            yield Check(entry.subject, due - early, due, due + late, reason, _origin(entry), met, last)
 
 
 def checks(history: History, course: Course, protocol: Protocol, entry: ScheduleEntry) -> Iterator[Check]:
-    """All checks of one schedule entry in a course that has begun, done and to be done."""
+    """The checks of one schedule entry in a course that has begun: the first ones, those done late, what is to come."""
     done = _samples(history, entry.members, course)
     first_checks = _first_checks(protocol, course, entry, done, history.as_of)
     yield from first_checks
@@ -248,8 +248,8 @@ def _days_of_courses(history: History) -> Iterator[date]:
             yield hold.review_on + DAY if hold.review_on else hold.on
         yield from (dose.on for dose in course.doses)
         if course.started_on > history.as_of:
-            latest = (history.labs.get(limit.analyte, ())[-1:] for limit in protocol.initiation)
-            yield from (lab.collected_on + INITIATION_MAX_AGE + DAY for labs in latest for lab in labs)
+            labs = (lab for limit in protocol.initiation for lab in history.labs.get(limit.analyte, ()))
+            yield from (lab.collected_on + INITIATION_MAX_AGE + DAY for lab in labs)
     for medication in history.medications:
         yield from (day for day in (medication.started_on, medication.stopped_on) if day)
 

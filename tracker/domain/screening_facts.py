@@ -21,19 +21,18 @@ TB, HEPATITIS, PREGNANCY = "TB_LATENT", "HEPATITIS_B_C", "PREGNANCY_STATUS"
 NAMES = {
     TB: "TB test", HEPATITIS: "Hepatitis B and C", PREGNANCY: "Pregnancy status",
     "ZOSTER_VACCINE": "Zoster vaccine", "IMMUNISATIONS": "Vaccinations", "RENAL_FUNCTION": "Kidney function",
-    "CYP2C9_GENOTYPE": "CYP2C9 genotype", "BASELINE_BLOODS": "Blood tests before the start",
+    "CYP2C9_GENOTYPE": "CYP2C9 genotype",
 }  # fmt: skip
 # What answers an item: all of these analytes, or one of these observations; anything else goes by its own name.
 _BY_LABS = {
     TB: ("IGRA",), HEPATITIS: ("HBSAG", "ANTIHBC", "ANTIHCV"), "RENAL_FUNCTION": ("CREAT",),
-    "BASELINE_BLOODS": ("ANC", "ALC", "HB", "ALT", "AST", "CREAT", "CHOL"),
 }  # fmt: skip
 _BY_OBSERVATIONS = {
     PREGNANCY: ("pregnancy_status",), "ZOSTER_VACCINE": ("zoster_vaccine",),
     "IMMUNISATIONS": ("immunisations", "zoster_vaccine"),
 }  # fmt: skip
 # How many days before the first dose it may have been done, where not at any time. Author-proposed.
-_RECENT = {PREGNANCY: 30, "RENAL_FUNCTION": 90, "BASELINE_BLOODS": 30}
+_RECENT = {PREGNANCY: 30, "RENAL_FUNCTION": 90}
 _NOT_DONE = ("", "no", "none", "not given", "not done", "unknown", "0")
 _CHILDBEARING = range(12, 56)  # completed years
 

@@ -6,7 +6,7 @@ what JSON can hold. What is exported as CSV and read again gives the same readin
 
 import csv
 import json
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping
 from datetime import date
 from decimal import Decimal
 from itertools import chain, islice
@@ -15,7 +15,7 @@ from typing import TextIO
 from tracker.domain.errors import Refused
 from tracker.domain.readings import Moment
 from tracker.domain.values import plain, read_number
-from tracker.formats.cells import defused
+from tracker.formats.cells import FORMULA_STARTS, defused
 from tracker.formats.interchange import TABLES
 
 FLAGS = (
@@ -38,6 +38,8 @@ NUMERIC = frozenset(
     )
 )
 _COLUMNS: Mapping[str, tuple[str, ...]] = {**TABLES, "flags": FLAGS}
+
+_NEED_A_LOOK = (*FORMULA_STARTS, "'")
 
 Rows = Iterable[Mapping[str, object]]
 
@@ -97,22 +99,24 @@ def _spelt(value: object) -> object:
 
 
 def _cell(name: str, value: object) -> str:
-    value = _spelt(value)
-    if value is None:
+    if value is None or value == "":
         return ""
     if isinstance(value, bool):
         return "yes" if value else "no"
-    if isinstance(value, Mapping) or _holds_mappings(value):
-        return json.dumps(value, ensure_ascii=False, default=_spelt)
-    if isinstance(value, Sequence) and not isinstance(value, str):
-        value = ";".join(map(str, value))
-    # A lone CR ends a line for some readers and is not quoted by the csv module.
-    text = str(value).replace("\r\n", "\n").replace("\r", "\n")
-    return text if name in NUMERIC and _is_number(text) else defused(text)
+    text = value if isinstance(value, str) else _as_text(_spelt(value))
+    if "\r" in text:  # a lone CR ends a line for some readers, and the csv module puts no quotation marks around it
+        text = text.replace("\r\n", "\n").replace("\r", "\n")
+    if not text.startswith(_NEED_A_LOOK) or (name in NUMERIC and _is_number(text)):
+        return text
+    return defused(text)
 
 
-def _holds_mappings(value: object) -> bool:
-    return isinstance(value, list | tuple) and any(isinstance(item, Mapping) for item in value)
+def _as_text(value: object) -> str:
+    """Words in a list as `a;b`, what is more than words as JSON."""
+    if isinstance(value, list | tuple) and not any(isinstance(item, Mapping) for item in value):
+        return ";".join(map(str, value))
+    nested = isinstance(value, list | tuple | Mapping)
+    return json.dumps(value, ensure_ascii=False, default=_spelt) if nested else str(value)
 
 
 def _is_number(text: str) -> bool:

@@ -15,10 +15,10 @@ from tracker.domain.values import read_number
 MOST_LINES = 200
 LONGEST_LINE = 500
 
-_HEADINGS = frozenset(
-    "analyte analyt test parameter name value wert result ergebnis results unit units einheit range reference "
-    "referenzbereich flag".split()
-)
+_HEADINGS = frozenset((
+    "analyte", "analyt", "test", "parameter", "name", "value", "wert", "result", "results", "ergebnis", "unit", "units",
+    "einheit", "range", "reference", "referenzbereich", "flag",
+))  # fmt: skip
 _FLAGS = frozenset(("h", "l", "hh", "ll", "*", "**", "+", "++", "-", "--", "↑", "↓", "n", "high", "low", "normal"))
 _FIGURE = r"[+-]?\d[\d.,]*(?:\s*[eE]\s*[+-]?\d{1,3})?"
 _LOOSE = re.compile(rf"^(?P<name>.*?[^\s\d<>≤≥=].*?)\s+(?P<value>(?:[<>≤≥]=?\s*)?{_FIGURE})(?:\s+(?P<rest>\S.*))?$")
@@ -28,7 +28,7 @@ _ONE_SIDE = re.compile(rf"^[(\[]?\s*([<>≤≥])=?\s*({_FIGURE})\s*[)\]]?$")
 
 
 class Pasted(NamedTuple):
-    """One line. `low` and `high` are a printed range; `unused` are cells nothing was made of; `trouble` says why the line is none."""
+    """One line. `low` and `high` are a printed range, `unused` cells of no use, `trouble` why it is no result."""
 
     text: str
     name: str = ""

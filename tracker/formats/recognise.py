@@ -95,20 +95,23 @@ def _sdtm(names: set[str]) -> Layout:
         raise Refused(f"This is an ADaM analysis dataset ({told}), which is not read: {instead}. {READ}")
     domain = _domain(names)
     if domain not in sdtm.LAYOUTS:
-        raise Refused(f"SDTM {domain.upper()} is not read; {listed(sdtm.LAYOUTS, 'and')} are. {READ}")
+        told = f"SDTM {domain.upper()}" if domain else "This SDTM dataset"
+        raise Refused(f"{told} is not read; {listed(sdtm.LAYOUTS, 'and')} are. {READ}")
     missing = [name for name in sdtm.REQUIRED[domain] if name.lower() not in names]
     if missing:
-        raise Refused(f"This looks like SDTM {domain.upper()}, but {_lacks(missing)}.")
+        raise Refused(f"This looks like SDTM {domain.upper()}, but {_lacks(missing)}. {READ}")
     return sdtm.LAYOUTS[domain]
 
 
 def _domain(names: set[str]) -> str:
+    """The domain by the column that numbers its rows, else the one whose columns are there; empty where none is."""
     if {"rdomain", "qnam"} <= names:
         return "supp--"
     own = sorted(match[1] for match in map(_SEQUENCE.fullmatch, names) if match)
     if own:
         return own[0]
-    return max(sdtm.REQUIRED, key=lambda domain: _share(names, sdtm.REQUIRED[domain]))
+    share, domain = max((_share(names, required), domain) for domain, required in sdtm.REQUIRED.items())
+    return domain if share >= 0.5 else ""
 
 
 def _closest(names: set[str]) -> str:

@@ -15,6 +15,7 @@ from tracker.domain.errors import Refused
 from tracker.domain.readings import EventReading, ExposureReading, LabReading, Moment, PatientReading, Problem, Row
 from tracker.formats.cells import (
     Bound,
+    Misfit,
     Noted,
     Remark,
     amount,
@@ -40,6 +41,7 @@ CRITERIA = {
     "AESOD": "overdose",
 }
 
+_OLDEST = 150
 _SEXES = {"M": "male", "F": "female", "U": "unknown", "": "unknown"}
 _OTHER_SEXES = ("UNDIFFERENTIATED", "UN", "INTERSEX", "INT")
 _TIMES_A_DAY = {"QD": 1, "BID": 2, "TID": 3, "QID": 4}
@@ -84,11 +86,13 @@ def _sex(cell: str) -> str:
     return _SEXES[word]
 
 
-def _patient(  # one parameter a column that is read
+def _patient(
     whose: str, sex: str, birth_date: date | None, age: Decimal | None, unit: str, *days: date | None
 ) -> PatientReading:
     on = next((stated for stated in days if stated), None)
     years = {"YEARS": age, "MONTHS": age and age / 12}.get(unit.upper()) if age is not None else None
+    if years is not None and years > _OLDEST:
+        raise Misfit("AGE", f"Nobody is {years:f} years old: check the age and its unit.")
     reading = PatientReading(
         whose, sex=sex, birth_date=birth_date, stated_age=None if years is None else int(years), stated_age_on=on
     )

@@ -8,7 +8,7 @@ import csv
 from collections import deque
 from collections.abc import Callable, Iterator
 from functools import lru_cache, partial
-from typing import NamedTuple
+from typing import Any, NamedTuple
 from zoneinfo import ZoneInfo
 
 from tracker.domain.errors import Refused
@@ -21,6 +21,7 @@ NOT_A_COLUMN = ""  # names no column: the value is that of an empty cell
 GUESSED = "The file is not all UTF-8: some letters were read as Windows-1252, which was assumed. Check names and units."
 
 _REMEMBERED = 1 << 14  # cells of a column whose value is kept at hand: dates, units and names come again and again
+_MOST_COLUMNS = 1000
 _LONGEST_RECORD = 50  # lines; a cell that goes on for longer lacks its closing quotation mark
 _UNCLOSED = "The quotation marks of this row do not match: close the one that is open, and double those inside a cell."
 
@@ -68,17 +69,26 @@ def open_table(lines: Text) -> Table:
     first = next(iter(lines), "")
     if not first.strip():
         raise Refused("The first row is empty: it has to name the columns.")
-    delimiter = max(DELIMITERS, key=lambda mark: len(next(csv.reader((first,), delimiter=mark), [])))
+    delimiter = max(DELIMITERS, key=partial(_columns, first))
     records = _records(first, iter(lines), delimiter)
     _, cells, trouble = next(records)
     if trouble:
         raise Refused(f"The first row has to name the columns. {trouble}")
-    header = [" ".join(cell.strip("\ufeff").split()) for cell in cells]
+    if len(cells) > _MOST_COLUMNS:
+        raise Refused(f"The first row names {len(cells):,} columns: this is not a table that is read.")
+    header = [" ".join(cell.split()) for cell in cells]
     names = [name.lower() for name in header]
     twice = sorted({name for i, name in enumerate(names) if name and name in names[:i]})
     if twice:
         raise Refused(f"The first row names {', '.join(twice)} more than once: rename or remove the other column.")
     return Table(header, names, records, delimiter, lines)
+
+
+def _columns(line: str, delimiter: str) -> int:
+    try:
+        return len(next(csv.reader((line,), delimiter=delimiter), []))
+    except csv.Error:  # a cell of more than 131,072 characters
+        return 0
 
 
 # ----------------------------------------------------------------------------------------------- records
@@ -87,6 +97,7 @@ def open_table(lines: Text) -> Table:
 def _records(first: str, lines: Iterator[str], delimiter: str) -> Iterator[Record]:
     """Lines into records. A quotation mark that is never closed costs its own row, not the rows after it."""
     waiting = deque([first])
+    rules = csv.reader((), delimiter=delimiter, strict=True).dialect  # made once, it halves what a quoted row costs
 
     def supply() -> Iterator[str]:
         while waiting:
@@ -98,16 +109,16 @@ def _records(first: str, lines: Iterator[str], delimiter: str) -> Iterator[Recor
 
     for number, line in enumerate(supply(), start=1):
         if '"' in line:
-            cells, trouble = _quoted(line, waiting, lines, delimiter)
+            cells, trouble = _quoted(line, waiting, lines, rules)
             yield number, cells, trouble
         else:  # then the record is its line, and the rules of CSV have nothing to add
             yield number, line.split(delimiter), ""
 
 
-def _quoted(line: str, waiting: deque[str], lines: Iterator[str], delimiter: str) -> tuple[list[str], str]:
+def _quoted(line: str, waiting: deque[str], lines: Iterator[str], rules: Any) -> tuple[list[str], str]:
     """The cells of a record that begins with `line`; takes as many of the lines after it as belong to it."""
     try:
-        return next(csv.reader((line,), delimiter=delimiter, strict=True)), ""
+        return next(csv.reader((line,), rules)), ""
     except csv.Error:
         pass
     taken: list[str] = []
@@ -122,7 +133,7 @@ def _quoted(line: str, waiting: deque[str], lines: Iterator[str], delimiter: str
             yield following + "\n"
 
     try:
-        return next(csv.reader(onwards(), delimiter=delimiter, strict=True)), ""
+        return next(csv.reader(onwards(), rules)), ""
     except csv.Error:
         waiting.extendleft(reversed(taken))
         return [], _UNCLOSED

@@ -80,11 +80,11 @@ def _term(raw: Mapping[str, Any]) -> Term:
         direction,
         tuple(raw["analytes"]),
         texts,
-        note=raw.get("note", ""),
         rows=_by_key(rows, raw.get("same_unit", {})),
         units=units,
         needs_uln=raw.get("needs_uln", False),
         uses=_uses(rows, raw.get("needs_uln", False)),
+        zero=Grade(0, raw.get("note", ""), name),
         conditional=any(cut.when for each in rows.values() for row in each for cut in row.cuts),
     )
 

@@ -12,17 +12,21 @@ from tracker.operations.evaluate import Changes, rejudge
 from tracker.operations.record import NotRecordable, Whose, prepare
 from tracker.queries.panel import previous, sample
 
-_SAID = ("comparator", "figure", "unit", "text", "collected_at", "time_known", "laboratory", "accession", "ref_low", "ref_high")
+_SAID = (
+    "comparator", "figure", "unit", "text", "collected_at", "time_known", "laboratory", "accession", "ref_low",
+    "ref_high",
+)  # fmt: skip
 
 
 class Asked(Refused):
     """The corrected value is unusual: a person has to say that it is right."""
 
 
-def correct(  # noqa: PLR0913 - what a correction is made of
-    session: Session, actor: Actor, patient: Patient, result: LabResult, reading: LabReading, reason: str, confirmed: bool
-) -> tuple[LabResult, Changes]:
-    """Replace a result by a new version. Raises Refused (NotRecordable, Asked) and Stale where it is no longer in force."""
+def correct(
+    session: Session, actor: Actor, patient: Patient, result: LabResult, reading: LabReading, reason: str,
+    confirmed: bool,
+) -> tuple[LabResult, Changes]:  # fmt: skip
+    """Replace a result by a new version. Raises Refused (NotRecordable, Asked), and Stale where it is not in force."""
     if result.retired_at is not None:
         raise Stale("This result was corrected or voided meanwhile. Look at the version in force.")
     reading = reading._replace(status=CORRECTED)
@@ -43,7 +47,8 @@ def _check_room(session: Session, patient: Patient, result: LabResult, subject: 
     held = sample(session, patient.id, reading.collected.at, reading.laboratory, reading.accession).get(subject)
     if held is not None and held.id != result.id:
         shown = f"{held.comparator}{plain(held.figure)} {held.unit}" if held.figure is not None else held.text
-        raise NotRecordable("collected_at", f"{subject} {shown.strip()} is on file for that sample already: void one of the two.")
+        message = f"{subject} {shown.strip()} is on file for that sample already: void one of the two."
+        raise NotRecordable("collected_at", message)
 
 
 def void(session: Session, actor: Actor, patient: Patient, result: LabResult, reason: str) -> Changes:

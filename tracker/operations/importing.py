@@ -39,6 +39,7 @@ from tracker.operations.evaluate import Changes, evaluate
 from tracker.operations.record import DUPLICATE, FILED, REFUSED, Whose, record
 
 CHUNK = 2000
+OUTCOMES_KEPT = 50_000
 UNMATCHED = "unmatched"
 UNMAPPED = "“{}” is not a test Jakwatch knows: {} kept, and only a range printed with the result judges it."
 
@@ -61,6 +62,11 @@ class Report:
 
     def count(self, outcome: str) -> None:
         setattr(self, outcome, getattr(self, outcome) + 1)
+
+    def remember(self, row: int, patient_id: int | None, outcome: str) -> None:
+        """Keep what became of one row, for a page that shows it beside the row; a very long file keeps its first ones."""
+        if len(self.filed_rows) < OUTCOMES_KEPT:
+            self.filed_rows.append((row, patient_id, outcome))
 
     @property
     def processed(self) -> bool:
@@ -155,8 +161,7 @@ class Importer:
             report.count(outcome)
             if outcome == FILED:
                 self._touch(found)
-            if len(report.filed_rows) < 200:
-                report.filed_rows.append((row.number, found.id, outcome))
+            report.remember(row.number, found.id, outcome)
         report.problems += done.problems
         for number, name in done.unmapped:
             first, count = report.unmapped.get(name, (number, 0))
@@ -172,6 +177,7 @@ class Importer:
             outcome = REFUSED
             report.problems.append(Problem(row.number, "", str(why)))
         report.count(outcome)
+        report.remember(row.number, found.id if found else None, outcome)
         if outcome == FILED and found is not None:
             self._touch(found)
 

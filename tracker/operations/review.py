@@ -134,8 +134,13 @@ def assign(session: Session, actor: Actor, flag: Flag, version: int | None = Non
     _touch(session, actor, flag, owner_id=actor.account_id)
 
 
-def second_opinion(session: Session, actor: Actor, review: Review, agree: bool, comment: str, today: date) -> None:
-    """A second person confirms or declines what the first proposed. Raises NotAllowed for the first person."""
+def second_opinion(  # noqa: PLR0913 - who says what about which
+    session: Session, actor: Actor, review: Review, agree: bool, comment: str, today: date, *, writes: bool = True
+) -> None:
+    """A second person confirms or declines what the first proposed. Raises NotAllowed for the first person.
+
+    `writes` is False where another review of the same proposal has written the course already.
+    """
     if review.standing != "proposed":
         raise Stale("This proposal has been settled meanwhile.")
     if review.account_id == actor.account_id:
@@ -154,7 +159,7 @@ def second_opinion(session: Session, actor: Actor, review: Review, agree: bool, 
         _touch(session, actor, flag, reopened_because="the second person declined the proposal")
         return
     decision = _proposed(review)
-    if lifecycle.ACTIONS[review.action].writes_course:
+    if lifecycle.ACTIONS[review.action].writes_course and writes:
         patient = session.get_one(Patient, review.patient_id)
         review.course_event_id = _write_course(session, actor, patient, decision, flag.id, today)
     _settle(session, actor, flag, lifecycle.move(flag.review, review.action), decision.until)

@@ -8,7 +8,7 @@ from collections.abc import Collection, Sequence
 from dataclasses import dataclass
 from datetime import date
 from decimal import Decimal
-from typing import NamedTuple
+from typing import Any, NamedTuple
 from zoneinfo import ZoneInfo
 
 from sqlalchemy.orm import Session
@@ -62,7 +62,7 @@ class Row(NamedTuple):
 
 @dataclass(frozen=True, slots=True)
 class Said:
-    """What is said of one row. `state` is one of the words above; `words` the refusal; `change` since the previous value."""
+    """What is said of one row. `state` is one of the words above, `words` the refusal, `change` since the last one."""
 
     row: Row
     line: Line
@@ -120,12 +120,14 @@ def tidied(row: Row) -> Row:
 def blank(session: Session, patient: Patient, header: Header, rows: Sequence[Row]) -> Sheet:
     """The panel with what stands beside each row, and no verdicts: what a page shows before anything is judged."""
     moment = read_moment(header.on.isoformat(), zone_of(session, patient.clinic_id))
-    return Sheet([Said(row, line) for row, line in zip(rows, _lines(session, patient, rows, header, moment), strict=True)])
+    beside = _lines(session, patient, rows, header, moment)
+    return Sheet([Said(row, line) for row, line in zip(rows, beside, strict=True)])
 
 
 def judge(
-    session: Session, actor: Actor, patient: Patient, header: Header, rows: Sequence[Row], confirmed: Collection[str] = ()
-) -> Sheet:
+    session: Session, actor: Actor, patient: Patient, header: Header, rows: Sequence[Row],
+    confirmed: Collection[str] = (),
+) -> Sheet:  # fmt: skip
     """Judge what is typed; nothing is stored. `confirmed` are the keys of rows a person has said to be right.
 
     Raises Refused where there is no such time of day.
@@ -183,7 +185,11 @@ class _Trial:
         except NotRecordable:
             self.open[self.place] = reading  # the verdict says why
             return said
-        subject = str(new["subject"])
+        return self._against_file(said, new, reading)
+
+    def _against_file(self, said: Said, new: dict[str, Any], reading: LabReading) -> Said:
+        """Another result of the same sample, in this panel or on file."""
+        row, line, subject = said.row, said.line, str(new["subject"])
         if subject in self.seen:
             return Said(row, line, REFUSED, f"{subject} is in this panel twice: leave one of the two empty.")
         self.seen.add(subject)
@@ -191,16 +197,18 @@ class _Trial:
         if old is None:
             self.open[self.place] = reading
             return said
-        same = (old.comparator, old.figure, old.unit, old.text) == tuple(new[n] for n in ("comparator", "figure", "unit", "text"))
-        return Said(row, line, ON_FILE if same else TAKEN, "" if same else self._taken(old), stands=old)
+        if all(getattr(old, name) == new[name] for name in ("comparator", "figure", "unit", "text")):
+            return Said(row, line, ON_FILE, stands=old)
+        return Said(row, line, TAKEN, self._taken(old), stands=old)
 
     def _taken(self, old: LabResult) -> str:
         value = f"{old.comparator}{plain(old.figure)} {old.unit}".strip() if old.figure is not None else old.text
-        missing = " or ".join(
-            word for word, known in (("its time", self.moment.time_known), ("its accession number", self.header.accession)) if not known
+        told = (("its time", self.moment.time_known), ("its accession number", self.header.accession))
+        missing = " or ".join(words for words, known in told if not known)
+        another = f" If this is another sample of that day, give {missing}." if missing else ""
+        return (
+            f"{old.subject} {value} is on file for this sample already.{another} If that value was wrong, correct it."
         )
-        another = f"If this is another sample of that day, give {missing}. " if missing else ""
-        return f"{old.subject} {value} is on file for this sample already. {another}If that value was wrong, correct it."
 
 
 def _with_verdict(said: Said, verdict: entry.Verdict, confirmed: Collection[str]) -> Said:

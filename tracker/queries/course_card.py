@@ -1,4 +1,4 @@
-"""One course as its page shows it: what happened in it, the checklist before it, the flags about it, who recorded what."""
+"""One course as its page shows it: what happened in it, the checklist before it, the flags about it, and who wrote."""
 
 from dataclasses import dataclass
 from datetime import date
@@ -57,7 +57,7 @@ def on_hold(events: list[CourseEvent]) -> bool:
 
 def _names(session: Session, ids: set[int | None]) -> dict[int | None, str]:
     known = select(Account.id, Account.name).where(Account.id.in_([id for id in ids if id is not None]))
-    return {id: name for id, name in session.execute(known)}
+    return {row.id: row.name for row in session.execute(known)}
 
 
 def _checklist(

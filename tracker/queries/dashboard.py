@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from datetime import date, datetime
 from typing import Any
 
-from sqlalchemy import ColumnElement, and_, case, func, or_, select
+from sqlalchemy import ColumnElement, Select, and_, case, func, or_, select
 from sqlalchemy.orm import Session
 
 from tracker.domain.lifecycle import CARRIED_OFFSET, NOT_QUEUED
@@ -41,6 +41,7 @@ class QueueRow:
     new: bool
     proposed: bool
     trend_of: str = ""
+    cursor: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -94,6 +95,15 @@ def page(
     after: Cursor | None = None, seen_at: datetime | None = None, size: int = PAGE,
 ) -> tuple[list[QueueRow], Cursor | None]:  # fmt: skip
     """One page of the queue and where the next begins. Statements do not grow with rows."""
+    statement = ranking(clinic_id, only=only, owner_id=owner_id, search=search, after=after)
+    rows = session.execute(statement.limit(size + 1)).all()
+    return _rows(session, rows[:size], seen_at), _next(rows, size)
+
+
+def ranking(
+    clinic_id: int, *, only: str = "", owner_id: int | None = None, search: str = "", after: Cursor | None = None
+) -> Select[Patient, int, datetime]:
+    """Patients of the queue in its order: (patient, place of the worst flag, since when)."""
     conditions: list[ColumnElement[bool]] = [Flag.clinic_id == clinic_id, Flag.attention < NOT_QUEUED]
     conditions.append(FILTERS[only] if only in FILTERS else _shown())
     if owner_id is not None:
@@ -115,8 +125,7 @@ def page(
                 and_(ranked.c.place == after.place, ranked.c.since == after.since, Patient.id > after.patient_id),
             )
         )
-    rows = session.execute(statement.order_by(ranked.c.place, ranked.c.since, Patient.id).limit(size + 1)).all()
-    return _rows(session, rows[:size], seen_at), _next(rows, size)
+    return statement.order_by(ranked.c.place, ranked.c.since, Patient.id)
 
 
 def _shown() -> ColumnElement[bool]:
@@ -160,9 +169,9 @@ def _rows(session: Session, ranked: Sequence[Any], seen_at: datetime | None) -> 
         QueueRow(
             patient, place, flags.get(patient.id, []), dosing.get(patient.id), trends.get(patient.id, []),
             seen_at is not None and any(flag.changed_at > seen_at for flag in flags.get(patient.id, [])),
-            patient.id in proposed, drawn.get(patient.id, ""),
+            patient.id in proposed, drawn.get(patient.id, ""), str(Cursor(place, since, patient.id)),
         )
-        for patient, place, _ in ranked
+        for patient, place, since in ranked
     ]  # fmt: skip
 
 
@@ -187,8 +196,8 @@ def _trends(session: Session, subjects: Mapping[int, str]) -> dict[int, list[tup
     )
     found: dict[int, list[tuple[date, float, bool]]] = {}
     for patient_id, subject, on, value, figure, comparator in rows:
-        if subjects[patient_id] == subject:
-            shown = value if value is not None else figure
+        shown = value if value is not None else figure
+        if subjects[patient_id] == subject and shown is not None:
             found.setdefault(patient_id, []).append((on, float(shown), bool(comparator)))
     return {patient_id: points[-12:] for patient_id, points in found.items()}
 

@@ -1,4 +1,4 @@
-"""What stands beside a value that is typed or shown: the range in force for it, what was measured before, its sample."""
+"""What stands beside a value that is typed or shown: the range in force, what was measured before, its sample."""
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
@@ -17,7 +17,7 @@ from tracker.queries.yardsticks import Yardsticks, load_yardsticks, printed_rang
 
 
 class Wanted(NamedTuple):
-    """A row of a panel: analyte code or a test's own name, the unit chosen ("" for none yet), the range printed with it."""
+    """A row of a panel: analyte code or a test's own name, the unit chosen ("" for none yet), the printed range."""
 
     subject: str
     unit: str = ""
@@ -156,7 +156,7 @@ def _judged(yardsticks: Yardsticks, patient: Patient, r: LabResult) -> Judged:
 
 
 def touched(session: Session, patient_id: int, at: datetime) -> Mapping[str, list[Flag]]:
-    """Flags of a patient that were last moved at that instant: opened, changed and cleared then. Folded ones are left out."""
+    """Flags of a patient that moved last at that instant: opened, changed, cleared. Folded ones are left out."""
     found: dict[str, list[Flag]] = {"opened": [], "changed": [], "cleared": []}
     statement = select(Flag).where(Flag.patient_id == patient_id, Flag.changed_at == at, Flag.folded_under.is_(None))
     for flag in session.scalars(statement.order_by(Flag.attention, Flag.opened_on, Flag.id)):
@@ -184,7 +184,7 @@ def in_force(session: Session, result: LabResult) -> LabResult:
 
 
 class Yardstick(NamedTuple):
-    """A range that could judge a result. `row` is the configured line it is from, None where it was printed with the result."""
+    """A range that could judge a result. `row` is the configured line it is from, None for the printed one."""
 
     limits: Range
     row: ReferenceRange | None
@@ -216,9 +216,9 @@ def origins(session: Session, results: Sequence[LabResult]) -> dict[int, Origin]
     """By result id, in two statements."""
     accounts = {r.recorded_by for r in results if r.recorded_by is not None}
     batches = {r.batch_id for r in results if r.batch_id is not None}
-    names: dict[int, str] = {id: name for id, name in session.execute(select(Account.id, Account.name).where(Account.id.in_(accounts)))}
-    files = {batch.id: batch for batch in session.scalars(select(ImportBatch).where(ImportBatch.id.in_(batches)))}
-    return {r.id: Origin(names.get(r.recorded_by or 0, ""), files.get(r.batch_id or 0)) for r in results}
+    people = {row.id: row.name for row in session.scalars(select(Account).where(Account.id.in_(accounts)))}
+    files = {row.id: row for row in session.scalars(select(ImportBatch).where(ImportBatch.id.in_(batches)))}
+    return {r.id: Origin(people.get(r.recorded_by or 0, ""), files.get(r.batch_id or 0)) for r in results}
 
 
 def resting_on(session: Session, patient_id: int, result_ids: Sequence[int]) -> list[Flag]:
@@ -232,5 +232,6 @@ def laboratories(session: Session, patient: Patient) -> list[str]:
     """Laboratories to offer: those of the patient's results and those the clinic has ranges for."""
     r, c = LabResult, ReferenceRange
     used = session.scalars(select(r.laboratory).where(r.patient_id == patient.id, r.laboratory != "").distinct())
-    configured = session.scalars(select(c.laboratory).where(c.clinic_id == patient.clinic_id, c.laboratory != "").distinct())
+    ours = (c.clinic_id == patient.clinic_id, c.laboratory != "")
+    configured = session.scalars(select(c.laboratory).where(*ours).distinct())
     return sorted({*used, *configured})

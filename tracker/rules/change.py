@@ -49,23 +49,29 @@ THREE_ULN, LDL_VERY_HIGH = Decimal(3), Decimal(190)
 A_WEEK = Span(0, 7)
 SHORTEST_TREND = 3
 DIRECTIONS = (LOW, HIGH)  # as grades come
+A_LITTLE_MORE = 1 + Decimal("1E-9")  # what is this near a bound is weighed, not passed over
 
 
 class _Chance(NamedTuple):
-    """What of the baseline a value must be beyond to be more than chance, in the direction of concern."""
+    """What of the baseline a value must be beyond to be more than chance, in the direction of concern.
+
+    Values of which the least is more than the `steady` share of the most do not differ by more than chance.
+    """
 
     direction: str
     factor: Decimal
     percent: Decimal
+    steady: Decimal
 
 
 def _chance(direction: str, analytical: str, within_person: str, skewed: bool = False) -> _Chance:
     spread = Variation(Decimal(analytical), Decimal(within_person))
-    percent = rcv(spread)
-    if skewed:
-        both = rcv_log_normal(spread)
-        percent = both.fall if direction == LOW else both.rise
-    return _Chance(direction, 1 + (percent if direction == HIGH else -percent) / 100, percent)
+    both = rcv_log_normal(spread) if skewed else None
+    if direction == LOW:
+        percent = both.fall if both else rcv(spread)
+        return _Chance(LOW, 1 - percent / 100, percent, (1 - percent / 100) * A_LITTLE_MORE)
+    percent = both.rise if both else rcv(spread)
+    return _Chance(HIGH, 1 + percent / 100, percent, A_LITTLE_MORE / (1 + percent / 100))
 
 
 # composite rules B6: coefficients of variation in percent
@@ -89,6 +95,8 @@ def check(history: History) -> Iterator[Finding]:
 
 def _analyte(history: History, course: Course, analyte: str, labs: Sequence[Lab]) -> Iterator[Finding]:
     baseline = history.baseline(course, analyte)
+    if _steady(CHANCE[analyte], labs if baseline is None else (baseline, *labs)):
+        return
     counts = _counts(history, course)
     trends = _trends(analyte, [lab for lab in labs if counts(lab)])
     if trends:
@@ -103,6 +111,22 @@ def _analyte(history: History, course: Course, analyte: str, labs: Sequence[Lab]
         if any(meets(lab) for lab in labs):
             for run in runs(labs, _only(counts, meets)):
                 yield _against_baseline(history, course, entry, baseline, run)
+
+
+def _steady(chance: _Chance, labs: Sequence[Lab]) -> bool:
+    """The common case: no two values differ by more than chance, so no entry of this rule can be met.
+
+    A new LDL of 190 mg/dL is one that may differ by less; it is looked at.
+    """
+    values = []
+    for lab in labs:
+        if lab.comparator or lab.value is None:
+            return False
+        values.append(lab.value)
+    least, most = min(values), max(values)
+    if labs[0].analyte == "LDL" and most >= LDL_VERY_HIGH:
+        return False
+    return least > most * chance.steady
 
 
 # ------------------------------------------------------------------------------------------------ verdicts

@@ -38,18 +38,29 @@ _UP, _DOWN = 1 + Decimal("1E-13"), 1 - Decimal("1E-13")
 
 
 def check(history: History) -> Iterator[Finding]:
-    course_on: dict[date, Course | None] = {}
+    courses = _Courses(history)
     for analyte, labs in history.labs.items():
-        if not _all_quiet(history, analyte, labs, course_on):
+        if not _all_quiet(history, analyte, labs, courses):
             yield from _episodes(history, labs)
 
 
 # -------------------------------------------------------------------------------- passing over what is normal
 
 
-def _all_quiet(
-    history: History, analyte: str, labs: Sequence[Lab], course_on: dict[date, Course | None]
-) -> bool:
+class _Courses:
+    """The course of a day, looked up once: the results of a draw share it."""
+
+    def __init__(self, history: History) -> None:
+        self._history = history
+        self._known: dict[date, Course | None] = {}
+
+    def on(self, day: date) -> Course | None:
+        if day not in self._known:
+            self._known[day] = self._history.course_at(day)
+        return self._known[day]
+
+
+def _all_quiet(history: History, analyte: str, labs: Sequence[Lab], courses: _Courses) -> bool:
     """Whether no result can have a grade of 1 or more: each lies where no bound of its scales is crossed.
 
     The bounds are worked out anew only where unit, limits or course change from one result to the next.
@@ -57,22 +68,19 @@ def _all_quiet(
     uses = _uses(history.grading, analyte)
     if uses is None:
         return True
-    by_course, by_day = bool(uses & _BY_COURSE) and bool(history.courses), "anticoagulation" in uses
-    unit = limits = course = begun = None
+    by_course, by_day = bool(uses & _BY_COURSE), "anticoagulation" in uses
+    situation: tuple[object, ...] = ()
     above, below = _MOST, _LEAST
     for lab in labs:
         figure = lab.figure
         if figure is None:
             continue
-        if by_course:
-            day = lab.collected_on
-            if day not in course_on:
-                course_on[day] = history.course_at(day)
-            course = course_on[day]
-        if begun is None or lab.unit != unit or lab.limits != limits or course is not begun[0] or by_day:
-            unit, limits, begun = lab.unit, lab.limits, (course,)
+        course = courses.on(lab.collected_on) if by_course else None
+        now = (lab.unit, lab.limits, course, by_day and lab.collected_on)
+        if now != situation:
+            situation = now
             start = history.baseline(course, analyte) if course else None
-            above, below = _quiet(history.grading, analyte, unit, history.grading_limits(lab, start))
+            above, below = _quiet(history.grading, analyte, lab.unit, history.grading_limits(lab, start))
         if lab.comparator or not above < figure < below:
             return False
     return True

@@ -95,7 +95,8 @@ def _severity(history: History, first: _Late, until: date) -> str:
 
 def _sentence(history: History, standing: Sequence[_Late], closed: date | None) -> str:
     reasons = distinct(late.check.reason for late in standing)
-    ending = f"done or over on {closed}" if closed else "no result"
+    done = any(late.check.met for late in standing if late.closed == closed)
+    ending = "no result" if closed is None else f"done on {closed}" if done else f"not done by the stop on {closed}"
     subject = standing[0].check.subject
     name = "Lipids" if subject == "LIPIDS" else history.name(subject)
     return f"{name}: due on {standing[0].check.due_on} ({reasons}), {ending}"

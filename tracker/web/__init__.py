@@ -50,7 +50,26 @@ from flask_wtf import CSRFProtect
 from jinja2 import StrictUndefined
 from werkzeug.middleware.proxy_fix import ProxyFix
 
-from tracker.web import access, account, database, errors, filters, health, security, sign_in, startup
+from tracker.web import (
+    access,
+    account,
+    admin,
+    audit,
+    bedside,
+    courses,
+    database,
+    errors,
+    events,
+    filters,
+    health,
+    patients,
+    ranges,
+    rules_pages,
+    security,
+    sign_in,
+    startup,
+    treatment,
+)
 from tracker.web.forms import problems
 from tracker.web.sessions import BrowserSessions
 
@@ -58,6 +77,15 @@ BLUEPRINTS: tuple[Blueprint, ...] = (
     health.screen,
     sign_in.screen,
     account.screen,
+    patients.screen,
+    bedside.screen,
+    courses.screen,
+    treatment.screen,
+    events.screen,
+    ranges.screen,
+    rules_pages.screen,
+    admin.screen,
+    audit.screen,
 )
 
 _HERE = Path(__file__).resolve().parent.parent

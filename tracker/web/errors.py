@@ -13,7 +13,7 @@ from flask_wtf.csrf import CSRFError
 from sqlalchemy.exc import DataError, DBAPIError, IntegrityError, OperationalError
 from sqlalchemy.exc import TimeoutError as PoolTimeout
 from sqlalchemy.orm.exc import StaleDataError
-from werkzeug.exceptions import HTTPException
+from werkzeug.exceptions import HTTPException, SecurityError
 
 from tracker.domain.errors import NotAllowed, NotFound, Refused, Stale
 from tracker.web.access import typed
@@ -88,6 +88,11 @@ def _unexpected(error: Exception) -> ResponseReturnValue:
     return page(500)
 
 
+def _strange_host(_error: SecurityError) -> ResponseReturnValue:
+    """For a host name that is not ours no address can be built, so there is no page."""
+    return Response("This server does not answer to that host name.\n", 400, mimetype="text/plain")
+
+
 def _http(error: HTTPException) -> ResponseReturnValue:
     if error.code is not None and error.code < 400:
         return error  # a redirect of the router
@@ -107,5 +112,6 @@ def init_app(app: Flask) -> None:
     app.register_error_handler(OperationalError, _unavailable)
     app.register_error_handler(PoolTimeout, _unavailable)
     app.register_error_handler(DBAPIError, lambda e: _unavailable(e) if e.connection_invalidated else _unexpected(e))
+    app.register_error_handler(SecurityError, _strange_host)
     app.register_error_handler(HTTPException, _http)
     app.register_error_handler(Exception, _unexpected)

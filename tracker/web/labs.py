@@ -1,4 +1,4 @@
-"""Results typed for one patient: a grid that is judged while one types, drafts that survive, and what was stored, read back."""
+"""Results typed for one patient: judged while one types, kept as a draft, and read back once they are stored."""
 
 from dataclasses import dataclass, field
 from datetime import date
@@ -19,12 +19,14 @@ from tracker.models import Flag, Patient
 from tracker.operations import drafts, sheet
 from tracker.operations.sheet import Header, Row, Sheet
 from tracker.queries import panel
+from tracker.queries.dashboard import dosings
 from tracker.queries.patients import dosing, listing
 from tracker.web import wording
-from tracker.web.access import current_actor, current_clinic, current_user, get_patient, get_result, may
+from tracker.web.access import current_actor, current_clinic, current_user, get_patient, get_result
+from tracker.web.clock import today
 from tracker.web.database import reading, writing
 from tracker.web.fields import DayField, TextField
-from tracker.web.filters import count, day, today, zone
+from tracker.web.filters import count, zone
 from tracker.web.forms import Form, refuse
 
 screen = Blueprint("labs", __name__)
@@ -36,7 +38,7 @@ KEPT = ("day", "time", "laboratory", "accession", "analyte", "value", "unit", "l
 LISTED_FIRST = 12
 
 
-class SampleForm(Form):  # type: ignore[misc]
+class SampleForm(Form):
     """What all results of the grid share."""
 
     day = DayField("Sample taken on", [InputRequired("On which day was the sample taken?")])
@@ -67,8 +69,8 @@ def told(found: Finding | Flag) -> Told:
         flag = found
     source = wording.said(found.source).rstrip(".")
     return Told(
-        found.severity, found.grade, found.grading, wording.said(found.sentence).rstrip("."), wording.suggestion(flag).words,
-        source, found.verified,
+        found.severity, found.grade, found.grading, wording.said(found.sentence).rstrip("."),
+        wording.suggestion(flag).words, source, found.verified,
     )  # fmt: skip
 
 
@@ -85,9 +87,9 @@ class Typed:
 
     @property
     def header(self) -> Header:
-        form = self.form
-        on: date = form.day.data or today(zone())
-        return Header(on, form.time.data or "", form.laboratory.data or "", form.accession.data or "")
+        typed: dict[str, Any] = self.form.data
+        on: date = typed["day"] or today(zone())
+        return Header(on, typed["time"] or "", typed["laboratory"] or "", typed["accession"] or "")
 
 
 # ---------------------------------------------------------------------------------------------- pages
@@ -98,8 +100,9 @@ def choose() -> ResponseReturnValue:
     search = " ".join(request.args.get("q", "").split())[:80]
     session, clinic = reading(), current_clinic()
     found, more = listing(session, clinic.id, search) if search else ([], "")
-    doses = {patient.id: dosing(session, patient.id) for patient in found[:LISTED_FIRST]}
-    return render_template("labs/choose.html", search=search, found=found[:LISTED_FIRST], more=more or found[LISTED_FIRST:], doses=doses)
+    doses = dosings(session, [patient.id for patient in found[:LISTED_FIRST]])
+    first, others = found[:LISTED_FIRST], bool(more or found[LISTED_FIRST:])
+    return render_template("labs/choose.html", search=search, found=first, more=others, doses=doses)
 
 
 @screen.get("/patients/<int:patient_id>/labs/new")
@@ -137,10 +140,12 @@ def preview(patient_id: int) -> ResponseReturnValue:
     session = reading()
     patient, typed = get_patient(session, patient_id), _read(request.form)
     judged = _judge(session, patient, typed)
-    cell = {name: get_template_attribute("labs/_cells.html", name) for name in ("range", "previous", "change", "verdict")}
+    cells = {
+        name: get_template_attribute("labs/_cells.html", name) for name in ("range", "previous", "change", "verdict")
+    }
     rows = [
         {"value": said.row.value, "unit": said.row.unit, "state": said.state, "stops": said.stops}
-        | {name: cell[name](said, place) for name, cell in cell.items()}
+        | {name: draw(said, place) for name, draw in cells.items()}
         for place, said in enumerate(judged.said)
     ]
     summary = get_template_attribute("labs/_cells.html", "summary")(judged, typed.form)
@@ -221,7 +226,7 @@ def _store(patient_id: int, typed: Typed) -> ResponseReturnValue | None:
     if filed:
         flash(f"{count(filed, 'result')} stored.")
     if duplicates:
-        flash(f"{count(duplicates, 'value was', 'values were')} on file for this sample already: nothing was stored twice.")
+        flash(f"{count(duplicates, 'value was', 'values were')} on file already: nothing was stored twice.")
     return redirect(url_for("labs.stored", patient_id=patient_id, result_id=result_id), 303)
 
 
@@ -269,9 +274,9 @@ def _page(
     if saving and judged.sample_refusal:
         refuse(typed.form, Refused(judged.sample_refusal), "day")
     return render_template(
-        "labs/entry.html", patient=patient, dosing=dosing(session, patient.id), typed=typed, form=typed.form, sheet=judged,
-        draft=draft, saving=saving, analytes=ANALYTES, panels=[name for name in PANELS if name != PANEL],
-        laboratories=panel.laboratories(session, patient), may_correct=may("results.correct"), day_words=day,
+        "labs/entry.html", patient=patient, dosing=dosing(session, patient.id), typed=typed, form=typed.form,
+        sheet=judged, draft=draft, saving=saving, analytes=ANALYTES, panels=[name for name in PANELS if name != PANEL],
+        laboratories=panel.laboratories(session, patient),
     )  # fmt: skip
 
 

@@ -29,11 +29,11 @@ class Item:
 
 ITEMS = (
     Item("Flags", "queue.index", "q", ("review",)),
-    Item("Patients", "patients.index", "p", ("timeline", "courses", "events")),
+    Item("Patients", "patients.index", "p", ("timeline", "bedside", "courses", "treatment", "events")),
     Item("Enter labs", "worksheet.index", "e", ("labs",)),
     Item("Due", "due.index", "d"),
     Item("Import", "imports.index", "i"),
-    Item("Ranges & protocols", "ranges.index", "r", ("protocols", "rules")),
+    Item("Ranges & protocols", "ranges.index", "r", ("rules_pages",)),
     Item("Cohort", "cohort.index", "c"),
     Item("Audit", "audit.index", "a"),
     Item("Admin", "admin.index", "m"),

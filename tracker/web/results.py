@@ -18,11 +18,11 @@ from tracker.operations.record import NotRecordable
 from tracker.operations.sheet import Header, moment_of
 from tracker.queries import panel, patients
 from tracker.web.access import current_actor, get_patient, get_result, may
+from tracker.web.amending import tell
 from tracker.web.database import reading, writing
 from tracker.web.fields import DayField, FigureField, LongTextField, TextField
 from tracker.web.filters import unit, zone
 from tracker.web.forms import Form, refuse
-from tracker.web.telling import tell
 
 screen = Blueprint("results", __name__)
 
@@ -30,7 +30,7 @@ WHY = [InputRequired("Say why."), Length(min=5, message="Say in a few words why:
 FIELDS = {"value": "value", "collected_at": "day", "unit": "unit", "recorded_at": "day"}  # of the record, to the form
 
 
-class CorrectionForm(Form):  # type: ignore[misc]
+class CorrectionForm(Form):
     """The result as it should be. `confirmed` is asked for where the value is unusual."""
 
     value = TextField("Value", [InputRequired("What is the value?")], longest=60)
@@ -45,7 +45,7 @@ class CorrectionForm(Form):  # type: ignore[misc]
     reason = LongTextField("Why it is corrected", WHY, longest=500)
 
 
-class VoidForm(Form):  # type: ignore[misc]
+class VoidForm(Form):
     """Why a result is taken out."""
 
     reason = LongTextField("Why it is voided", WHY, longest=500)
@@ -130,13 +130,14 @@ def _clash(result_id: int, forms: Forms) -> ResponseReturnValue:
 
 
 def _reading(form: CorrectionForm, old: LabResult, patient: Patient) -> LabReading:
-    assert form.day.data is not None  # it is required
-    header = Header(form.day.data, form.time.data or "", form.laboratory.data or "", form.accession.data or "")
-    untouched = (header.on, header.time) == (old.collected_on, _time_of(old))  # its seconds are kept, and its hour in autumn
+    typed: dict[str, Any] = form.data
+    header = Header(typed["day"], typed["time"] or "", typed["laboratory"] or "", typed["accession"] or "")
+    # Untouched, it keeps its seconds, and in autumn its hour.
+    untouched = (header.on, header.time) == (old.collected_on, _time_of(old))
     collected = Moment(old.collected_at, old.collected_on, old.time_known) if untouched else moment_of(header, zone())
     name = old.analyte or old.subject
     return LabReading(
-        patient.mrn, collected, name, form.value.data or "", form.unit.data or "", form.low.data, form.high.data,
+        patient.mrn, collected, name, typed["value"] or "", typed["unit"] or "", typed["low"], typed["high"],
         old.lab_flag, header.laboratory, header.accession, local_code=old.local_code, comment=old.comment,
     )  # fmt: skip
 
@@ -173,7 +174,8 @@ def _page(session: Session, shown: LabResult, forms: Forms) -> str:
     return render_template(
         "results/show.html", patient=patient, dosing=patients.dosing(session, patient.id), result=shown, newest=newest,
         judged=judged, versions=versions, origins=panel.origins(session, versions),
-        yardsticks=panel.yardsticks_of(session, patient, shown), flags=panel.resting_on(session, patient.id, [shown.id]),
-        forms_here=forms, analyte=ANALYTES.get(shown.analyte), editable=shown.retired_at is None and may("results.correct"),
+        yardsticks=panel.yardsticks_of(session, patient, shown), forms_here=forms, analyte=ANALYTES.get(shown.analyte),
+        flags=panel.resting_on(session, patient.id, [shown.id]),
+        editable=shown.retired_at is None and may("results.correct"),
         name=ANALYTES[shown.analyte].name if shown.analyte in ANALYTES else shown.subject,
     )  # fmt: skip

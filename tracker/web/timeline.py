@@ -17,7 +17,7 @@ from tracker.web.access import get_patient
 from tracker.web.clock import today
 from tracker.web.database import reading
 from tracker.web.filters import bound, day, unit, zone
-from tracker.web.wording import said, subject_name
+from tracker.web.wording import said, subject_name, taken
 
 screen = Blueprint("timeline", __name__)
 
@@ -35,23 +35,34 @@ def show(patient_id: int) -> ResponseReturnValue:
     session = reading()
     patient = get_patient(session, patient_id)
     found = timeline(session, patient, today(zone()))
-    tests = request.args.get("tests", WATCHED)
+    tests = ALL if request.args.get("tests") == ALL else None
+    before = _day(request.args.get("before", ""))
+    shown_table = table(found, before)
     return render_template(
         "timeline/show.html",
         patient=patient,
-        dosing=dosing(session, patient.id),
-        tests=ALL if tests == ALL else WATCHED,
+        taken=taken(dosing(session, patient.id)),
+        tests=tests or WATCHED,
         spec_url=url_for("timeline.spec", patient_id=patient.id, tests=tests),
-        table=table(found, _day(request.args.get("before", ""))),
+        table=shown_table,
+        newest_url=url_for("timeline.show", patient_id=patient.id, tests=tests) if before else "",
+        older_url=_older(patient.id, tests, shown_table.older),
         timeline=found,
     )
+
+
+def _older(patient_id: int, tests: str | None, before: date | None) -> str:
+    if before is None:
+        return ""
+    return url_for("timeline.show", patient_id=patient_id, tests=tests, before=before.isoformat(), _anchor="table-title")
 
 
 @screen.get("/patients/<int:patient_id>/timeline.json")
 def spec(patient_id: int) -> ResponseReturnValue:
     session = reading()
     found = timeline(session, get_patient(session, patient_id), today(zone()))
-    return jsonify(charts.spec(picture(found, everything=request.args.get("tests") == ALL)))
+    drawn = picture(found, everything=request.args.get("tests") == ALL, subjects=request.args.getlist("test"))
+    return jsonify(charts.spec(drawn))
 
 
 # ---------------------------------------------------------------------------------------------- the chart

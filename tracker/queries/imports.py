@@ -1,0 +1,98 @@
+"""What came in by file: batches with their accounting, what was said about rows, and rows that wait for a patient."""
+
+from collections.abc import Iterable, Sequence
+from typing import NamedTuple
+
+from sqlalchemy import func, select
+from sqlalchemy.orm import Session
+
+from tracker.models import Account, HeldRow, ImportBatch, ImportProblem, Patient
+
+PAGE = 50
+TRAY = 300
+
+
+class Batch(NamedTuple):
+    """A batch with who sent it, and how many of its rows wait still."""
+
+    batch: ImportBatch
+    person: str
+    waiting: int
+
+
+def batches(session: Session, clinic_id: int, before: int | None = None) -> tuple[list[Batch], int | None]:
+    """A clinic's batches, the newest first, a page at a time, and where the next page begins."""
+    statement = (
+        select(ImportBatch, Account.name)
+        .outerjoin(Account, Account.id == ImportBatch.imported_by)
+        .where(ImportBatch.clinic_id == clinic_id)
+        .order_by(ImportBatch.id.desc())
+        .limit(PAGE + 1)
+    )
+    if before is not None:
+        statement = statement.where(ImportBatch.id < before)
+    rows = session.execute(statement).all()
+    waiting = _waiting(session, [batch.id for batch, _ in rows])
+    found = [Batch(batch, name or "", waiting.get(batch.id, 0)) for batch, name in rows[:PAGE]]
+    return found, found[-1].batch.id if len(rows) > PAGE else None
+
+
+def _waiting(session: Session, batch_ids: Sequence[int]) -> dict[int, int]:
+    rows = session.execute(
+        select(HeldRow.batch_id, func.count())
+        .where(HeldRow.batch_id.in_(batch_ids), HeldRow.state == "waiting")
+        .group_by(HeldRow.batch_id)
+    )
+    return dict(rows.tuples().all())
+
+
+def one(session: Session, batch: ImportBatch) -> Batch:
+    """A batch that was loaded already, with the rest."""
+    name = session.scalar(select(Account.name).where(Account.id == batch.imported_by)) if batch.imported_by else ""
+    return Batch(batch, name or "", _waiting(session, [batch.id]).get(batch.id, 0))
+
+
+def problems(session: Session, batch_id: int, limit: int | None = None) -> list[ImportProblem]:
+    """What was said about a batch and its rows, in the order of the file."""
+    statement = select(ImportProblem).where(ImportProblem.batch_id == batch_id)
+    return list(session.scalars(statement.order_by(ImportProblem.row, ImportProblem.id).limit(limit)))
+
+
+def problem_count(session: Session, batch_id: int) -> int:
+    return session.scalar(select(func.count()).where(ImportProblem.batch_id == batch_id)) or 0
+
+
+# ---------------------------------------------------------------------------------------------- the tray
+
+
+class Held(NamedTuple):
+    """A waiting row with its batch and the person who has taken it on."""
+
+    row: HeldRow
+    batch: ImportBatch
+    owner: str
+
+
+def tray(session: Session, clinic_id: int) -> tuple[list[Held], int]:
+    """The rows that wait, by record number, the longest waiting first, at most TRAY of them; and how many there are."""
+    mine = (HeldRow.clinic_id == clinic_id, HeldRow.state == "waiting")
+    rows = session.execute(
+        select(HeldRow, ImportBatch, Account.name)
+        .join(ImportBatch, ImportBatch.id == HeldRow.batch_id)
+        .outerjoin(Account, Account.id == HeldRow.owner_id)
+        .where(*mine)
+        .order_by(ImportBatch.imported_at, HeldRow.mrn, HeldRow.id)
+        .limit(TRAY)
+    )
+    return [Held(row, batch, owner or "") for row, batch, owner in rows], waiting(session, clinic_id)
+
+
+def waiting(session: Session, clinic_id: int) -> int:
+    """How many rows wait in a clinic's tray."""
+    return session.scalar(select(func.count()).where(HeldRow.clinic_id == clinic_id, HeldRow.state == "waiting")) or 0
+
+
+def by_number(session: Session, clinic_id: int, mrns: Iterable[str]) -> dict[str, Patient]:
+    """The clinic's patients with these record numbers."""
+    found = session.scalars(select(Patient).where(Patient.clinic_id == clinic_id, Patient.mrn.in_(sorted(set(mrns)))))
+    return {patient.mrn: patient for patient in found}

@@ -1,0 +1,2 @@
+from flask import Blueprint
+screen = Blueprint("due", __name__)

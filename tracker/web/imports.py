@@ -1,0 +1,250 @@
+"""Files: what each brought, a preview before it is filed, and the tray of rows that wait for their patient."""
+
+import csv
+import io
+from contextlib import suppress
+
+from flask import Blueprint, Response, current_app, flash, redirect, render_template, request, send_file, url_for
+from flask.typing import ResponseReturnValue
+from flask_wtf.file import FileField, FileRequired
+from wtforms.validators import InputRequired, Length
+
+from tracker import formats
+from tracker.domain.errors import NotFound, Refused, Stale
+from tracker.formats.cells import defused
+from tracker.models import Clinic
+from tracker.operations import intake, tray
+from tracker.queries import imports as queries
+from tracker.web import preview, uploads
+from tracker.web.access import current_actor, current_clinic, get_batch, get_held_row
+from tracker.web.amending import tell
+from tracker.web.database import reading, writing
+from tracker.web.fields import LongTextField
+from tracker.web.filters import count
+from tracker.web.forms import Form, refuse
+
+screen = Blueprint("imports", __name__)
+
+MOST_ROWS = 50_000  # rows one request may file; IMPORT_ROWS in the configuration
+SHOWN_PROBLEMS = 300
+
+
+class UploadForm(Form):
+    """The file that was chosen."""
+
+    file = FileField("File", [FileRequired("Choose a file.")])
+
+
+class DismissForm(Form):
+    """Why rows are taken out of the tray."""
+
+    reason = LongTextField(
+        "Why they are dismissed",
+        [InputRequired("Say why."), Length(min=5, message="Say in a few words why.")],
+        longest=500,
+    )
+
+
+class _Undone(Exception):
+    """Ends a transaction so that nothing of it is stored."""
+
+
+# ---------------------------------------------------------------------------------------------- pages
+
+
+@screen.get("/imports")
+def index() -> ResponseReturnValue:
+    uploads.purge()
+    return _index(UploadForm(formdata=None))
+
+
+@screen.get("/imports/<int:batch_id>")
+def show(batch_id: int) -> ResponseReturnValue:
+    session = reading()
+    batch = get_batch(session, batch_id)
+    return render_template(
+        "imports/show.html", held=queries.one(session, batch),
+        problems=queries.problems(session, batch.id, SHOWN_PROBLEMS),
+        problem_count=queries.problem_count(session, batch.id),
+    )  # fmt: skip
+
+
+@screen.get("/imports/<int:batch_id>/problems.csv")
+def problems(batch_id: int) -> ResponseReturnValue:
+    """Everything that was said about a batch and its rows, as a table."""
+    session = reading()
+    batch = get_batch(session, batch_id)
+    stream = io.StringIO()
+    writer = csv.writer(stream)
+    writer.writerow(("row", "column", "message"))
+    writer.writerows((p.row, defused(p.column), defused(p.message)) for p in queries.problems(session, batch.id))
+    return _csv(stream.getvalue(), f"import-{batch.id}-problems.csv")
+
+
+@screen.get("/imports/tray")
+def tray_page() -> ResponseReturnValue:
+    return _tray(DismissForm(formdata=None))
+
+
+# ---------------------------------------------------------------------------------------------- a file
+
+
+@screen.post("/imports/preview")
+def upload() -> ResponseReturnValue:
+    """What filing this file would do: the same code, in a transaction that is undone."""
+    form = UploadForm()
+    if not form.validate():
+        return _index(form), 422
+    kept = uploads.keep(form.file.data, current_clinic().id)
+    try:
+        shown = _preview(kept)
+    except Refused as error:
+        uploads.forget(kept)
+        refuse(form, error, "file")
+        return _index(form), 422
+    return render_template("imports/preview.html", upload=kept, shown=shown)
+
+
+@screen.get("/imports/pending/<token>/refused.csv")
+def refused(token: str) -> ResponseReturnValue:
+    """The rows of a previewed file that were refused, as they came, each with the reason: to mend and send again."""
+    kept = uploads.find(token, current_clinic().id)
+    if not kept.refused.is_file():
+        raise NotFound("No row of this file was refused.")
+    stem = kept.name.rpartition(".")[0] or kept.name
+    return send_file(kept.refused, "text/csv", as_attachment=True, download_name=f"{stem}-refused.csv", max_age=0)
+
+
+@screen.post("/imports/file")
+def confirm() -> ResponseReturnValue:
+    """File what was previewed."""
+    kept = uploads.find(request.form.get("token", ""), current_clinic().id)
+    with kept.path.open("rb") as stream, writing() as session:
+        clinic = session.get_one(Clinic, kept.clinic_id)
+        source = formats.read(kept.name, stream, current_clinic().zone)
+        taken = intake.take(session, current_actor("upload"), clinic, source, kept.sha256, _most_rows())
+        batch_id = taken.batch_id
+    uploads.forget(kept)
+    report = taken.report
+    tell(f"{report.path}: {count(report.filed, 'row')} filed.", taken.changes)
+    if taken.released:
+        flash(f"{count(taken.released, 'row')} of the tray found a patient.")
+    return redirect(url_for("imports.show", batch_id=batch_id), 303)
+
+
+@screen.post("/imports/put-away")
+def put_away() -> ResponseReturnValue:
+    """Forget a file that was previewed and shall not be filed."""
+    uploads.forget(uploads.find(request.form.get("token", ""), current_clinic().id))
+    flash("The file is put away; nothing of it was stored.")
+    return redirect(url_for("imports.index"), 303)
+
+
+def _preview(kept: uploads.Upload) -> preview.Shown:
+    clinic = current_clinic()
+    with kept.path.open("rb") as stream:
+        source = formats.read(kept.name, stream, clinic.zone)
+        held: list[intake.Taken] = []
+        with suppress(_Undone), writing() as session:
+            actor = current_actor("upload")
+            held.append(
+                intake.take(session, actor, session.get_one(Clinic, clinic.id), source, kept.sha256, _most_rows())
+            )
+            raise _Undone
+    (taken,) = held
+    shown = preview.shown(
+        reading(), clinic.id, taken, lambda stream: formats.read(kept.name, stream, clinic.zone), kept.path
+    )
+    if taken.report.refused:
+        preview.write_refused(kept.path, kept.refused, taken)
+    return shown
+
+
+def _most_rows() -> int:
+    found: int = current_app.config.get("IMPORT_ROWS", MOST_ROWS)
+    return found
+
+
+# ---------------------------------------------------------------------------------------------- the tray
+
+
+@screen.post("/imports/tray/assign")
+def assign() -> ResponseReturnValue:
+    """Take the chosen rows on."""
+    try:
+        with writing() as session:
+            rows = [get_held_row(session, key) for key in _chosen()]
+            tray.assign(session, current_actor(), rows)
+    except Stale as error:
+        return _tray(DismissForm(formdata=None), str(error)), 409
+    flash(f"{count(len(rows), 'row is', 'rows are')} yours.")
+    return redirect(url_for("imports.tray_page"), 303)
+
+
+@screen.post("/imports/tray/dismiss")
+def dismiss() -> ResponseReturnValue:
+    """Take the chosen rows out, with a reason."""
+    form = DismissForm()
+    chosen = _chosen()
+    if not form.validate():
+        return _tray(form, chosen=chosen), 422
+    try:
+        with writing() as session:
+            rows = [get_held_row(session, key) for key in chosen]
+            tray.dismiss(session, current_actor(), rows, form.reason.data or "")
+    except Stale as error:
+        return _tray(form, str(error), chosen), 409
+    except Refused as error:
+        refuse(form, error, "reason")
+        return _tray(form, chosen=chosen), 422
+    flash(f"{count(len(rows), 'row is', 'rows are')} dismissed.")
+    return redirect(url_for("imports.tray_page"), 303)
+
+
+@screen.post("/imports/tray/release")
+def release() -> ResponseReturnValue:
+    """File the rows whose patients are here by now."""
+    with writing() as session:
+        released, changes = tray.release(session, current_actor("upload"), session.get_one(Clinic, current_clinic().id))
+    if released:
+        tell(f"{count(released, 'row')} left the tray.", changes)
+    else:
+        flash("Nobody with one of these record numbers is enrolled yet.")
+    return redirect(url_for("imports.tray_page"), 303)
+
+
+# ---------------------------------------------------------------------------------------------- shared
+
+
+def _chosen() -> list[int]:
+    """The rows that were ticked. Raises Refused where none was."""
+    keys = [int(text) for text in request.form.getlist("row") if text.isascii() and text.isdigit() and len(text) < 19]
+    if not keys:
+        raise Refused("Tick at least one row of the tray.")
+    return sorted(set(keys))
+
+
+def _index(form: UploadForm) -> str:
+    session, clinic = reading(), current_clinic()
+    before = request.args.get("before", "")
+    start = int(before) if before.isascii() and before.isdigit() and len(before) < 19 else None
+    found, following = queries.batches(session, clinic.id, start)
+    return render_template(
+        "imports/index.html", form=form, batches=found, following=following, start=start,
+        in_tray=queries.waiting(session, clinic.id), limit=(current_app.config.get("MAX_CONTENT_LENGTH") or 0) // 2**20,
+        most_rows=_most_rows(),
+    )  # fmt: skip
+
+
+def _tray(form: DismissForm, clash: str = "", chosen: list[int] | None = None) -> str:
+    held, total = queries.tray(reading(), current_clinic().id)
+    said = {item.row.id: preview.held_in_words(item.row) for item in held}
+    return render_template(
+        "imports/tray.html", form=form, held=held, total=total, said=said, clash=clash, chosen=chosen or []
+    )
+
+
+def _csv(text: str, name: str) -> Response:
+    answer = Response(text, mimetype="text/csv")
+    answer.headers["Content-Disposition"] = f'attachment; filename="{name}"'
+    return answer

@@ -1,0 +1,188 @@
+"""What the preview of a file shows: rows beside what becomes of them, and the refused ones as a file to mend."""
+
+import csv
+import json
+from collections import Counter
+from collections.abc import Callable
+from contextlib import suppress
+from pathlib import Path
+from typing import Any, BinaryIO, NamedTuple
+
+from sqlalchemy import select
+from sqlalchemy.orm import Session
+
+from tracker.domain.errors import Refused
+from tracker.domain.readings import (
+    CourseEventReading,
+    CourseReading,
+    EventReading,
+    ExposureReading,
+    LabReading,
+    MedicationReading,
+    ObservationReading,
+    PatientReading,
+    Problem,
+    RangeReading,
+    unpack,
+)
+from tracker.formats import Source
+from tracker.formats.cells import defused
+from tracker.formats.opening import open_text
+from tracker.formats.tables import open_table
+from tracker.models import HeldRow, Patient
+from tracker.operations.evaluate import Changes
+from tracker.operations.importing import Report
+from tracker.operations.intake import Taken
+from tracker.queries.imports import by_number
+from tracker.web.filters import day
+from tracker.web.wording import said
+
+MOST_TROUBLED = 200
+MOST_QUIET = 25
+MOST_PATIENTS = 60
+
+Parts = tuple[str, ...]
+
+
+class Line(NamedTuple):
+    """One row: its number, what it says, whose it is, what becomes of it, and what is said about it."""
+
+    number: int
+    what: str
+    mrn: str
+    patient: Patient | None
+    outcome: str
+    problems: tuple[Problem, ...]
+
+
+class Shown(NamedTuple):
+    """The preview: rows something is said about (`troubled`), the first of the others, and how many go to whom."""
+
+    report: Report
+    changes: Changes
+    about_file: list[Problem]
+    troubled: list[Line]
+    more_troubled: int
+    quiet: list[Line]
+    goes_to: list[tuple[Patient, int]]
+    more_patients: int
+
+
+def shown(session: Session, clinic_id: int, taken: Taken, read: Callable[[BinaryIO], Source], path: Path) -> Shown:
+    """The preview of a file that was taken and undone; its rows are read once more, those that are shown."""
+    report, outcomes = taken.report, taken.outcomes
+    by_row: dict[int, list[Problem]] = {}
+    for problem in report.problems:
+        by_row.setdefault(problem.row, []).append(problem)
+    troubled = sorted((row for row in by_row if row > 1), key=lambda row: (_rank(row, outcomes), row))[:MOST_TROUBLED]
+    quiet = [row for row in sorted(outcomes) if row not in by_row][:MOST_QUIET]
+    wanted = {*troubled, *quiet}
+    with path.open("rb") as stream:
+        readings = _some(read(stream), wanted)
+    people = by_number(session, clinic_id, [mrn for mrn in (_mrn(reading) for reading in readings.values()) if mrn])
+
+    def line(row: int) -> Line:
+        reading = readings.get(row)
+        outcome = outcomes.get(row, ("unmatched" if reading is not None else "refused", None))[0]
+        mrn = _mrn(reading)
+        return Line(row, in_words(reading), mrn, people.get(mrn), outcome, tuple(by_row.get(row, ())))
+
+    patients, more = _goes_to(session, outcomes)
+    return Shown(
+        report, taken.changes, [p for p in report.problems if p.row <= 1], [line(row) for row in troubled],
+        sum(row > 1 for row in by_row) - len(troubled), [line(row) for row in quiet], patients, more,
+    )  # fmt: skip
+
+
+def _rank(row: int, outcomes: dict[int, tuple[str, int | None]]) -> int:
+    """Refused rows first, then those that wait, then those that are only remarked upon."""
+    outcome = outcomes.get(row)
+    return 1 if outcome is None else 0 if outcome[0] == "refused" else 2
+
+
+def _some(source: Source, wanted: set[int]) -> dict[int, Any]:
+    found: dict[int, Any] = {}
+    last = max(wanted, default=0)
+    for row in source.rows:
+        if row.number in wanted:
+            found[row.number] = row.reading
+        if row.number >= last:
+            break
+    return found
+
+
+def _goes_to(session: Session, outcomes: dict[int, tuple[str, int | None]]) -> tuple[list[tuple[Patient, int]], int]:
+    filed = [patient_id for outcome, patient_id in outcomes.values() if outcome == "filed"]
+    counted = Counter(patient_id for patient_id in filed if patient_id is not None)
+    wanted = dict(counted.most_common(MOST_PATIENTS))
+    rows = session.scalars(select(Patient).where(Patient.id.in_(wanted)).order_by(Patient.mrn))
+    return [(patient, wanted[patient.id]) for patient in rows], len(counted) - len(wanted)
+
+
+def _mrn(reading: Any) -> str:
+    return str(getattr(reading, "mrn", ""))
+
+
+# ---------------------------------------------------------------------------------------------- refused rows
+
+
+def write_refused(path: Path, target: Path, taken: Taken) -> None:
+    """The refused rows with their cells as they came, then their row and why: mended, they can be sent again."""
+    reasons: dict[int, list[str]] = {}
+    for problem in taken.report.problems:
+        place = f"{problem.column}: " if problem.column else ""
+        reasons.setdefault(problem.row, []).append(f"{place}{problem.message}")
+    wanted = taken.refused_rows
+    with path.open("rb") as stream, target.open("x", encoding="utf-8-sig", newline="") as out:
+        table = open_table(open_text(stream).text)
+        writer = csv.writer(out)
+        writer.writerow([*map(defused, table.header), "refused_row", "refused_because"])
+        with suppress(Refused):  # a file that breaks off: what is left of it has no rows
+            for number, cells, _ in table.records:
+                if number in wanted:
+                    padded = [*cells, *[""] * (len(table.header) - len(cells))]
+                    writer.writerow([*map(defused, padded), number, defused(" ".join(reasons.get(number, [])))])
+
+
+# ---------------------------------------------------------------------------------------------- in words
+
+
+def held_in_words(row: HeldRow) -> str:
+    """What a row of the tray says."""
+    try:
+        return in_words(unpack(row.kind, json.loads(row.content)))
+    except (KeyError, ValueError, TypeError, AttributeError, Refused):
+        return row.content[:200]
+
+
+def in_words(reading: Any) -> str:
+    """A reading in one line, as the preview and the tray show it; "" for a row that could not be read."""
+    if reading is None:
+        return ""
+    return " · ".join(part for part in _WORDS[type(reading)](reading) if part)
+
+
+def _lab(r: LabReading) -> Parts:
+    return f"{r.analyte} {r.value} {said(r.unit)}".strip(), day(r.collected.on), r.laboratory
+
+
+def _patient(r: PatientReading) -> Parts:
+    name = ", ".join(filter(None, (r.family_name, r.given_name)))
+    return name, r.sex, f"born {day(r.birth_date)}" if r.birth_date else ""
+
+
+_WORDS: dict[type[Any], Callable[[Any], Parts]] = {
+    LabReading: _lab,
+    PatientReading: _patient,
+    CourseReading: lambda r: (r.protocol or r.drug, f"from {day(r.started_on)}", _dose(r)),
+    ExposureReading: lambda r: (r.drug, f"from {day(r.started_on)}", _dose(r)),
+    CourseEventReading: lambda r: (r.kind, day(r.on), _dose(r), r.reason),
+    EventReading: lambda r: (r.kind, r.term, day(r.onset_on) if r.onset_on else r.onset_text),
+    MedicationReading: lambda r: (r.name, ", ".join(r.interactions)),
+    ObservationReading: lambda r: (r.kind.replace("_", " "), r.value, day(r.on)),
+    RangeReading: lambda r: (f"{r.analyte} {said(r.unit)}", r.laboratory, r.sex),
+}
+
+
+def _dose(r: CourseReading | CourseEventReading | ExposureReading) -> str:
+    return f"{r.dose_mg} mg × {r.times_per_day or 'once'}" if r.dose_mg is not None else ""

@@ -1,0 +1,180 @@
+"""Reference ranges as a table; a change is a new version, drafted by one person and published by another."""
+
+from flask import Blueprint, redirect, render_template, request, url_for
+from flask.typing import ResponseReturnValue
+from wtforms import Field, RadioField, SelectField
+from wtforms.validators import InputRequired, Optional, ValidationError
+
+from tracker.domain.errors import NotFound, Refused, Stale
+from tracker.domain.readings import RangeReading
+from tracker.library.analytes import ANALYTES
+from tracker.models import Clinic, ReferenceRange
+from tracker.operations import publishing
+from tracker.operations.configure import draft_range, withdraw_draft
+from tracker.operations.publishing import CHANGED, CLEARED, OPENED, Preview
+from tracker.queries import coverage, range_table
+from tracker.queries.range_table import DRAFT
+from tracker.web.access import current_actor, current_clinic, current_user, get_range
+from tracker.web.amending import FEW_WORDS, tell
+from tracker.web.clock import today
+from tracker.web.database import reading, writing
+from tracker.web.fields import ChoiceField, DayField, FigureField, LongTextField, TextField, WholeField
+from tracker.web.filters import count, zone
+from tracker.web.forms import Form, refuse
+
+screen = Blueprint("ranges", __name__)
+
+MEASURED = {code: analyte for code, analyte in ANALYTES.items() if analyte.units}
+SEXES = {"": "Everybody", "female": "Women", "male": "Men"}
+SHOWN = 200  # flags of a preview in full; the rest is counted
+
+
+class RangeForm(Form):
+    analyte = ChoiceField(
+        "Analyte",
+        [InputRequired("Which analyte?")],
+        choices=[(code, f"{analyte.name} ({code})") for code, analyte in MEASURED.items()],
+    )
+    unit = TextField("Unit", [InputRequired("In which unit?")], longest=40)
+    laboratory = TextField("Laboratory", [Optional()])
+    sex = RadioField("For", choices=list(SEXES.items()), default="", validators=[Optional()])
+    age_from = WholeField("From age", [Optional()])
+    age_to = WholeField("Below age", [Optional()])
+    low_op = SelectField("Lower bound is", choices=[(">=", "≥ at least"), (">", "> more than")], default=">=")
+    low = FigureField("Lower bound", [Optional()])
+    high_op = SelectField("Upper bound is", choices=[("<=", "≤ at most"), ("<", "< less than")], default="<=")
+    high = FigureField("Upper bound", [Optional()])
+    effective_from = DayField("In force from", [InputRequired("From which day of sampling on?")])
+    source = TextField("Source", [InputRequired("Where does the range come from?")], longest=300)
+    reason = LongTextField("Why it changes", FEW_WORDS, longest=500)
+
+    def validate_high(self, field: Field) -> None:
+        if field.data is None and self.low.data is None and not (field.errors or self.low.errors):
+            raise ValidationError("A range has a lower bound, an upper bound, or both.")
+
+    def as_reading(self) -> RangeReading:
+        """What the form says. Ages are completed years, “below” is exclusive."""
+        given = {name: value for name, value in self.data.items() if name in RangeReading._fields}
+        words = {name: given[name] or "" for name in ("laboratory", "sex", "source")}
+        return RangeReading(**given | words)
+
+
+# ---------------------------------------------------------------------------------------------- pages
+
+
+@screen.get("/ranges")
+def index() -> ResponseReturnValue:
+    session, clinic = reading(), current_clinic()
+    analyte = request.args.get("analyte", "")
+    if analyte and analyte not in MEASURED:
+        raise NotFound("There is no such analyte.")
+    on = today(zone())
+    problems = coverage.problems(session, session.get_one(Clinic, clinic.id))
+    return render_template(
+        "ranges/index.html",
+        clinic=clinic,
+        analyte=analyte,
+        analytes=MEASURED,
+        lines=range_table.table(session, clinic.id, on, analyte),
+        drafts=range_table.drafts(session, clinic.id),
+        problems=[problem.removeprefix(f"{clinic.code}: ") for problem in problems],
+        sexes=SEXES,
+    )
+
+
+@screen.get("/ranges/<int:range_id>")
+def show(range_id: int) -> ResponseReturnValue:
+    return _page(get_range(reading(), range_id))
+
+
+@screen.get("/ranges/new")
+def new() -> ResponseReturnValue:
+    """An empty form, or with what a line says now: `?from=<key>`."""
+    key = request.args.get("from", type=int)
+    line = get_range(reading(), key) if key is not None else None
+    return _drafting(RangeForm(None) if line is None else _form_of(line), line)
+
+
+# ---------------------------------------------------------------------------------------------- writing
+
+
+@screen.post("/ranges/new")
+def create() -> ResponseReturnValue:
+    form = RangeForm()
+    if not form.validate():
+        return _drafting(form), 422
+    try:
+        with writing() as session:
+            actor, clinic = current_actor(), current_clinic()
+            row = draft_range(session, actor, clinic.id, form.as_reading(), form.data["reason"])
+    except Refused as error:
+        refuse(form, error)
+        return _drafting(form), 422
+    tell("Drafted. It judges nothing until a second person has published it.")
+    return redirect(url_for("ranges.show", range_id=row.id), 303)
+
+
+@screen.post("/ranges/<int:range_id>/preview")
+def preview(range_id: int) -> ResponseReturnValue:
+    """What publishing would change. Judged in a transaction of which nothing is kept."""
+    with writing() as session:
+        draft = _draft(get_range(session, range_id))
+        found = publishing.preview(session, current_actor(), draft)
+    return _page(get_range(reading(), range_id), found)
+
+
+@screen.post("/ranges/<int:range_id>/publish")
+def publish(range_id: int) -> ResponseReturnValue:
+    with writing() as session:
+        draft = _draft(get_range(session, range_id))
+        done = publishing.publish(session, current_actor(), draft)
+    told = done.counts()
+    flags = ", ".join(f"{told[word]} {word}" for word in (OPENED, CHANGED, CLEARED))
+    tell(f"Published. {count(done.patients, 'patient')} judged again; flags: {flags}.")
+    return redirect(url_for("ranges.show", range_id=range_id), 303)
+
+
+@screen.post("/ranges/<int:range_id>/withdraw")
+def withdraw(range_id: int) -> ResponseReturnValue:
+    with writing() as session:
+        withdraw_draft(session, current_actor(), _draft(get_range(session, range_id)))
+    tell("The draft is withdrawn. It stays on record.")
+    return redirect(url_for("ranges.index"), 303)
+
+
+# ---------------------------------------------------------------------------------------------- shared
+
+
+def _draft(row: ReferenceRange) -> ReferenceRange:
+    if row.state != DRAFT:
+        raise Stale(f"This range was {row.state} meanwhile.")
+    return row
+
+
+def _form_of(row: ReferenceRange) -> RangeForm:
+    form = RangeForm(None, obj=row)
+    form.low_op.data = ">=" if row.low_inclusive else ">"
+    form.high_op.data = "<=" if row.high_inclusive else "<"
+    form.effective_from.data = None
+    form.reason.data = ""
+    return form
+
+
+def _drafting(form: RangeForm, line: ReferenceRange | None = None) -> str:
+    units = sorted({unit for analyte in MEASURED.values() for unit in analyte.units})
+    return render_template("ranges/new.html", form=form, line=line, units=units, clinic=current_clinic())
+
+
+def _page(row: ReferenceRange, found: Preview | None = None) -> str:
+    session, on = reading(), today(zone())
+    history = range_table.history(session, row, on)
+    return render_template(
+        "ranges/show.html",
+        line=next(line for line in history if line.row.id == row.id),
+        follows=range_table.followed_by(session, row, on) if row.state == DRAFT else None,
+        history=history,
+        mine=row.drafted_by == current_user().id,
+        preview=found,
+        shown=SHOWN,
+        sexes=SEXES,
+    )

@@ -1,0 +1,85 @@
+"""What judges: a page for each rule and each protocol, as the code and the data files say it."""
+
+from flask import Blueprint, render_template
+from flask.typing import ResponseReturnValue
+
+from tracker import rules
+from tracker.domain.errors import NotFound
+from tracker.domain.protocol import Limit, Protocol
+from tracker.library.analytes import ANALYTES
+from tracker.library.protocols import protocols
+from tracker.web.wording import ACTIONS, subject_name
+
+screen = Blueprint("rules_pages", __name__)
+
+CONFIRM = {"repeat": "a second sample within {within}", "persistent": "{count} results in a row"}
+EVENTS = {
+    "serious_infection": "Serious infection",
+    "opportunistic_infection": "Opportunistic infection",
+    "infection_not_responding": "Infection that does not respond",
+    "herpes_zoster": "Herpes zoster",
+    "active_tb": "Active tuberculosis",
+    "hbv_dna_detected": "Hepatitis B DNA detected",
+    "mi_or_stroke": "Heart attack or stroke",
+    "gi_perforation": "Perforation of the gut",
+    "thrombosis": "Thrombosis",
+    "pregnancy": "Pregnancy",
+    "hypersensitivity": "Hypersensitivity",
+    "restricted_population": "Restricted population",
+}
+
+
+@screen.get("/rules")
+def index() -> ResponseReturnValue:
+    listed = [rules.page(rule.CODE) for rule in rules.RULES]
+    return render_template("rules/index.html", rules=[(page, first_sentence(page)) for page in listed])
+
+
+@screen.get("/rules/<code>")
+def show(code: str) -> ResponseReturnValue:
+    page = rules.page(code)
+    return render_template("rules/show.html", page=page, paragraphs=paragraphs(page), titles=rules.TITLES)
+
+
+@screen.get("/protocols")
+def protocol_list() -> ResponseReturnValue:
+    return render_template("rules/protocols.html", protocols=list(protocols().values()))
+
+
+@screen.get("/protocols/<protocol_id>")
+def protocol(protocol_id: str) -> ResponseReturnValue:
+    found = protocols().get(protocol_id)
+    if found is None:
+        raise NotFound("There is no such protocol.")
+    return render_template(
+        "rules/protocol.html",
+        protocol=found,
+        actions=ACTIONS,
+        names=subject_name,
+        events=EVENTS,
+        confirmed=confirmed,
+        unverified=unverified(found),
+        analytes=ANALYTES,
+    )
+
+
+def first_sentence(page: rules.Page) -> str:
+    """What the rule flags, in a line."""
+    flags = next((text for heading, text in page.sections if heading == rules.HEADINGS[0]), "")
+    sentence, dot, _ = flags.partition(". ")
+    return sentence + dot.strip()
+
+
+def paragraphs(page: rules.Page) -> list[tuple[str, list[str]]]:
+    return [(heading, text.split("\n\n")) for heading, text in page.sections]
+
+
+def confirmed(limit: Limit) -> str:
+    """What has to bear a limit out before it counts, "" where one result is enough."""
+    return CONFIRM.get(limit.confirm, "").format(within=limit.confirm_within, count=limit.count)
+
+
+def unverified(found: Protocol) -> int:
+    """How many lines of a protocol no second source bore out."""
+    lines = (found.schedule, found.initiation, found.on_treatment, found.screening, found.events, found.dose_adjust)
+    return sum(not entry.origin.verified for entries in lines for entry in entries)

@@ -1,0 +1,111 @@
+"""Files between their preview and their filing: apart from the web, named by chance, of one session, for an hour.
+
+They are never sent back as they came. What is known of each stands in the session's row in the database, not in the
+browser.
+"""
+
+import hashlib
+import os
+import re
+import secrets
+import tempfile
+from pathlib import Path
+from typing import Any, NamedTuple
+
+from flask import current_app, session
+from sqlalchemy import make_url
+from werkzeug.datastructures import FileStorage
+
+from tracker.domain.errors import NotFound
+from tracker.web.clock import now
+
+KEPT_SECONDS = 3600
+MOST = 5  # waiting files of one session
+GONE = "This preview is gone: it was filed or put away, or an hour is over. Choose the file again."
+_TOKEN = re.compile(r"[A-Za-z0-9_-]{43}")
+_ODD = re.compile(r"[^\w .,()+-]+")
+
+
+class Upload(NamedTuple):
+    """A file that waits: its name as it was sent (tidied), where it lies, its digest, the clinic it is for."""
+
+    token: str
+    name: str
+    path: Path
+    sha256: str
+    clinic_id: int
+
+    @property
+    def refused(self) -> Path:
+        """Beside it, the rows that were refused."""
+        return self.path.with_suffix(".refused")
+
+
+def folder() -> Path:
+    """Where they lie: beside the database file, or in a folder of this user's where the database is a server."""
+    named = current_app.config.get("UPLOAD_FOLDER")
+    url = make_url(current_app.config["DATABASE_URL"])
+    if named:
+        found = Path(named)
+    elif url.get_backend_name() == "sqlite" and url.database:
+        found = Path(url.database).resolve().parent / "uploads"
+    else:
+        found = Path(tempfile.gettempdir()) / f"jakwatch-uploads-{os.getuid() if hasattr(os, 'getuid') else 'own'}"
+    found.mkdir(mode=0o700, parents=True, exist_ok=True)
+    return found
+
+
+def keep(sent: FileStorage, clinic_id: int) -> Upload:
+    """Put a file that was sent away until it is filed."""
+    purge()
+    token = secrets.token_urlsafe(32)
+    path = folder() / f"{token}.upload"
+    digest = hashlib.sha256()
+    with os.fdopen(os.open(path, os.O_CREAT | os.O_EXCL | os.O_WRONLY, 0o600), "wb") as target:
+        while chunk := sent.stream.read(1 << 18):
+            digest.update(chunk)
+            target.write(chunk)
+    upload = Upload(token, _tidy(sent.filename or ""), path, digest.hexdigest(), clinic_id)
+    held: dict[str, Any] = dict(session.get("uploads", {}))
+    held[token] = {"name": upload.name, "sha256": upload.sha256, "clinic": clinic_id}
+    for old in list(held)[:-MOST]:
+        _remove(old)
+        del held[old]
+    session["uploads"] = held
+    return upload
+
+
+def find(token: str, clinic_id: int) -> Upload:
+    """The file of this session with that token, for that clinic. Raises NotFound where it is gone."""
+    told = session.get("uploads", {}).get(token)
+    if told is None or told["clinic"] != clinic_id or not _TOKEN.fullmatch(token):
+        raise NotFound(GONE)
+    path = folder() / f"{token}.upload"
+    if not path.is_file() or now().timestamp() - path.stat().st_mtime > KEPT_SECONDS:
+        raise NotFound(GONE)
+    return Upload(token, told["name"], path, told["sha256"], clinic_id)
+
+
+def forget(upload: Upload) -> None:
+    """Remove the file and what stands beside it."""
+    _remove(upload.token)
+    session["uploads"] = {token: told for token, told in session.get("uploads", {}).items() if token != upload.token}
+
+
+def purge() -> None:
+    """Remove what has lain here for longer than an hour, whoever sent it."""
+    for path in folder().glob("*.*"):
+        if path.suffix in (".upload", ".refused") and now().timestamp() - path.stat().st_mtime > KEPT_SECONDS:
+            path.unlink(missing_ok=True)
+
+
+def _remove(token: str) -> None:
+    if _TOKEN.fullmatch(token):
+        for suffix in (".upload", ".refused"):
+            (folder() / f"{token}{suffix}").unlink(missing_ok=True)
+
+
+def _tidy(name: str) -> str:
+    """The last part of the name as it was sent, without what a page or a terminal might stumble over."""
+    last = re.split(r"[/\\]", name)[-1]
+    return _ODD.sub("_", last).strip(" .")[:120] or "file"
