@@ -45,9 +45,10 @@ class Point(NamedTuple):
 
 
 class Line(NamedTuple):
-    """A level that matters over the whole chart: an action limit, the patient's own baseline."""
+    """A level that matters over the whole chart: an action limit, the patient's own baseline. `label` is the short of it."""
 
     label: str
+    words: str
     value: Decimal
 
 
@@ -72,10 +73,11 @@ class Panel(NamedTuple):
 
 
 class Bar(NamedTuple):
-    """Something that lasts, in one of the LANES. `until` is None while it goes on."""
+    """Something that lasts, in one of the LANES. `until` is None while it goes on; `words` is the whole of it to be read."""
 
     lane: str
     label: str
+    words: str
     on: date
     until: date | None
 
@@ -106,10 +108,10 @@ def spec(picture: Picture, width: int = 640) -> Part:
         "description": _description(picture),
         "params": [{"name": "from", "value": _instant(first)}, {"name": "to", "value": _instant(last)}],
         "vconcat": parts,
-        "spacing": 8,
+        "spacing": 26,
         "bounds": "flush",
-        "padding": {"left": AXIS + 6, "right": MARGIN, "top": 6, "bottom": 6},
-        "usermeta": {"first": _instant(first), "last": _instant(last), "margins": AXIS + 6 + MARGIN},
+        "padding": 4,
+        "usermeta": {"first": _instant(first), "last": _instant(last), "margins": AXIS + MARGIN},
         "config": config(),
     }
 
@@ -157,8 +159,8 @@ _GRID: Part = {"grid": True, "labels": False, "ticks": False, "domain": False, "
 _SHAPE: Part = {"field": "shape", "type": "nominal", "scale": None, "legend": None}
 
 
-def _title(text: str, more: str = "") -> Part:
-    return {"text": text, "subtitle": more, "anchor": "start"} if more else {"text": text, "anchor": "start"}
+def _title(text: str, unit: str) -> Part:
+    return {"text": f"{text}, {unit}" if unit else text, "anchor": "start"}
 
 
 # ---------------------------------------------------------------------------------------------- lanes
@@ -172,7 +174,7 @@ def _lanes(picture: Picture) -> Iterator[Part]:
         yield {
             "height": LANE_STEP * len(rows),
             "encoding": {"x": _x(dict(_GRID)), "y": _rows(rows)},
-            "layer": [*_bars(bars, dict(lanes), picture.as_of), *_flags(picture.marks, "Flags")],
+            "layer": [*_bars(bars, lanes, picture), *_flags(picture.marks, "Flags")],
         }
 
 
@@ -181,27 +183,29 @@ def _rows(names: Sequence[str]) -> Part:
     return {"field": "row", "type": "nominal", "sort": None, "scale": {"domain": list(names)}, "axis": axis}
 
 
-def _bars(bars: Sequence[Bar], lanes: dict[str, str], as_of: date) -> Iterator[Part]:
-    for lane in lanes:
-        data = [_bar(bar, lanes[lane], as_of) for bar in bars if bar.lane == lane]
-        if data:
-            ends = {"x2": {"field": "until"}, "tooltip": {"field": "words", "type": "nominal"}}
-            yield {
-                "data": {"values": data},
-                "mark": {"type": "bar", "style": lane, "clip": True, "height": LANE_STEP - 5, "minBandSize": 2},
-                "encoding": ends,
-            }
-            yield {
-                "data": {"values": data},
-                "mark": {"type": "text", "style": "barlabel", "clip": True},
-                "encoding": {"text": {"field": "label", "type": "nominal"}},
-            }
+def _bars(bars: Sequence[Bar], lanes: Sequence[tuple[str, str]], picture: Picture) -> Iterator[Part]:
+    first, last = span(picture)
+    late = last - (last - first) / 5  # what begins so late is labelled on its left, where there is room
+    for lane, row in lanes:
+        data = [_bar(bar, row, picture.as_of) for bar in bars if bar.lane == lane]
+        yield {
+            "data": {"values": data},
+            "mark": {"type": "bar", "style": lane, "clip": True, "height": LANE_STEP - 5, "minBandSize": 2},
+            "encoding": {"x2": {"field": "until"}, "tooltip": {"field": "words", "type": "nominal"}},
+        }
+        for style, is_late in (("barlabel", False), ("barlabelend", True)):
+            named = [_bar(bar, row, picture.as_of) for bar in bars if bar.lane == lane and (bar.on > late) == is_late]
+            if named:
+                yield {
+                    "data": {"values": named},
+                    "mark": {"type": "text", "style": style, "clip": True},
+                    "encoding": {"text": {"field": "label", "type": "nominal"}},
+                }
 
 
 def _bar(bar: Bar, row: str, as_of: date) -> Part:
     until = max(bar.until or as_of, bar.on) + timedelta(days=1)
-    words = f"{bar.label}: {bar.on} to {bar.until}" if bar.until else f"{bar.label}: since {bar.on}"
-    return {"row": row, "on": _instant(bar.on), "until": _instant(until), "label": bar.label, "words": words}
+    return {"row": row, "on": _instant(bar.on), "until": _instant(until), "label": bar.label, "words": bar.words}
 
 
 def _flags(marks: Sequence[Mark], row: str = "") -> Iterator[Part]:
@@ -305,7 +309,7 @@ def _levels(panel: Panel, least: Decimal, most: Decimal) -> Iterator[Part]:
     for style, lines in (("limit", panel.limits), ("baseline", [panel.baseline] if panel.baseline else [])):
         if lines:
             yield {
-                "data": {"values": [{"value": _figure(line.value), "words": line.label} for line in lines]},
+                "data": {"values": [{"value": _figure(line.value), "words": line.words} for line in lines]},
                 "mark": {"type": "rule", "style": style},
                 "encoding": {"x": None, "tooltip": {"field": "words", "type": "nominal"}},
             }
@@ -395,8 +399,7 @@ def config() -> Part:
         "aria": False,
         "view": {"stroke": None},
         "range": {"category": list(FLAG_COLOURS)},
-        "title": {"color": INK, "subtitleColor": SOFT, "fontSize": 12, "fontWeight": 600, "subtitleFontSize": 11,
-                  "offset": 2, "subtitlePadding": 1, "frame": "group"},
+        "title": {"color": INK, "fontSize": 12, "fontWeight": 600, "offset": 4, "frame": "group"},
         "axis": {"labelColor": SOFT, "gridColor": LINE, "domainColor": LINE, "tickColor": LINE, "labelFontSize": 11,
                  "tickSize": 3},
         "style": _styles(),
@@ -405,19 +408,21 @@ def config() -> Part:
 
 def _styles() -> Part:
     names = {"fontSize": 11, "align": "left", "baseline": "middle", "dx": 6, "limit": MARGIN - 8}
+    label = {"color": INK, "baseline": "middle", "fontSize": 11}
     return {
-        "band": {"fill": BAND, "stroke": None, "fillOpacity": 1},
-        "line": {"stroke": SOFT, "strokeWidth": 1.3, "strokeJoin": "round"},
-        "value": {"fill": INK, "stroke": INK, "strokeWidth": 1.3, "filled": False},
-        "target": {"fill": INK, "fillOpacity": 0, "strokeOpacity": 0, "size": 260, "filled": True},
-        "limit": {"stroke": LIMIT, "strokeWidth": 1, "strokeDash": [5, 3]},
-        "limitlabel": {"fill": LIMIT, **names},
-        "baseline": {"stroke": SOFT, "strokeWidth": 1, "strokeDash": [1, 3]},
-        "baselinelabel": {"fill": SOFT, **names},
-        "flag": {"size": 80, "strokeWidth": 1.4, "filled": False},
-        DOSE: {"fill": DRUG, "stroke": None},
-        HOLD: {"fill": "transparent", "stroke": LIMIT, "strokeDash": [3, 2]},
-        INFECTION: {"fill": SICK, "stroke": None},
-        EVENT: {"fill": SICK, "stroke": None},
-        "barlabel": {"fill": INK, "align": "left", "baseline": "middle", "dx": 4, "fontSize": 11},
+        "band": {"color": BAND},
+        "line": {"color": SOFT, "strokeWidth": 1.3, "strokeJoin": "round"},
+        "value": {"color": INK, "stroke": INK, "strokeWidth": 1.3, "filled": True, "opacity": 1},
+        "target": {"color": INK, "opacity": 0, "size": 260, "filled": True},
+        "limit": {"color": LIMIT, "strokeWidth": 1, "strokeDash": [5, 3]},
+        "limitlabel": {"color": LIMIT, **names},
+        "baseline": {"color": SOFT, "strokeWidth": 1, "strokeDash": [1, 3]},
+        "baselinelabel": {"color": SOFT, **names},
+        "flag": {"size": 80, "strokeWidth": 1.4, "filled": True, "opacity": 1},
+        DOSE: {"color": DRUG},
+        HOLD: {"color": LIMIT, "filled": False, "strokeDash": [3, 2]},
+        INFECTION: {"color": SICK},
+        EVENT: {"color": SICK},
+        "barlabel": {**label, "align": "left", "dx": 4},
+        "barlabelend": {**label, "align": "right", "dx": -4},
     }

@@ -50,7 +50,7 @@ class Limit(NamedTuple):
     """A bound on one analyte, in `unit`: below `high` (at or below where `high_inclusive`), down to `low` where there is one.
 
     `measure` is "" for the value itself or `fall_from_baseline`, then `above` is the fall that is exceeded. `confirm` is
-    "", `repeat` (a second specimen within `confirm_within`) or `persistent` (`count` results in a row).
+    "", `repeat` (a second specimen within `confirm_within`) or `persistent` (`needed` results in a row).
     `condition` is prose that only a clinician can judge: such a line is shown, never computed.
     """
 
@@ -65,7 +65,7 @@ class Limit(NamedTuple):
     above: Decimal | None
     action: str
     confirm: str
-    count: int
+    needed: int
     confirm_within: Span
     resume_op: str
     resume_value: Decimal | None

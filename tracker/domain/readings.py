@@ -54,7 +54,7 @@ def read_moment(text: str, zone: ZoneInfo) -> Moment:
     except ValueError:
         raise Refused(f"“{text}” is not a date and time: write it as 2026-03-01T08:40.") from None
     local = at.replace(tzinfo=zone) if at.tzinfo is None else at.astimezone(zone)
-    if at.tzinfo is None and _in_a_gap(local):
+    if at.tzinfo is None and local.utcoffset() != local.replace(fold=1).utcoffset() and _in_a_gap(local):
         raise Refused(f"“{text}” does not exist in {zone.key}: clocks went forward. Give the offset or another time.")
     return Moment(local.astimezone(UTC), local.date(), time_known=True)
 

@@ -3,7 +3,7 @@
 from tracker.models.access import ROLES, Account, BrowserSession, Clinic, Draft, Membership
 from tracker.models.adverse_event import AdverseEvent
 from tracker.models.audit import AuditEntry
-from tracker.models.base import Base
+from tracker.models.base import Base, table_of
 from tracker.models.flag import Flag, QueueVisit, Review
 from tracker.models.lab import HeldRow, ImportBatch, ImportProblem, LabResult, ReferenceRange
 from tracker.models.patient import AccessNote, Observation, Patient
@@ -33,4 +33,5 @@ __all__ = [
     "QueueVisit",
     "ReferenceRange",
     "Review",
+    "table_of",
 ]

@@ -7,9 +7,9 @@ reported with, instants as UTC text. PostgreSQL gets NUMERIC without a precision
 from datetime import UTC, date, datetime
 from decimal import Decimal
 from functools import lru_cache
-from typing import Annotated, Any
+from typing import Annotated, Any, cast
 
-from sqlalchemy import JSON, BigInteger, Boolean, Date, DateTime, ForeignKey, MetaData, Numeric, Text, TypeDecorator
+from sqlalchemy import JSON, BigInteger, Boolean, Date, DateTime, ForeignKey, MetaData, Numeric, Table, Text, TypeDecorator
 from sqlalchemy.engine import Dialect
 from sqlalchemy.ext.compiler import compiles
 from sqlalchemy.orm import DeclarativeBase, mapped_column
@@ -110,6 +110,11 @@ class Base(DeclarativeBase):
         dict[str, Any]: JSON(),
         list[Any]: JSON(),
     }
+
+
+def table_of(model: type[Base]) -> Table:
+    """The Core table of a model, for statements over many rows."""
+    return cast(Table, model.__table__)
 
 
 Key = Annotated[int, mapped_column(BigInteger(), primary_key=True, autoincrement=True)]

@@ -104,7 +104,7 @@ def first_bad_entry(session: Session) -> int | None:
     previous, expected = START, 1
     rows = session.execute(select(AuditEntry.__table__).order_by(AuditEntry.id).execution_options(yield_per=5000))
     for row in rows.mappings():
-        if row["id"] != expected or row["previous"] != previous or row["digest"] != digest(previous, row):
+        if row["id"] != expected or row["previous"] != previous or row["digest"] != digest(previous, dict(row)):
             return expected
         previous, expected = row["digest"], expected + 1
     return None

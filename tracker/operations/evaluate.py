@@ -19,7 +19,7 @@ from tracker.domain import lifecycle
 from tracker.domain.findings import RANK, REPEAT_OVERDUE, ROUTINE, Evidence, Finding
 from tracker.domain.history import History
 from tracker.domain.schedule import next_change
-from tracker.models import Clinic, Flag, LabResult, Patient
+from tracker.models import Clinic, Flag, LabResult, Patient, table_of
 from tracker.operations.actor import Actor
 from tracker.operations.audit import plain
 from tracker.operations.provenance import rulebook_digest
@@ -231,8 +231,8 @@ class _Writes:
 
     def store(self, session: Session) -> None:
         if self.inserts:
-            session.execute(insert(Flag.__table__), self.inserts)
-        table = Flag.__table__
+            session.execute(insert(table_of(Flag)), self.inserts)
+        table = table_of(Flag)
         if self.updates:
             names = [key.removeprefix("new_") for key in self.updates[0] if key.startswith("new_")]
             statement = update(table).where(table.c.id == bindparam("flag"))
@@ -243,7 +243,7 @@ class _Writes:
                 version=bindparam("new_version"), cleared_on=bindparam("new_cleared_on"), changed_at=bindparam("new_changed_at"),
             )  # fmt: skip
             session.connection().execute(statement, self.superseded)
-        people = Patient.__table__
+        people = table_of(Patient)
         statement = update(people).where(people.c.id == bindparam("patient")).values(
             next_check_on=bindparam("new_next"), judged_at=bindparam("new_judged"), judged_digest=bindparam("new_digest")
         )  # fmt: skip
@@ -266,7 +266,7 @@ def _evidence(item: Evidence) -> dict[str, Any]:
 
 
 def _stored_flags(session: Session, patient_ids: list[int], evidence: bool) -> dict[int, list[Stored]]:
-    flag = Flag.__table__.c
+    flag = table_of(Flag).c
     columns = [flag[name] for name in Stored.__dataclass_fields__ if name != "evidence"]
     rows = session.connection().execute(
         select(flag.patient_id, *columns, *([flag.evidence] if evidence else []))
@@ -282,7 +282,7 @@ def _stored_flags(session: Session, patient_ids: list[int], evidence: bool) -> d
 def _store_ranges(session: Session, changed: dict[int, int | None]) -> None:
     """Keep with each result the configured range that judged it now."""
     if changed:
-        table = LabResult.__table__
+        table = table_of(LabResult)
         statement = update(table).where(table.c.id == bindparam("result")).values(range_id=bindparam("judged_by"))
         session.connection().execute(statement, [{"result": r, "judged_by": j} for r, j in changed.items()])
 

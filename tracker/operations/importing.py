@@ -197,8 +197,8 @@ class Importer:
                 Patient.mrn.in_(unseen), Patient.clinic_id.in_([clinic.id for clinic in self.clinics])
             )
         )
-        for mrn, *rest in rows:
-            self._people[mrn].append(Found(*rest))
+        for mrn, id, clinic_id, birth_date in rows:
+            self._people[mrn].append(Found(id, clinic_id, birth_date))
 
     def _match(self, row: Row, kind: str, batch_id: int, report: Report) -> Found | None:
         """The one patient with this record number; without one the row waits in the tray."""

@@ -18,7 +18,7 @@ from tracker.domain.readings import CANCELLED, CORRECTED, PRELIMINARY, LabReadin
 from tracker.domain.units import Analyte, check, normal_unit, to_canonical, unit_of
 from tracker.domain.values import Number, plain, read_number
 from tracker.library import analytes
-from tracker.models import LabResult, Patient
+from tracker.models import LabResult, Patient, table_of
 from tracker.operations import audit
 from tracker.operations.actor import Actor
 
@@ -147,8 +147,7 @@ class Existing(NamedTuple):
 
     def says(self, new: dict[str, Any]) -> bool:
         """Whether the new row says the same: a file sent twice changes nothing."""
-        same_figure = self.figure == new["figure"] and self.comparator == new["comparator"] and self.unit == new["unit"]
-        return same_figure and self.text == new["text"]
+        return all(getattr(self, name) == new[name] for name in ("figure", "comparator", "unit", "text"))
 
     @property
     def shown(self) -> str:
@@ -193,7 +192,7 @@ def record(
 def _insert(session: Session, actor: Actor, inserts: list[dict[str, Any]], noted: bool) -> None:
     """Store new rows. What came by a file is noted with its batch, which names the file; what was typed, row by row."""
     if not noted:
-        session.execute(insert(LabResult.__table__), inserts)
+        session.execute(insert(table_of(LabResult)), inserts)
         return
     ids = session.scalars(insert(LabResult).returning(LabResult.id, sort_by_parameter_order=True), inserts)
     for new, id in zip(inserts, ids, strict=True):
@@ -245,7 +244,7 @@ def _cancel(
 
 
 def _retire(session: Session, actor: Actor, result_id: int, patient_id: int, reason: str) -> None:
-    table = LabResult.__table__
+    table = table_of(LabResult)
     session.execute(
         update(table).where(table.c.id == bindparam("result")).values(retired_at=actor.utc, retired_reason=reason),
         {"result": result_id},
@@ -272,7 +271,7 @@ def _existing(
             r.collected_on >= min(days), r.collected_on <= max(days),
         )
     )  # fmt: skip
-    return {tuple(row[:5]): Existing(*row[5:]) for row in found}
+    return {(row[0], row[1], row[2], row[3], row[4]): Existing(*row[5:]) for row in found}
 
 
 # ---------------------------------------------------------------------------------------------- one result, by a person

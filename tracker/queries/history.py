@@ -19,14 +19,14 @@ from tracker.library.analytes import ANALYTES
 from tracker.library.ctcae import ctcae
 from tracker.library.infections import vocabulary
 from tracker.library.protocols import protocols
-from tracker.models import AdverseEvent, CourseEvent, LabResult, Patient
+from tracker.models import AdverseEvent, CourseEvent, LabResult, Patient, table_of
 from tracker.models import Course as CourseRow
 from tracker.models import Medication as MedicationRow
 from tracker.models import Observation as ObservationRow
 from tracker.queries.yardsticks import Yardsticks, load_yardsticks, printed_range
 
 BATCH = 500
-_NAMES = {code: analyte.name for code, analyte in ANALYTES.items()}
+_NAMES = {code: analyte.name.removesuffix(" absolute") for code, analyte in ANALYTES.items()}  # as they are spoken of
 _CONCERN = {code: analyte.direction_of_concern for code, analyte in ANALYTES.items()}
 
 Grouped = dict[int, list[Any]]
@@ -147,11 +147,11 @@ class Loader:
             )  # fmt: skip
         return {patient: tuple(held) for patient, held in found.items()}
 
-    def _grouped(self, statement: Select[Any], table: Any) -> Grouped:
+    def _grouped(self, statement: Select[*tuple[Any, ...]], table: Any) -> Grouped:
         rows = self.session.connection().execute(self._known(statement, table)).all()
         return {key: list(held) for key, held in groupby(rows, key=itemgetter(0))}
 
-    def _known(self, statement: Select[Any], table: Any) -> Select[Any]:
+    def _known(self, statement: Select[*tuple[Any, ...]], table: Any) -> Select[*tuple[Any, ...]]:
         """Leave out what had been corrected or voided, or was not yet recorded, at `known_at`."""
         ended = table.retired_at if table is LabResult else table.voided_at
         if table is LabResult:
@@ -174,7 +174,7 @@ def _holds(rows: Iterable[Any]) -> tuple[Hold, ...]:
     return tuple(holds)
 
 
-def _people(ids: list[int]) -> Select[Any]:
+def _people(ids: list[int]) -> Select[*tuple[Any, ...]]:
     return select(
         Patient.id, Patient.mrn, Patient.sex, Patient.birth_date, Patient.stated_age, Patient.stated_age_on
     ).where(Patient.id.in_(ids))  # fmt: skip
@@ -186,13 +186,13 @@ _LAB_COLUMNS = (
 )  # fmt: skip
 
 
-def _labs(ids: list[int]) -> Select[Any]:
+def _labs(ids: list[int]) -> Select[*tuple[Any, ...]]:
     r = LabResult
-    columns = [r.__table__.c[name] for name in _LAB_COLUMNS]  # Core columns: the ORM would look at every row once more
+    columns = [table_of(LabResult).c[name] for name in _LAB_COLUMNS]  # Core columns: the ORM would look at every row once more
     return select(*columns).where(r.patient_id.in_(ids)).order_by(r.patient_id, r.subject, r.collected_at, r.id)
 
 
-def _courses(ids: list[int]) -> Select[Any]:
+def _courses(ids: list[int]) -> Select[*tuple[Any, ...]]:
     c = CourseRow
     return (
         select(c.patient_id, c.id, c.protocol_id, c.drug, c.indication, c.started_on, c.stopped_on)
@@ -201,7 +201,7 @@ def _courses(ids: list[int]) -> Select[Any]:
     )
 
 
-def _course_events(ids: list[int], as_of: date) -> Select[Any]:
+def _course_events(ids: list[int], as_of: date) -> Select[*tuple[Any, ...]]:
     e = CourseEvent
     return (
         select(e.course_id, e.on, e.kind, e.dose_mg, e.times_per_day, e.reason, e.review_on)
@@ -211,7 +211,7 @@ def _course_events(ids: list[int], as_of: date) -> Select[Any]:
     )
 
 
-def _events(ids: list[int], as_of: date) -> Select[Any]:
+def _events(ids: list[int], as_of: date) -> Select[*tuple[Any, ...]]:
     e = AdverseEvent
     return (
         select(
@@ -223,7 +223,7 @@ def _events(ids: list[int], as_of: date) -> Select[Any]:
     )  # fmt: skip
 
 
-def _medications(ids: list[int]) -> Select[Any]:
+def _medications(ids: list[int]) -> Select[*tuple[Any, ...]]:
     m = MedicationRow
     return (
         select(m.patient_id, m.id, m.name, m.interaction, m.started_on, m.stopped_on)
@@ -232,7 +232,7 @@ def _medications(ids: list[int]) -> Select[Any]:
     )
 
 
-def _observations(ids: list[int], as_of: date) -> Select[Any]:
+def _observations(ids: list[int], as_of: date) -> Select[*tuple[Any, ...]]:
     o = ObservationRow
     return (
         select(o.patient_id, o.id, o.on, o.kind, o.value, o.figure)

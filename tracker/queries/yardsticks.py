@@ -98,4 +98,4 @@ def load_yardsticks(session: Session, clinic_id: int) -> Yardsticks:
             ReferenceRange.high, ReferenceRange.high_inclusive, ReferenceRange.unit, ReferenceRange.effective_from,
         ).where(ReferenceRange.clinic_id == clinic_id, ReferenceRange.state == "published")
     )  # fmt: skip
-    return Yardsticks(clinic, Ranges(ConfiguredRange(*row) for row in rows))
+    return Yardsticks(clinic, Ranges(ConfiguredRange._make(row) for row in rows))

@@ -130,7 +130,7 @@ def _finding(history: History, watch: _Watch, run: Run) -> Finding | None:
 def _repeat(limit: Limit, counting: Sequence[Lab], run: Run, history: History) -> Confirmation:
     if not limit.confirm:
         return NOT_ASKED
-    needed = limit.count if limit.confirm == PERSISTENT else 2
+    needed = limit.needed if limit.confirm == PERSISTENT else 2
     return confirmation(counting, needed, limit.confirm_within, run.ended_by is not None, history.as_of)
 
 

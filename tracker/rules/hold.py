@@ -240,7 +240,7 @@ def _stands_against(history: History, course: Course, protocol: Protocol, last: 
         labs = history.labs.get(limit.analyte, ()) if limit.action == STOP else ()
         known = [lab for lab in labs if course.started_on < lab.collected_on <= last]
         for run in runs(known, _meets(history, course, limit)):
-            needed = limit.count if limit.confirm else 1
+            needed = limit.needed if limit.confirm else 1
             if run.ended_by is None or specimens(run.labs, needed) >= needed:
                 return True
     return False

@@ -12,7 +12,7 @@ from werkzeug.datastructures import MultiDict
 from wtforms.validators import InputRequired
 
 from tracker.domain.errors import NotFound, Refused
-from tracker.domain.findings import Finding
+from tracker.domain.findings import Evidence, Finding
 from tracker.formats.pasted import Pasted, pasted
 from tracker.library.analytes import ANALYTES, PANELS, find
 from tracker.models import Flag, Patient
@@ -30,6 +30,7 @@ from tracker.web.filters import count, zone
 from tracker.web.forms import Form, refuse
 
 screen = Blueprint("labs", __name__)
+screen.add_app_template_filter(wording.said, "said")
 
 PANEL = "MONITORING"
 MOST_ROWS = 120
@@ -60,16 +61,22 @@ class Told(NamedTuple):
 
 
 @screen.app_template_filter("told")
-def told(found: Finding | Flag) -> Told:
-    """What is found while one types is said as the queue will say it once it is stored."""
+def told(found: Finding | Flag, name: str = "") -> Told:
+    """What is found while one types is said as the queue will say it once it is stored.
+
+    With the `name` of the analyte the sentence begins after the value, which stands beside it.
+    """
     if isinstance(found, Finding):
         names = ("suggested", "confirmation", "due_on", "yardstick", "source", "verified")
         flag = Flag(machine="open", superseded=False, **{name: getattr(found, name) for name in names})  # in no session
     else:
         flag = found
+    sentence, last = found.sentence, found.evidence[-1] if found.evidence else None
+    if name and isinstance(last, Evidence):
+        sentence = sentence.removeprefix(f"{name} {last.value} {last.unit}".strip()).lstrip(",: ") or found.sentence
     source = wording.said(found.source).rstrip(".")
     return Told(
-        found.severity, found.grade, found.grading, wording.said(found.sentence).rstrip("."),
+        found.severity, found.grade, found.grading, wording.said(sentence).rstrip("."),
         wording.suggestion(flag).words, source, found.verified,
     )  # fmt: skip
 

@@ -22,7 +22,7 @@ from tracker.operations.review import decide as store
 from tracker.queries.dashboard import Cursor
 from tracker.queries.patients import dosing, flags
 from tracker.queries.review import following as next_in_queue
-from tracker.web.access import current_actor, current_clinic, current_user, get_patient
+from tracker.web.access import current_actor, current_clinic, current_user, get_patient, may
 from tracker.web.amending import tell
 from tracker.web.casefile import CaseFile, Line, open_case
 from tracker.web.clock import today
@@ -186,6 +186,7 @@ def _page(
         asked=asked,
         titles=rules.TITLES,
         me=current_user(),
+        deciding=may("review.decide"),
         spec_url=url_for("timeline.spec", patient_id=patient.id, test=_charted(case)),
     )
 

@@ -76,7 +76,7 @@ def paragraphs(page: rules.Page) -> list[tuple[str, list[str]]]:
 
 def confirmed(limit: Limit) -> str:
     """What has to bear a limit out before it counts, "" where one result is enough."""
-    return CONFIRM.get(limit.confirm, "").format(within=limit.confirm_within, count=limit.count)
+    return CONFIRM.get(limit.confirm, "").format(within=limit.confirm_within, count=limit.needed)
 
 
 def unverified(found: Protocol) -> int:

@@ -1,7 +1,9 @@
 """One patient on one time axis: the chart, and under it the same values as a table, newest day first."""
 
+import re
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from datetime import date
+from decimal import Decimal
 from typing import NamedTuple
 
 from flask import Blueprint, jsonify, render_template, request, url_for
@@ -12,12 +14,12 @@ from tracker.domain.findings import INFO
 from tracker.domain.lifecycle import UNDECIDED
 from tracker.domain.values import shown
 from tracker.queries.patients import dosing
-from tracker.queries.timeline import Mark, Point, Series, Timeline, timeline
+from tracker.queries.timeline import Bar, Mark, Point, Series, Timeline, timeline
 from tracker.web.access import get_patient
 from tracker.web.clock import today
 from tracker.web.database import reading
 from tracker.web.filters import bound, day, unit, zone
-from tracker.web.wording import said, subject_name, taken
+from tracker.web.wording import ACTIONS, TIMES, said, subject_name, taken
 
 screen = Blueprint("timeline", __name__)
 
@@ -25,6 +27,7 @@ MOST_DAYS = 24  # columns of the table at once
 ALL, WATCHED = "all", "watched"
 ALWAYS = ("ANC", "ALC", "HB", "PLT", "ALT")  # drawn where there is neither a limit nor a flag
 LIVER = ("ALT", "AST", "TBIL", "ALP")
+OPERATOR = re.compile(r"<=|<")
 
 
 # ---------------------------------------------------------------------------------------------- pages
@@ -77,7 +80,7 @@ def picture(found: Timeline, everything: bool = False, subjects: Iterable[str] =
     return charts.Picture(
         found.as_of,
         [*_salt(found), *(_panel(one, marks) for one in series)],
-        [charts.Bar(bar.lane, bar.label.replace(" x ", " × "), bar.on, bar.until) for bar in found.bars],
+        [_bar(bar) for bar in found.bars],
         [_mark(mark) for mark in marks if mark.subject not in drawn],
     )
 
@@ -93,15 +96,36 @@ def watched(found: Timeline) -> set[str]:
 
 def _panel(one: Series, marks: Sequence[Mark]) -> charts.Panel:
     written = unit(one.unit)
-    baseline = None if one.baseline is None else charts.Line(f"baseline {shown(one.baseline)}", one.baseline)
+    baseline = None if one.baseline is None else _baseline(one.baseline, written)
     return charts.Panel(
         one.name,
         written,
         [_point(one, point) for point in one.points],
         baseline,
-        [charts.Line(said(label.removesuffix(one.unit).strip()), value) for label, value in one.limits],
+        [_limit(label, value) for label, value in one.limits],
         [_mark(mark) for mark in marks if mark.subject == one.subject],
     )
+
+
+def _baseline(value: Decimal, written: str) -> charts.Line:
+    return charts.Line(f"baseline {shown(value)}", f"The patient’s own baseline: {shown(value)} {written}", value)
+
+
+def _limit(label: str, value: Decimal) -> charts.Line:
+    """`stop < 500 /uL` at 0.5: `discontinue < 0.5` beside the line, the protocol's own words to be read."""
+    action, _, words = label.partition(" ")
+    upper = OPERATOR.findall(words)
+    act = ACTIONS.get(action, action)
+    short = f"{act} {bound(upper[-1])} {value.normalize():f}" if upper else said(label)
+    return charts.Line(short, f"Action limit of the label: {act}, {said(words)}", value)
+
+
+def _bar(bar: Bar) -> charts.Bar:
+    dose, _, times = bar.label.partition(" x ")
+    label = f"{dose} {TIMES.get(int(times), f'{times} times daily')}" if times.isdecimal() else dose
+    label = label if bar.lane != "dose" or times.isdecimal() else bar.label.removesuffix(" x None")
+    ended = f"{day(bar.on)} to {day(bar.until)}" if bar.until else f"since {day(bar.on)}"
+    return charts.Bar(bar.lane, label, f"{label}: {ended}", bar.on, bar.until)
 
 
 def _point(one: Series, point: Point) -> charts.Point:

@@ -100,7 +100,7 @@ function draw(element, html) {
 
 function drawRow(row, place, told, sent) {
   for (const name of ["range", "previous", "change", "verdict"]) draw(row.querySelector(`[data-cell=${name}]`), told[name]);
-  row.className = `labs-row labs-${told.state}`;
+  row.dataset.state = told.state;
   // `460 /uL` was typed: the server took the unit out of it.
   const input = values[place];
   const unit = row.querySelector("[name=unit]");

@@ -2,18 +2,19 @@
 // anew when the page gets wider, darker or is printed. No script is made at run time: Vega reads its expressions itself (`ast`).
 const DAY = 86400000;
 const STYLES = {
-  band: { fill: "--jw-band" },
-  line: { stroke: "--jw-soft" },
-  value: { fill: "--jw-ink", stroke: "--jw-ink" },
-  limit: { stroke: "--jw-urgent" },
-  limitlabel: { fill: "--jw-urgent" },
-  baseline: { stroke: "--jw-soft" },
-  baselinelabel: { fill: "--jw-soft" },
-  dose: { fill: "--desk-drug" },
-  hold: { stroke: "--jw-urgent" },
-  infection: { fill: "--desk-sick" },
-  event: { fill: "--desk-sick" },
-  barlabel: { fill: "--jw-ink" },
+  band: { color: "--jw-band" },
+  line: { color: "--jw-soft" },
+  value: { color: "--jw-ink", stroke: "--jw-ink" },
+  limit: { color: "--jw-urgent" },
+  limitlabel: { color: "--jw-urgent" },
+  baseline: { color: "--jw-soft" },
+  baselinelabel: { color: "--jw-soft" },
+  dose: { color: "--desk-drug" },
+  hold: { color: "--jw-urgent" },
+  infection: { color: "--desk-sick" },
+  event: { color: "--desk-sick" },
+  barlabel: { color: "--jw-ink" },
+  barlabelend: { color: "--jw-ink" },
 };
 const SEVERITIES = ["--jw-urgent", "--jw-soon", "--jw-routine", "--jw-info"];
 
@@ -44,7 +45,7 @@ function themed(config, host) {
     font: getComputedStyle(host).fontFamily,
     style,
     range: { category: SEVERITIES.map(paint.colour) },
-    title: { ...config.title, color: paint.colour("--jw-ink"), subtitleColor: soft },
+    title: { ...config.title, color: paint.colour("--jw-ink") },
     axis: { ...config.axis, labelColor: soft, gridColor: line, domainColor: line, tickColor: line },
   };
   paint.done();
@@ -75,14 +76,16 @@ class Timeline {
     this.tooltip = tips(host);
     this.window = null; // [from, to] in milliseconds
     this.drawn = "";
+    this.margins = 0; // pixels that axes and names take beside the charts: known once they were drawn
   }
 
   async start() {
     const answer = await fetch(this.host.dataset.timeline, { headers: { Accept: "application/json" } });
     if (!answer.ok) throw new Error(`the chart could not be loaded (${answer.status})`);
     this.spec = await answer.json();
-    const { first, last } = this.spec.usermeta;
+    const { first, last, margins } = this.spec.usermeta;
     this.window = [first, last];
+    this.margins = margins;
     if (!this.spec.vconcat.length) {
       this.host.hidden = true;
       return;
@@ -96,7 +99,7 @@ class Timeline {
 
   // One drawing at a time; what is asked for meanwhile is drawn once after it.
   async draw() {
-    const width = Math.floor(this.stage.clientWidth - this.spec.usermeta.margins);
+    const width = Math.floor(this.stage.clientWidth - this.margins);
     const theme = document.documentElement.getAttribute("data-bs-theme");
     const key = `${width} ${theme} ${window.matchMedia("print").matches}`;
     if (width < 120 || key === this.drawn) return;
@@ -119,6 +122,11 @@ class Timeline {
     });
     if (this.view) this.view.finalize();
     this.view = made.view;
+    const taken = Math.ceil(this.stage.querySelector("svg").width.baseVal.value) - width;
+    if (Math.abs(taken - this.margins) > 2 && !this.again) {
+      this.margins = taken;
+      this.again = true;
+    }
     this.host.dataset.ready = "";
     this.busy = false;
     if (this.again) {
