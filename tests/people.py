@@ -1,7 +1,7 @@
 """Five people every screen is tried by, at two clinics, and one record of each kind at either clinic.
 
-alice decides, bob records, carol administers, dan audits: all of clinic A. mallory decides at clinic B, and whatever she
-sees of clinic A is a hole. Ida, the patient of each clinic, is on tofacitinib and had one neutrophil count of 0.46.
+alice decides, bob records, carol administers, dan audits: all of clinic A. mallory decides at clinic B, and whatever
+she sees of clinic A is a hole. Ida, the patient of each clinic, is on tofacitinib and had one neutrophil count of 0.46.
 """
 
 from dataclasses import dataclass, fields

@@ -151,7 +151,8 @@ def _x(axis: Part | None) -> Part:
 
 
 def _days(side: str) -> Part:
-    return {"orient": side, "grid": True, "title": None, "tickCount": 8, "labelOverlap": "greedy", "labelFlush": False}
+    spaced = {"labelOverlap": "greedy", "labelSeparation": 12, "labelFlush": False}
+    return {"orient": side, "grid": True, "title": None, "tickCount": 8, **spaced}
 
 
 _GRID: Part = {"grid": True, "labels": False, "ticks": False, "domain": False, "title": None, "tickCount": 8}

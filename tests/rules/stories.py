@@ -184,7 +184,10 @@ def _range(
 ) -> tuple[Range | None, str]:
     """The printed range, else the starter range in the unit of the result."""
     if told.get("low") or told.get("high"):
-        return Range(_decimal(told.get("low")), True, _decimal(told.get("high")), True, unit, PRINTED), ""
+        inclusive = told.get("low_op", ">=") == ">=", told.get("high_op", "<=") == "<="
+        return Range(
+            _decimal(told.get("low")), inclusive[0], _decimal(told.get("high")), inclusive[1], unit, PRINTED
+        ), ""
     analyte = ANALYTES.get(code)
     if read is None or analyte is None:
         return None, "no reference range is printed or configured"

@@ -3,6 +3,7 @@
 import pytest
 
 from tests.rules.stories import CASES, Story, complaints, history, stories
+from tracker.library.protocols import protocols
 from tracker.rules import RULES
 
 BY_CODE = {rule.CODE: rule for rule in RULES}
@@ -35,3 +36,18 @@ def test_every_case_file_belongs_to_a_rule() -> None:
 def test_names_of_stories_are_told_apart(code: str) -> None:
     names = [story["name"] for story in stories(code)]
     assert len(names) == len(set(names))
+
+
+LIMITS = [
+    (rule, limit.id)
+    for protocol in protocols().values()
+    for rule, limits in (("action_limit", protocol.on_treatment), ("do_not_start", protocol.initiation))
+    for limit in limits
+    if not limit.condition
+]
+
+
+@pytest.mark.parametrize(("rule", "limit"), LIMITS)
+def test_every_limit_of_every_protocol_has_a_story_on_its_bound(rule: str, limit: str) -> None:
+    on_the_bound = [story for story in stories(rule) if story.get("bound") == "true"]
+    assert any(wanted.get("entry") == limit for story in on_the_bound for wanted in story.get("expect", ()))

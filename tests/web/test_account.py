@@ -128,16 +128,20 @@ def test_sign_out_is_on_every_page(alice: Any) -> None:
         assert 'action="/sign-out"' in alice.get(path).text
 
 
+CHROME = "AppleWebKit/537.36 (KHTML, like Gecko) Chrome/140.0 Safari/537.36"
+SAFARI = "AppleWebKit/605.1.15 (KHTML, like Gecko) Version/18.0 Safari/604.1"
+
+
 @pytest.mark.parametrize(
     ("user_agent", "words"),
     [
-        ("Mozilla/5.0 (Windows NT 10.0; Win64; x64) AppleWebKit/537.36 (KHTML, like Gecko) Chrome/140.0 Safari/537.36 Edg/140.0", "Edge on Windows"),
+        (f"Mozilla/5.0 (Windows NT 10.0; Win64; x64) {CHROME} Edg/140.0", "Edge on Windows"),
         ("Mozilla/5.0 (X11; Linux x86_64; rv:140.0) Gecko/20100101 Firefox/140.0", "Firefox on Linux"),
-        ("Mozilla/5.0 (iPad; CPU OS 18_0 like Mac OS X) AppleWebKit/605.1.15 (KHTML, like Gecko) Version/18.0 Safari/604.1", "Safari on iPad"),
-        ("Mozilla/5.0 (Linux; Android 15) AppleWebKit/537.36 (KHTML, like Gecko) Chrome/140.0 Mobile Safari/537.36", "Chrome on Android"),
+        (f"Mozilla/5.0 (iPad; CPU OS 18_0 like Mac OS X) {SAFARI}", "Safari on iPad"),
+        (f"Mozilla/5.0 (Linux; Android 15) {CHROME}", "Chrome on Android"),
         ("", "A browser"),
         ("<script>", "A browser"),
     ],
-)  # fmt: skip
+)
 def test_a_browser_is_named_as_people_name_it(user_agent: str, words: str) -> None:
     assert device(user_agent) == words

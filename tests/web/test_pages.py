@@ -1,4 +1,4 @@
-"""The frame of every page: landmarks, menu by role, the intended use, and the signs that never stand on colour alone."""
+"""The frame of every page: landmarks, menu by role, intended use, and signs that never stand on colour alone."""
 
 from collections.abc import Callable
 from datetime import date

@@ -220,8 +220,8 @@ def test_who_leaves_the_clinic_they_looked_at_is_shown_the_other(alice: Any, dat
         session.add(Membership(account_id=cast.accounts["alice"], clinic_id=cast.b.clinic))
     alice.post("/account/clinic", {"clinic_id": str(cast.b.clinic)})
     with database.transaction() as session:
-        session.delete(session.scalars(select(Membership).where(Membership.clinic_id == cast.b.clinic,
-                                                                Membership.account_id == cast.accounts["alice"])).one())  # fmt: skip
+        hers = select(Membership).filter_by(clinic_id=cast.b.clinic, account_id=cast.accounts["alice"])
+        session.delete(session.scalars(hers).one())
     assert "Beech Clinic" not in alice.get("/account").text.replace("You are looking at Beech Clinic.", "")
 
 

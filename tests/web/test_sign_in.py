@@ -166,11 +166,11 @@ def test_signing_in_goes_on_where_one_wanted_to_go(visitor: Any, target: str) ->
 
 
 HOSTILE = [
-    "//evil.example", "///evil.example", "/\\evil.example", "\\\\evil.example", "/\\/evil.example", "https://evil.example",
-    "http:evil.example", "https:/evil.example", "javascript:alert(1)", "data:text/html,x", "evil.example", "", " /account",
-    "/ok\r\nSet-Cookie: a=b", "/ok\nx", "/ok\tx", "/\t/evil.example", "\t//evil.example", "/ /evil.example", "/ok\\..\\x",
-    "/%0d%0aSet-Cookie:a=b\r\n", "?next=//evil.example", "#//evil.example", "./account", "../account", "mailto:a@b.example",
-    "/" + "a" * 600, "/\x00", "/\x7f", "//", "/\\",
+    "//evil.example", "///evil.example", "/\\evil.example", "\\\\evil.example", "/\\/evil.example",
+    "https://evil.example", "http:evil.example", "https:/evil.example", "javascript:alert(1)", "data:text/html,x",
+    "evil.example", "", " /account", "/ok\r\nSet-Cookie: a=b", "/ok\nx", "/ok\tx", "/\t/evil.example",
+    "\t//evil.example", "/ /evil.example", "/ok\\..\\x", "/%0d%0aSet-Cookie:a=b\r\n", "?next=//evil.example",
+    "#//evil.example", "./account", "../account", "mailto:a@b.example", "/" + "a" * 600, "/\x00", "/\x7f", "//", "/\\",
 ]  # fmt: skip
 
 

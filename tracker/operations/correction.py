@@ -27,8 +27,7 @@ def correct(
     confirmed: bool,
 ) -> tuple[LabResult, Changes]:  # fmt: skip
     """Replace a result by a new version. Raises Refused (NotRecordable, Asked), and Stale where it is not in force."""
-    if result.retired_at is not None:
-        raise Stale("This result was corrected or voided meanwhile. Look at the version in force.")
+    _hold(session, result)
     reading = reading._replace(status=CORRECTED)
     before = previous(session, patient.id, [result.subject], reading.collected.at).get(result.subject)
     known = before.value if before is not None and before.id != result.id else None
@@ -42,6 +41,13 @@ def correct(
     return row, rejudge(session, actor, patient, frozenset({result.id}))
 
 
+def _hold(session: Session, result: LabResult) -> None:
+    """Of two who correct it at once, one goes first, and the other sees that."""
+    session.refresh(result, with_for_update=True)
+    if result.retired_at is not None:
+        raise Stale("This result was corrected or voided meanwhile.")
+
+
 def _check_room(session: Session, patient: Patient, result: LabResult, subject: str, reading: LabReading) -> None:
     """No other result may stand where this one moves to."""
     held = sample(session, patient.id, reading.collected.at, reading.laboratory, reading.accession).get(subject)
@@ -53,8 +59,7 @@ def _check_room(session: Session, patient: Patient, result: LabResult, subject: 
 
 def void(session: Session, actor: Actor, patient: Patient, result: LabResult, reason: str) -> Changes:
     """Take a result out with a reason; it stays on record, struck. Raises Refused, Stale."""
-    if result.retired_at is not None:
-        raise Stale("This result was corrected or voided meanwhile.")
+    _hold(session, result)
     record.void(session, actor, result.id, reason)
     session.expire(result)
     return rejudge(session, actor, patient, frozenset({result.id}))

@@ -5,7 +5,7 @@ not in force any more.
 """
 
 from dataclasses import dataclass
-from datetime import date
+from datetime import UTC, date, datetime, time, timedelta
 
 from sqlalchemy import select
 from sqlalchemy.orm import Session
@@ -16,6 +16,7 @@ from tracker.operations.actor import Actor
 from tracker.operations.configure import publish_draft
 from tracker.operations.enrol import zone_of
 from tracker.operations.evaluate import Changes, evaluate
+from tracker.operations.provenance import rulebook_digest
 
 OPENED, CHANGED, CLEARED, PAST = "opened", "changed", "cleared", "past"
 
@@ -57,6 +58,7 @@ def preview(session: Session, actor: Actor, draft: ReferenceRange) -> Preview:
     """Judge the clinic as if the draft were published. All of it is taken back before this returns."""
     trial = session.begin_nested()
     try:
+        _bring_up_to_date(session, actor, draft.clinic_id)
         draft.state = "published"
         session.flush()
         changes = _judge_all(session, actor, draft.clinic_id)
@@ -67,14 +69,33 @@ def preview(session: Session, actor: Actor, draft: ReferenceRange) -> Preview:
 
 
 def publish(session: Session, actor: Actor, draft: ReferenceRange) -> Changes:
-    """Put the draft in force and judge every patient of the clinic. Raises NotAllowed for the person who drafted it."""
+    """Put the draft in force and judge every patient of the clinic; what that changed.
+
+    Raises NotAllowed for the person who drafted it, Refused where it is no draft any more.
+    """
+    session.refresh(draft, with_for_update=True)
+    _bring_up_to_date(session, actor, draft.clinic_id)
     publish_draft(session, actor, draft)
     return _judge_all(session, actor, draft.clinic_id)
 
 
+def _bring_up_to_date(session: Session, actor: Actor, clinic_id: int) -> None:
+    """Judge who was not judged today by these rules, so that what time has done is not put down to the range."""
+    zone = zone_of(session, clinic_id)
+    midnight = datetime.combine(actor.today(zone), time(), zone).astimezone(UTC)
+    current = (Patient.judged_at >= midnight) & (Patient.judged_digest == rulebook_digest())
+    left = select(Patient.id).where(Patient.clinic_id == clinic_id, Patient.judged_at.is_(None) | ~current)
+    evaluate(session, clinic_id, session.scalars(left).all(), actor.utc, actor.today(zone))
+
+
 def _judge_all(session: Session, actor: Actor, clinic_id: int) -> Changes:
     ids = session.scalars(select(Patient.id).where(Patient.clinic_id == clinic_id)).all()
-    return evaluate(session, clinic_id, ids, actor.utc, actor.today(zone_of(session, clinic_id)))
+    return evaluate(session, clinic_id, ids, _marked(actor), actor.today(zone_of(session, clinic_id)))
+
+
+def _marked(actor: Actor) -> datetime:
+    """The instant by which the flags are known that the range itself has changed."""
+    return actor.utc + timedelta(microseconds=1)
 
 
 def _effects(session: Session, actor: Actor, clinic_id: int) -> tuple[Effect, ...]:
@@ -82,7 +103,7 @@ def _effects(session: Session, actor: Actor, clinic_id: int) -> tuple[Effect, ..
     rows = session.execute(
         select(Flag, Patient)
         .join(Patient, Patient.id == Flag.patient_id)
-        .where(Flag.clinic_id == clinic_id, Flag.changed_at == actor.utc)
+        .where(Flag.clinic_id == clinic_id, Flag.changed_at == _marked(actor))
         .order_by(Flag.attention, Patient.mrn, Flag.opened_on, Flag.id)
     )
     return tuple(
@@ -94,6 +115,6 @@ def _effects(session: Session, actor: Actor, clinic_id: int) -> tuple[Effect, ..
 
 
 def _what(flag: Flag, actor: Actor) -> str:
-    if flag.first_seen_at == actor.utc:
+    if flag.first_seen_at == _marked(actor):
         return PAST if flag.machine == MACHINE_CLEARED else OPENED
     return CLEARED if flag.machine == MACHINE_CLEARED else CHANGED

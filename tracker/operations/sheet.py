@@ -6,7 +6,7 @@ Nothing is stored here but by `save`, which takes all rows or none.
 import re
 from collections.abc import Collection, Sequence
 from dataclasses import dataclass
-from datetime import date
+from datetime import date, timedelta
 from decimal import Decimal
 from typing import Any, NamedTuple
 from zoneinfo import ZoneInfo
@@ -120,7 +120,7 @@ def tidied(row: Row) -> Row:
 def blank(session: Session, patient: Patient, header: Header, rows: Sequence[Row]) -> Sheet:
     """The panel with what stands beside each row, and no verdicts: what a page shows before anything is judged."""
     moment = read_moment(header.on.isoformat(), zone_of(session, patient.clinic_id))
-    beside = _lines(session, patient, rows, header, moment)
+    beside = _lines(session, patient, rows, header, moment, ())
     return Sheet([Said(row, line) for row, line in zip(rows, beside, strict=True)])
 
 
@@ -136,7 +136,7 @@ def judge(
     rows = [tidied(row) for row in rows]
     held = sample(session, patient.id, moment.at, header.laboratory, header.accession)
     trial = _Trial(actor, patient, moment, header, held)
-    beside = _lines(session, patient, rows, header, moment)
+    beside = _lines(session, patient, rows, header, moment, [row.id for row in held.values()])
     said = [trial.look(row, line) for row, line in zip(rows, beside, strict=True)]
     preview = entry.preview(session, actor, patient, list(trial.open.values()))
     verdicts = dict(zip(trial.open, preview.verdicts, strict=True))
@@ -228,9 +228,13 @@ def _with_verdict(said: Said, verdict: entry.Verdict, confirmed: Collection[str]
     )  # fmt: skip
 
 
-def _lines(session: Session, patient: Patient, rows: Sequence[Row], header: Header, moment: Moment) -> list[Line]:
+def _lines(
+    session: Session, patient: Patient, rows: Sequence[Row], header: Header, moment: Moment, same_sample: Sequence[int]
+) -> list[Line]:
     wanted = [Wanted(row.subject, row.unit, _printed(row)) for row in rows]
-    return lines(session, patient, wanted, header.laboratory, moment.on, moment.at)
+    # Nobody knows what came first on a day without times: all of that day but the sample itself came before.
+    before = moment.at if moment.time_known else moment.at + timedelta(days=1)
+    return lines(session, patient, wanted, header.laboratory, moment.on, before, same_sample)
 
 
 def _reading(row: Row, header: Header, moment: Moment, patient: Patient) -> LabReading:

@@ -65,9 +65,13 @@ class Line(NamedTuple):
 
 @dataclass(frozen=True, slots=True)
 class Checklist:
-    """The page's list: screening items, then blood tests with their limits, then what else is to be thought of."""
+    """The page's list: screening items, then blood tests with their limits, then what else is to be thought of.
+
+    `begun`: the first dose has been taken, so that what is missing is made good, not awaited.
+    """
 
     protocol: Protocol
+    begun: bool
     screening: tuple[Line, ...]
     bloods: tuple[Line, ...]
     other: tuple[Concern, ...]
@@ -96,7 +100,7 @@ def checklist(history: History, course: Course, protocol: Protocol, found: list[
         for concern in found
         if concern.subject not in (items if concern.rule == _SCREENING else limited) or concern.rule == "dosing"
     )
-    return Checklist(protocol, screening, bloods, tuple(other))
+    return Checklist(protocol, course.started(history.as_of), screening, bloods, tuple(other))
 
 
 def _screening(history: History, course: Course, screen: Screen, found: list[Concern]) -> Line:
@@ -106,14 +110,19 @@ def _screening(history: History, course: Course, screen: Screen, found: list[Con
     done = days[-1] if days else None
     against = next((concern for concern in said if concern.against), None)
     if against is not None:
-        return Line(name, BLOCKED, against.sentence, screen.required, screen.origin, done)
+        return Line(name, BLOCKED, _without(name, against.sentence), screen.required, screen.origin, done)
     if said:
-        return Line(name, OPEN, said[0].sentence, screen.required, screen.origin, done)
+        return Line(name, OPEN, _without(name, said[0].sentence), screen.required, screen.origin, done)
     if screen.item == PREGNANCY and not may_bear_children(history, course):
         return Line(name, NOT_NEEDED, "not asked of this patient", False, screen.origin)
     if done is None:
         return Line(name, OPEN, "nothing on record", screen.required, screen.origin)
     return Line(name, READY, "done", screen.required, screen.origin, done)
+
+
+def _without(name: str, sentence: str) -> str:
+    """The sentence without the name of the item, which stands before it on the page."""
+    return sentence.removeprefix(f"{name}: ")
 
 
 def _limits(history: History, course: Course, protocol: Protocol, found: list[Concern]) -> Iterator[Line]:

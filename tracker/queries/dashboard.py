@@ -70,8 +70,8 @@ FILTERS: Mapping[str, ColumnElement[bool]] = {
     "week": Flag.attention == 1,
     "repeat": and_(Flag.attention < NOT_QUEUED, Flag.review == "awaiting_repeat")
     | and_(Flag.attention < INFO_PLACE, Flag.confirmation.in_(("needs_repeat", "repeat_overdue"))),
-    "overdue": and_(Flag.attention < INFO_PLACE, Flag.rule == "overdue"),
-    "not_evaluated": and_(Flag.attention < INFO_PLACE, Flag.rule == "not_evaluated"),
+    "overdue": and_(Flag.attention < INFO_PLACE, Flag.rule == "overdue", Flag.machine == "open"),
+    "not_evaluated": and_(Flag.attention < INFO_PLACE, Flag.rule == "not_evaluated", Flag.machine == "open"),
     "closure": and_(Flag.attention < INFO_PLACE, Flag.machine == "cleared"),
     "info": Flag.attention == INFO_PLACE,
 }
@@ -80,14 +80,15 @@ FILTERS: Mapping[str, ColumnElement[bool]] = {
 
 def tiles(session: Session, clinic_id: int) -> dict[str, int]:
     """Patients behind each tile, and in the whole queue, in one statement."""
-    counted = {
-        name: func.count(func.distinct(case((condition, Flag.patient_id)))).label(name) for name, condition in FILTERS.items()
-    }
-    everybody = func.count(func.distinct(case((Flag.attention < INFO_PLACE, Flag.patient_id)))).label("all")
-    row = session.execute(
-        select(everybody, *counted.values()).where(Flag.clinic_id == clinic_id, Flag.attention < NOT_QUEUED)
-    ).one()
-    return dict(row._mapping)
+    conditions = {"all": Flag.attention < INFO_PLACE, **FILTERS}
+    of_patient = (
+        select(*(func.max(case((condition, 1), else_=0)).label(name) for name, condition in conditions.items()))
+        .where(Flag.clinic_id == clinic_id, Flag.attention < NOT_QUEUED)
+        .group_by(Flag.patient_id)
+        .subquery()
+    )
+    row = session.execute(select(*(func.coalesce(func.sum(of_patient.c[name]), 0).label(name) for name in conditions))).one()
+    return {name: int(number) for name, number in row._mapping.items()}
 
 
 def page(

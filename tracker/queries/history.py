@@ -86,25 +86,27 @@ class Loader:
 
     def _labs(self, person: Person, rows: Iterable[Any]) -> dict[str, tuple[Lab, ...]]:
         found: dict[str, list[Lab]] = {}
+        ages: dict[date, int | None] = {}
         for row in rows:
-            found.setdefault(row[2], []).append(self._lab(person, row))
+            found.setdefault(row[2], []).append(self._lab(person, row, ages))
         for new in self.unsaved:
             if new["patient_id"] == person.id:
                 held = found.setdefault(new["subject"], [])
-                held.append(self._lab(person, [new.get(name) for name in _LAB_COLUMNS]))
+                held.append(self._lab(person, [new.get(name) for name in _LAB_COLUMNS], ages))
                 held.sort(key=lambda lab: lab.collected_at)
         return {subject: tuple(held) for subject, held in found.items()}
 
-    def _lab(self, person: Person, row: Any) -> Lab:
+    def _lab(self, person: Person, row: Any, ages: dict[date, int | None]) -> Lab:
+        """One result with the range that judges it. `ages` remembers the patient's age on a day: a panel shares one."""
         (_, id, subject, analyte, at, on, comparator, figure, unit, value, text, low, high, range_id, laboratory, accession,
          status, lab_flag) = row  # fmt: skip
         limits: Range | None = None
         why = ""
         if figure is not None:
-            limits, why = self.yardsticks.range_for(
-                analyte, laboratory, person.sex, person.age_on(on), on, unit, printed_range(low, high, unit)
-            )
-            judged_by = limits.id if limits else None
+            age = ages[on] if on in ages else ages.setdefault(on, person.age_on(on))
+            printed = None if low is None and high is None else printed_range(low, high, unit)
+            limits, why = self.yardsticks.range_for(analyte, laboratory, person.sex, age, on, unit, printed)
+            judged_by = limits[6] if limits else None
             if judged_by != range_id and id is not None:
                 self.range_changes[id] = judged_by
         return Lab(

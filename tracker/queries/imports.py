@@ -43,7 +43,7 @@ def _waiting(session: Session, batch_ids: Sequence[int]) -> dict[int, int]:
         .where(HeldRow.batch_id.in_(batch_ids), HeldRow.state == "waiting")
         .group_by(HeldRow.batch_id)
     )
-    return dict(rows.tuples().all())
+    return dict(rows.all())
 
 
 def one(session: Session, batch: ImportBatch) -> Batch:

@@ -1,6 +1,6 @@
 """What stands beside a value that is typed or shown: the range in force, what was measured before, its sample."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import date, datetime
 from typing import NamedTuple
@@ -56,11 +56,12 @@ def person_of(patient: Patient) -> Person:
 
 
 def lines(
-    session: Session, patient: Patient, wanted: Sequence[Wanted], laboratory: str, on: date, before: datetime
-) -> list[Line]:
-    """A line for each row wanted, in their order; `before` is the instant of the sample."""
+    session: Session, patient: Patient, wanted: Sequence[Wanted], laboratory: str, on: date,
+    before: datetime, leave_out: Collection[int] = (),
+) -> list[Line]:  # fmt: skip
+    """A line for each row wanted, in their order; what was measured before that instant, some results left out."""
     yardsticks = load_yardsticks(session, patient.clinic_id)
-    earlier = previous(session, patient.id, [row.subject for row in wanted], before)
+    earlier = previous(session, patient.id, [row.subject for row in wanted], before, leave_out)
     found = [_line(yardsticks, patient, row, laboratory, on, earlier.get(row.subject)) for row in wanted]
     unverified = _unverified(session, {line.limits.id for line in found if line.limits and line.limits.id})
     return [line if line.limits is None or line.limits.id not in unverified else _marked(line) for line in found]
@@ -105,10 +106,14 @@ def _marked(line: Line) -> Line:
     return Line(**(values | {"verified": False}))
 
 
-def previous(session: Session, patient_id: int, subjects: Sequence[str], before: datetime) -> dict[str, LabResult]:
+def previous(
+    session: Session, patient_id: int, subjects: Sequence[str], before: datetime, leave_out: Collection[int] = ()
+) -> dict[str, LabResult]:
     """The last result in force of each subject that was collected before that instant, in one statement."""
     r = LabResult
-    mine = (r.patient_id == patient_id, r.subject.in_(sorted(set(subjects))), r.retired_at.is_(None))
+    mine = [r.patient_id == patient_id, r.subject.in_(sorted(set(subjects))), r.retired_at.is_(None)]
+    if leave_out:
+        mine.append(r.id.not_in(leave_out))
     last = (
         select(r.subject, func.max(r.collected_at).label("at"))
         .where(*mine, r.collected_at < before)

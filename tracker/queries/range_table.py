@@ -38,10 +38,10 @@ class Line(NamedTuple):
 
     @property
     def ages(self) -> str:
-        """`any age`, `18 years and over`, `under 18 years`, `18 to 59 years`: completed years, both ends meant."""
+        """`any age`, `from 18 years`, `under 18 years`, `18 to 59 years`: completed years, both ends meant."""
         first, beyond = self.row.age_from, self.row.age_to
         if beyond is None:
-            return f"{first} years and over" if first else "any age"
+            return f"from {first} years" if first else "any age"
         if not first:
             return f"under {beyond} years"
         return f"{first} to {beyond - 1} years" if beyond - 1 > first else f"{first} years"
@@ -111,7 +111,8 @@ def _lines(session: Session, rows: Iterable[ReferenceRange], on: date) -> list[L
     people = {id for row in rows for id in (row.drafted_by, row.published_by) if id is not None}
     names: dict[int | None, str] = {}
     if people:
-        names.update(session.execute(select(Account.id, Account.name).where(Account.id.in_(people))).tuples())
+        known = select(Account.id, Account.name).where(Account.id.in_(people))
+        names.update((row.id, row.name) for row in session.execute(known))
     return [
         Line(
             row,

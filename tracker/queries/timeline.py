@@ -152,7 +152,7 @@ def _bars(history: History) -> list[Bar]:
         doses = course.doses
         if not doses:
             bars.append(Bar("dose", course.drug, course.started_on, course.stopped_on))
-        for dose, following in zip(doses, (*doses[1:], None), strict=True):
+        for dose, following in zip(doses, (*doses[1:], None), strict=False):  # none without a dose
             label = f"{dose.mg} mg x {dose.times_per_day}" if dose.mg is not None else course.drug
             bars.append(Bar("dose", label, dose.on, following.on if following else course.stopped_on))
         bars += [Bar("hold", hold.reason or "on hold", hold.on, hold.until or course.stopped_on) for hold in course.holds]

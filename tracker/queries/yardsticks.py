@@ -29,8 +29,11 @@ class Ranges:
 
     def find(self, analyte: str, laboratory: str, sex: str, age: int | None, on: date, unit: str) -> Answer:
         """The laboratory's own range, else the clinic's default, in the unit of the result; or why there is none."""
-        answer = self._answer(analyte, laboratory, sex, age, on, unit) if laboratory else (None, "")
-        return answer if answer[0] is not None else self._answer(analyte, "", sex, age, on, unit)
+        if laboratory and (analyte, laboratory) in self._lines:
+            own = self._answer(analyte, laboratory, sex, age, on, unit)
+            if own[0] is not None:
+                return own
+        return self._answer(analyte, "", sex, age, on, unit)
 
     def _answer(self, analyte: str, laboratory: str, sex: str, age: int | None, on: date, unit: str) -> Answer:
         lines = self._lines.get((analyte, laboratory))
@@ -38,10 +41,11 @@ class Ranges:
             return None, "no reference range is configured for this person"
         segment = bisect_right(self._dates[analyte, laboratory], on)
         key = (analyte, laboratory, sex, age, segment, unit)
-        if key not in self._answers:
+        answer = self._answers.get(key)
+        if answer is None:
             found, why = choose(lines, sex, age, on)
-            self._answers[key] = (found, why) if found is None else _in_unit(found, analyte, unit)
-        return self._answers[key]
+            answer = self._answers[key] = (found, why) if found is None else _in_unit(found, analyte, unit)
+        return answer
 
 
 def _in_unit(found: Range, analyte: str, unit: str) -> Answer:

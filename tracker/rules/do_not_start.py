@@ -33,6 +33,7 @@ from tracker.domain.episodes import (
     runs,
 )
 from tracker.domain.findings import URGENT, Finding
+from tracker.domain.folding import unique
 from tracker.domain.history import Course, History, Lab
 from tracker.domain.protocol import Limit, Protocol
 
@@ -41,29 +42,22 @@ STALE = timedelta(days=90)
 
 
 def check(history: History) -> Iterator[Finding]:
-    for course, protocol in history.treatments():
-        for limit in protocol.initiation:
-            yield from _episodes(history, course, protocol, limit)
+    found = (
+        finding
+        for course, protocol in history.treatments()
+        for limit in protocol.initiation
+        for finding in _episodes(history, course, protocol, limit)
+    )
+    yield from unique(tuple(found))  # a value that speaks against two courses of one drug is one reason
 
 
 def _episodes(history: History, course: Course, protocol: Protocol, limit: Limit) -> Iterator[Finding]:
-    meets = at_or_beyond(limit)
-    since = _previous_start(history, course)
-    labs = [lab for lab in history.labs.get(limit.analyte, ()) if lab.collected_on > since]
-    if meets is None or not any(meets(lab) for lab in labs if lab.collected_on <= course.started_on):
+    labs, meets = history.labs.get(limit.analyte, ()), at_or_beyond(limit)
+    if meets is None or not any(meets(lab) for lab in labs):
         return
     for run in runs(labs, _before_the_first_dose(course, meets)):
         if _matters(run, course, protocol, history.as_of):
             yield _finding(history, course, protocol, limit, run)
-
-
-def _previous_start(history: History, course: Course) -> date:
-    """The first dose of the same drug's course before: its results are that course's matter."""
-    earlier = [
-        other.started_on for other in history.courses
-        if other.protocol_id == course.protocol_id and other.started_on < course.started_on
-    ]  # fmt: skip
-    return max(earlier, default=date.min)
 
 
 def _before_the_first_dose(course: Course, meets: Verdict) -> Verdict:

@@ -35,12 +35,6 @@ class PasswordForm(Form):
     )
 
 
-@screen.get("/")
-def home() -> ResponseReturnValue:
-    """Until the queue stands here."""
-    return redirect(url_for("account.show"), 303)
-
-
 @screen.get("/account")
 def show() -> ResponseReturnValue:
     return _page(PasswordForm())

@@ -37,20 +37,21 @@ INTERACTIONS = {
 
 
 class Kind(NamedTuple):
-    """One thing that is observed: its name, its unit, and the words it is told in where it is not a number."""
+    """One thing that is observed: its name, its unit, what to write, and the only words it is told in where there are such."""
 
     label: str
     unit: str = ""
+    hint: str = ""
     words: tuple[str, ...] = ()
 
 
 KINDS = {
-    "weight_kg": Kind("Weight", "kg"),
-    "temperature_c": Kind("Temperature", "°C"),
-    "salt": Kind("SALT score", "of 100"),
+    "weight_kg": Kind("Weight", "kg", "in kg"),
+    "temperature_c": Kind("Temperature", "°C", "in °C"),
+    "salt": Kind("SALT score", "of 100", "0 to 100, decimals allowed"),
     "child_pugh": Kind("Child-Pugh class", words=("A", "B", "C")),
     "cyp2c9": Kind("CYP2C9 metaboliser", words=("poor", "intermediate", "normal")),
-    "zoster_vaccine": Kind("Zoster vaccine", words=("complete", "first dose", "not given")),
+    "zoster_vaccine": Kind("Zoster vaccine", hint="which one and how many doses, or “not given”"),
     "pregnancy_status": Kind("Pregnancy", words=("not pregnant", "pregnant")),
 }
 assert set(KINDS) == set(OBSERVATION_KINDS)

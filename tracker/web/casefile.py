@@ -33,7 +33,6 @@ LAYERS = {
     "not_evaluated": "Could not be evaluated",
 }
 FROM = {"printed": "printed by the laboratory", "laboratory": "of this laboratory", "clinic": "of the clinic"}
-MISSING = ("overdue", "screening")
 
 
 class Seen(NamedTuple):
@@ -85,12 +84,27 @@ class Group(NamedTuple):
     others: tuple[Line, ...]
 
 
+class Unchecked(NamedTuple):
+    """Tests that could not be judged for one and the same reason."""
+
+    reason: str
+    lines: tuple[Line, ...]
+
+    @property
+    def names(self) -> str:
+        return ", ".join(dict.fromkeys(subject_name(line.flag.subject) for line in self.lines))
+
+    @property
+    def keys(self) -> str:
+        return " ".join(line.key for line in self.lines if line.can_be_decided)
+
+
 class CaseFile(NamedTuple):
     """The flags of a patient, sorted by what a reader does with them. `silent` are the rules that found nothing."""
 
     findings: tuple[Group, ...]
     missing: tuple[Line, ...]
-    unchecked: tuple[Line, ...]
+    unchecked: tuple[Unchecked, ...]
     info: tuple[Line, ...]
     past: tuple[Line, ...]
     proposals: tuple[tuple[Decided, ...], ...]
@@ -99,7 +113,8 @@ class CaseFile(NamedTuple):
     def decidable(self) -> tuple[Line, ...]:
         """Every flag a decision can be made about, in the order of the page."""
         found = [line for group in self.findings for line in (group.lead, *group.others)]
-        return tuple(line for line in (*found, *self.missing, *self.unchecked, *self.info) if line.can_be_decided)
+        unchecked = [line for one in self.unchecked for line in one.lines]
+        return tuple(line for line in (*found, *self.missing, *unchecked, *self.info) if line.can_be_decided)
 
 
 def open_case(session: Session, patient_id: int, flags: Sequence[Flag]) -> CaseFile:
@@ -115,13 +130,13 @@ def open_case(session: Session, patient_id: int, flags: Sequence[Flag]) -> CaseF
     lines = [maker.line(flag) for flag in flags]
     now = [line for line in lines if _is_present(line.flag)]
     unchecked = [line for line in now if line.flag.rule == "not_evaluated"]
-    missing = [line for line in now if line.flag.rule in MISSING and not line.evidence]
+    missing = [line for line in now if _is_missing(line)]
     rest = [line for line in now if line not in unchecked and line not in missing]
     info = [line for line in rest if line.flag.attention % CARRIED_OFFSET == INFO_PLACE and not line.flag.folded_under]
     return CaseFile(
         tuple(_groups(line for line in rest if line not in info)),
         tuple(missing),
-        tuple(unchecked),
+        _by_reason(unchecked),
         tuple(info),
         tuple(line for line in lines if not _is_present(line.flag)),
         _proposals(decided),
@@ -132,6 +147,20 @@ def open_case(session: Session, patient_id: int, flags: Sequence[Flag]) -> CaseF
 def _is_present(flag: Flag) -> bool:
     """Waits for a decision, or is said by another flag that may."""
     return flag.attention < NOT_QUEUED or (flag.folded_under is not None and flag.machine == "open")
+
+
+def _is_missing(line: Line) -> bool:
+    """Something that was not done, in contrast to something that was found."""
+    return line.flag.rule == "overdue" or (line.flag.rule == "screening" and not line.evidence)
+
+
+def _by_reason(lines: Sequence[Line]) -> tuple[Unchecked, ...]:
+    """One entry a reason: where the sex is not known, fifteen tests say the same."""
+    held: dict[str, list[Line]] = {}
+    for line in lines:
+        _, could_not, reason = line.sentence.partition(" could not be judged: ")
+        held.setdefault(reason if could_not else line.sentence, []).append(line)
+    return tuple(Unchecked(reason, tuple(together)) for reason, together in held.items())
 
 
 def _groups(lines: Iterable[Line]) -> list[Group]:
@@ -197,17 +226,18 @@ class _Maker:
     def _judged_by(self, fact: Fact) -> str:
         """`of the clinic, in force from 1 Jan 2026`."""
         version = self.ranges.get(fact["range_id"] or 0)
-        words = FROM.get(fact["range_from"], fact["range_from"])
+        words = FROM.get(str(fact["range_from"]), str(fact["range_from"]))
         if version is None or version.effective_from.year <= 1900:
             return words
         return f"{words}, in force from {day(version.effective_from)}"
 
     def _origin(self, result_id: int | None) -> str:
-        """The laboratory, its number, the file or the person; and that the result no longer stands, where it does not."""
+        """The laboratory, its number, the file or the person; that the result no longer stands, where it does not."""
         found = self.origins.get(result_id or 0)
         if found is None:
             return ""
-        door = f"file {found.filename}" if found.filename else f"entered by {found.by}" if found.by else found.origin
+        by = f"entered by {found.by}" if found.by else "entered by hand" if found.origin == "form" else found.origin
+        door = f"file {found.filename}" if found.filename else by
         number = f"no. {found.accession}" if found.accession else ""
         gone = f"no longer stands: {found.retired}" if found.retired else ""
         return ", ".join(part for part in (found.laboratory, number, door, gone) if part)

@@ -1,2 +1,181 @@
-from flask import Blueprint
+"""The due list: what is overdue, and what falls due now, with the line of the protocol that asks for it.
+
+Overdue is read from the flags that stand, for the whole clinic. What is due and not late yet is no flag: it is worked
+out from the histories of a bounded number of patients at a time.
+"""
+
+from collections.abc import Iterable
+from datetime import date
+from typing import NamedTuple
+
+from flask import Blueprint, render_template, request, url_for
+from flask.typing import ResponseReturnValue
+from sqlalchemy.orm import Session
+
+from tracker.domain.schedule import DUE, DueItem
+from tracker.models import Flag, Patient
+from tracker.queries import overdue
+from tracker.queries.dashboard import dosings
+from tracker.queries.due import due_list, watched
+from tracker.queries.overdue import Late, Place
+from tracker.queries.queue import Around, around
+from tracker.web.access import current_clinic, current_user
+from tracker.web.clock import today
+from tracker.web.database import reading
+from tracker.web.filters import count, zone
+from tracker.web.wording import Taken, said, subject_name, taken, why
+
 screen = Blueprint("due", __name__)
+
+LATE_PAGE = 50  # patients
+WORKED_OUT = 100  # patients whose histories are read for one page
+EVERYBODY = 2000  # on paper
+
+
+class Item(NamedTuple):
+    """Checks that are wanted for one and the same reason. `state` is what somebody decided, "" where nobody has."""
+
+    names: tuple[str, ...]
+    due_on: date
+    days_late: int
+    why: str
+    source: str
+    verified: bool
+    state: str
+    until: date | None
+    severity: str
+
+
+class Row(NamedTuple):
+    """One patient with the checks that are wanted, the first to be done first."""
+
+    patient: Patient
+    taken: Taken
+    items: list[Item]
+    owners: str
+    owner_ids: str
+    is_mine: bool
+
+
+@screen.get("/due")
+def index() -> ResponseReturnValue:
+    session, clinic, user = reading(), current_clinic(), current_user()
+    mine, whole = request.args.get("whose") == "mine", "whole" in request.args
+    place = around(session, clinic.id, user.id)
+    late, next_late = overdue.page(
+        session,
+        clinic.id,
+        owner_id=user.id if mine else None,
+        after=Place.read(request.args.get("late", "")),
+        size=EVERYBODY if whole else LATE_PAGE,
+    )
+    due, next_due = ([], "") if mine else _due(session, clinic.id, EVERYBODY if whole else WORKED_OUT)
+    return render_template(
+        "due/index.html",
+        mine=mine,
+        whole=whole,
+        late=_late_rows(session, late, place, user.id),
+        due=_due_rows(session, due),
+        title=_title(late, next_late is not None),
+        next_late=_url(late=str(next_late)) if next_late else "",
+        next_due=_url(after=next_due) if next_due else "",
+        here=_url(late=request.args.get("late"), after=request.args.get("after")),
+    )
+
+
+def _url(**changes: str | None) -> str:
+    whose = "mine" if request.args.get("whose") == "mine" else None
+    return url_for("due.index", whose=whose, late=changes.get("late"), after=changes.get("after"))
+
+
+def _title(late: list[Late], more: bool) -> str:
+    if not late:
+        return "Nobody is overdue"
+    number = f"{len(late)}+ patients" if more else count(len(late), "patient")
+    return f"{number} {'is' if len(late) == 1 and not more else 'are'} overdue"
+
+
+def _together(items: Iterable[Item]) -> list[Item]:
+    """Tests of one tube are wanted together: one line for those with the same day, reason and source."""
+    found: dict[Item, list[str]] = {}
+    for item in items:
+        found.setdefault(item._replace(names=()), []).extend(item.names)
+    return [item._replace(names=tuple(names)) for item, names in found.items()]
+
+
+# ---------------------------------------------------------------------------------------------- overdue
+
+
+def _late_rows(session: Session, late: list[Late], place: Around, me: int) -> list[Row]:
+    drugs = dosings(session, [one.patient.id for one in late])
+    rows = []
+    for one in late:
+        owners = {flag.owner_id for flag in one.flags if flag.owner_id is not None}
+        rows.append(
+            Row(
+                one.patient,
+                taken(drugs.get(one.patient.id)),
+                _together(_late_item(flag) for flag in one.flags),
+                ", ".join("you" if who == me else place.people.get(who, "somebody else") for who in sorted(owners)),
+                " ".join(str(who) for who in sorted(owners)),
+                owners == {me},
+            )
+        )
+    return rows
+
+
+def _late_item(flag: Flag) -> Item:
+    due_on = flag.due_on or flag.opened_on
+    return Item(
+        (subject_name(flag.subject),),
+        due_on,
+        (today(zone()) - due_on).days,
+        _reason(flag),
+        said(flag.source),
+        flag.verified,
+        "" if flag.review == "open" else flag.review,
+        flag.until,
+        flag.severity,
+    )
+
+
+def _reason(flag: Flag) -> str:
+    """What stands in brackets in the sentence: which line of the schedule, counted from when."""
+    _, opened, rest = flag.sentence.partition(" (")
+    reason, closed, _ = rest.rpartition(")")
+    return said(reason) if opened and closed else why(flag)
+
+
+# ---------------------------------------------------------------------------------------------- due
+
+
+def _due(session: Session, clinic_id: int, most: int) -> tuple[list[tuple[int, DueItem]], str]:
+    """What is due and not late yet, of the next patients by record, and after whom the following ones begin."""
+    after = request.args.get("after", "", type=str)
+    ids = [id for id in watched(session, clinic_id) if id > (int(after) if after.isdecimal() else 0)]
+    found = due_list(session, clinic_id, today(zone()), ids[:most])
+    rows = [(row.patient_id, row.item) for row in found if row.item.state == DUE]
+    return rows, str(ids[most - 1]) if len(ids) > most else ""
+
+
+def _due_rows(session: Session, due: list[tuple[int, DueItem]]) -> list[Row]:
+    ids = list(dict.fromkeys(patient_id for patient_id, _ in due))
+    people, drugs = overdue.patients(session, ids), dosings(session, ids)
+    return [
+        Row(
+            people[patient_id],
+            taken(drugs.get(patient_id)),
+            _together(_due_item(item) for whose, item in due if whose == patient_id),
+            "",
+            "",
+            False,
+        )
+        for patient_id in ids
+    ]
+
+
+def _due_item(item: DueItem) -> Item:
+    late = (today(zone()) - item.due_on).days
+    return Item(
+        (subject_name(item.subject),), item.due_on, late, said(item.reason), said(item.source), item.verified, "", None, ""
+    )

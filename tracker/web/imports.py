@@ -184,8 +184,9 @@ def assign() -> ResponseReturnValue:
 @screen.post("/imports/tray/dismiss")
 def dismiss() -> ResponseReturnValue:
     """Take the chosen rows out, with a reason."""
-    form = DismissForm()
-    chosen = _chosen()
+    form, chosen = DismissForm(), _chosen()
+    for key in chosen:
+        get_held_row(reading(), key)  # whose they are is settled before anything is said about the form
     if not form.validate():
         return _tray(form, chosen=chosen), 422
     try:

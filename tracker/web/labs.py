@@ -75,6 +75,7 @@ def told(found: Finding | Flag, name: str = "") -> Told:
     if name and isinstance(last, Evidence):
         sentence = sentence.removeprefix(f"{name} {last.value} {last.unit}".strip()).lstrip(",: ") or found.sentence
     source = wording.said(found.source).rstrip(".")
+    source = source[:1].upper() + source[1:]
     return Told(
         found.severity, found.grade, found.grading, wording.said(sentence).rstrip("."),
         wording.suggestion(flag).words, source, found.verified,
@@ -129,7 +130,7 @@ def stored(patient_id: int, result_id: int) -> ResponseReturnValue:
     if result.patient_id != patient.id:
         raise NotFound("There is no such sample of this patient.")
     held = panel.sample(session, patient.id, result.collected_at, result.laboratory, result.accession)
-    order = {code: place for place, code in enumerate(ANALYTES)}
+    order = {code: place for place, code in enumerate(dict.fromkeys((*PANELS[PANEL], *ANALYTES)))}
     rows = sorted(held.values(), key=lambda row: (order.get(row.subject, len(order)), row.subject))
     return render_template(
         "labs/stored.html", patient=patient, dosing=dosing(session, patient.id), result=result, names=_names(),

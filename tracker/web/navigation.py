@@ -30,7 +30,7 @@ class Item:
 ITEMS = (
     Item("Flags", "queue.index", "q", ("review",)),
     Item("Patients", "patients.index", "p", ("timeline", "bedside", "courses", "treatment", "events")),
-    Item("Enter labs", "worksheet.index", "e", ("labs",)),
+    Item("Enter labs", "labs.choose", "e", ("worksheet", "results")),
     Item("Due", "due.index", "d"),
     Item("Import", "imports.index", "i"),
     Item("Ranges & protocols", "ranges.index", "r", ("rules_pages",)),

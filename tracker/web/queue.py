@@ -31,6 +31,7 @@ from tracker.web.wording import (
     Suggestion,
     Taken,
     canonical_band,
+    ended,
     headline,
     said,
     subject_name,
@@ -46,6 +47,7 @@ screen.add_app_template_filter(subject_name)
 screen.add_app_template_filter(suggestion)
 screen.add_app_template_filter(headline)
 screen.add_app_template_filter(why)
+screen.add_app_template_filter(ended)
 
 
 @screen.app_template_global()
@@ -79,8 +81,12 @@ TILES = (
             or (flag.attention < INFO_PLACE and flag.confirmation in ("needs_repeat", "repeat_overdue"))
         ),
     ),
-    Tile("overdue", "Monitoring overdue", lambda flag: flag.rule == "overdue"),
-    Tile("not_evaluated", "Could not be evaluated", lambda flag: flag.rule == "not_evaluated"),
+    Tile("overdue", "Monitoring overdue", lambda flag: flag.rule == "overdue" and flag.machine == "open"),
+    Tile(
+        "not_evaluated",
+        "Could not be evaluated",
+        lambda flag: flag.rule == "not_evaluated" and flag.machine == "open",
+    ),
     Tile("closure", "Closure proposed", lambda flag: flag.machine == MACHINE_CLEARED),
     Tile("info", "For information", lambda flag: flag.attention == INFO_PLACE),
 )

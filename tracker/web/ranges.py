@@ -35,7 +35,7 @@ class RangeForm(Form):
         [InputRequired("Which analyte?")],
         choices=[(code, f"{analyte.name} ({code})") for code, analyte in MEASURED.items()],
     )
-    unit = TextField("Unit", [InputRequired("In which unit?")], longest=40)
+    unit = TextField("Unit", [InputRequired("In which unit?")], longest=40, render_kw={"list": "units"})
     laboratory = TextField("Laboratory", [Optional()])
     sex = RadioField("For", choices=list(SEXES.items()), default="", validators=[Optional()])
     age_from = WholeField("From age", [Optional()])
@@ -168,11 +168,13 @@ def _drafting(form: RangeForm, line: ReferenceRange | None = None) -> str:
 def _page(row: ReferenceRange, found: Preview | None = None) -> str:
     session, on = reading(), today(zone())
     history = range_table.history(session, row, on)
+    lines = range_table.table(session, row.clinic_id, on, row.analyte)
     return render_template(
         "ranges/show.html",
         line=next(line for line in history if line.row.id == row.id),
         follows=range_table.followed_by(session, row, on) if row.state == DRAFT else None,
         history=history,
+        beside=[other for other in lines if range_table.scope(other.row) != range_table.scope(row)],
         mine=row.drafted_by == current_user().id,
         preview=found,
         shown=SHOWN,

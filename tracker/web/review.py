@@ -4,7 +4,7 @@ from collections.abc import Mapping, Sequence
 from datetime import timedelta
 from typing import Any
 
-from flask import Blueprint, abort, flash, redirect, render_template, request, url_for
+from flask import Blueprint, flash, redirect, render_template, request, url_for
 from flask.typing import ResponseReturnValue
 from sqlalchemy.orm import Session
 from wtforms import Field, RadioField
@@ -179,7 +179,7 @@ def _page(
         case=case,
         form=form,
         second=second or SecondForm(None),
-        chosen={key.partition(":")[0] for key in chosen},
+        chosen={key.partition(":")[0] for key in " ".join(chosen).split()},
         moved=moved,
         groups=_offered(drug is not None and drug.stopped_on is None, drug is not None and drug.on_hold),
         actions=ACTIONS,
@@ -233,7 +233,7 @@ def decide(patient_id: int) -> ResponseReturnValue:
 def _versions(chosen: Sequence[str]) -> dict[int, int]:
     """The flags that were ticked, each with the version that was on screen. Raises Refused for anything else."""
     found = {}
-    for key in chosen:
+    for key in " ".join(chosen).split():
         flag, _, version = key.partition(":")
         if not (flag.isdecimal() and version.isdecimal() and len(key) < 40):
             raise Refused("The page was not sent whole. Load it again.")
@@ -299,17 +299,19 @@ def _what_happened(line: Line, version: int) -> list[str]:
 
 def _all(case: CaseFile) -> list[Line]:
     grouped = [line for group in case.findings for line in (group.lead, *group.others)]
-    return [*grouped, *case.missing, *case.unchecked, *case.info, *case.past]
+    unchecked = [line for one in case.unchecked for line in one.lines]
+    return [*grouped, *case.missing, *unchecked, *case.info, *case.past]
 
 
 @screen.post("/patients/<int:patient_id>/review/second")
 def second(patient_id: int) -> ResponseReturnValue:
     """A second clinician confirms or declines what the first one proposed."""
     form = SecondForm()
+    get_patient(reading(), patient_id)
     review_id = request.form.get("review", type=int)
     agree = {"confirm": True, "decline": False}.get(request.form.get("answer", ""))
     if review_id is None or agree is None:
-        abort(400)
+        raise Refused("Say whether you confirm or decline.")
     if form.validate():
         try:
             with writing() as session:

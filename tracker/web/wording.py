@@ -38,6 +38,21 @@ SUBJECTS = SCREENING | {
     "RENAL": "Kidney function and dose",
     "HEPATIC": "Liver function and dose",
 }
+AS_HEADLINE = {"overdue": " overdue", "not_evaluated": " not judged"}
+ENDED = {
+    "action_limit": "No longer at the limit",
+    "do_not_start": "No longer at the limit",
+    "out_of_range": "Normal again",
+    "ctcae": "Normal again",
+    "change": "No longer so",
+    "hys_law": "No longer so",
+    "lipids": "Below it again",
+    "overdue": "Done",
+    "screening": "Answered",
+    "not_evaluated": "Could be judged",
+}
+"""What has come about when a finding of that rule has ended; “Over” for the rest."""
+
 ACTIONS = {
     "repeat": "repeat the test",
     "hold": "interrupt",
@@ -75,9 +90,9 @@ def short_day(on: date) -> str:
 
 
 def subject_name(subject: str) -> str:
-    """The analyte's name, the name of a check, else what was written (a laboratory's own test name, an infection)."""
+    """The analyte's name as it is spoken, the name of a check, else what was written (a laboratory's own name)."""
     if subject in ANALYTES:
-        return ANALYTES[subject].name
+        return ANALYTES[subject].name.removesuffix(" absolute")
     return SUBJECTS.get(subject) or rules.TITLES.get(subject) or subject[:1].upper() + subject[1:]
 
 
@@ -97,14 +112,18 @@ Fact = Mapping[str, Any]
 
 
 def headline(flag: Flag) -> Headline:
+    """What the flag is about; `overdue` and `not judged` are said, so that no value stands there as if it had been."""
+    name = subject_name(flag.subject) + AS_HEADLINE.get(flag.rule, "")
     fact = latest_fact(flag)
     if fact is None:
-        return Headline(subject_name(flag.subject), "", "", "")
-    return Headline(subject_name(flag.subject), fact["value"], fact["unit"], placed(fact))
+        return Headline(name, "", "", "")
+    return Headline(name, fact["value"], fact["unit"], placed(fact))
 
 
 def latest_fact(flag: Flag) -> Fact | None:
-    """The last evidence that is about the flag's own subject and a result."""
+    """The last evidence that is about the flag's own subject and a result; none where the want of one is the finding."""
+    if flag.rule == "overdue":
+        return None
     own = [fact for fact in flag.evidence if fact["analyte"] == flag.subject and fact["result_id"] is not None]
     return own[-1] if own else None
 
@@ -112,9 +131,9 @@ def latest_fact(flag: Flag) -> Fact | None:
 def why(flag: Flag) -> str:
     """The rule's sentence, without the name and value that stand before it as the headline."""
     head = headline(flag)
-    start = f"{head.name} {head.value} {head.unit}".strip()
-    rest = flag.sentence.removeprefix(start).lstrip(",: ") if head.value else flag.sentence
-    return said(rest or flag.sentence)
+    start = f"{subject_name(flag.subject)} {head.value} {head.unit}".strip()
+    rest = flag.sentence.removeprefix(start)
+    return said(rest.lstrip(",: ") if rest[:1] in (",", ":") else flag.sentence)
 
 
 def placed(fact: Fact) -> str:
@@ -182,9 +201,7 @@ def suggestion(flag: Flag) -> Suggestion:
 
 def _suggested(flag: Flag) -> str:
     if flag.machine == MACHINE_CLEARED:
-        ended = f" since {short_day(flag.cleared_on)}" if flag.cleared_on else ""
-        gone = "No longer found" if flag.superseded else "Normal again"
-        return f"{gone}{ended}: closure proposed"
+        return f"{ended(flag)}: closure proposed"
     if flag.suggested is None:
         return ""
     act, who = ACTIONS.get(flag.suggested, flag.suggested), "label" if from_label(flag) else "guidance"
@@ -195,6 +212,12 @@ def _suggested(flag: Flag) -> str:
     confirmed = " (confirmed by repeat)" if flag.confirmation == CONFIRMED else ""
     not_confirmed = " (not confirmed by the repeat)" if flag.confirmation == NOT_CONFIRMED else ""
     return f"{who.capitalize()}: {act}{confirmed}{not_confirmed}"
+
+
+def ended(flag: Flag) -> str:
+    """`Normal again since 3 Apr`; for a finding that a correction took away: `No longer found`."""
+    gone = "No longer found" if flag.superseded else ENDED.get(flag.rule, "Over")
+    return f"{gone} since {short_day(flag.cleared_on)}" if flag.cleared_on else gone
 
 
 def _repeat(flag: Flag) -> str:

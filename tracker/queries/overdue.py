@@ -1,0 +1,85 @@
+"""Who is overdue, from the flags that stand: a page of patients at a time, the latest first. No rule runs here."""
+
+from collections.abc import Sequence
+from datetime import date
+from typing import NamedTuple
+
+from sqlalchemy import and_, func, or_, select
+from sqlalchemy.orm import Session
+
+from tracker.domain.lifecycle import NOT_QUEUED
+from tracker.models import Flag, Patient
+
+OVERDUE = "overdue"
+
+
+class Place(NamedTuple):
+    """Where a page of the list ended: the next one begins after it."""
+
+    due_on: date
+    patient_id: int
+
+    def __str__(self) -> str:
+        return f"{self.due_on.isoformat()}~{self.patient_id}"
+
+    @classmethod
+    def read(cls, text: str) -> "Place | None":
+        """The place a link carried; None for anything else."""
+        day, _, patient_id = text.partition("~")
+        try:
+            return cls(date.fromisoformat(day), int(patient_id)) if len(patient_id) < 19 else None
+        except ValueError:
+            return None
+
+
+class Late(NamedTuple):
+    """A patient and what is overdue about them, the longest overdue first."""
+
+    patient: Patient
+    flags: list[Flag]
+
+
+def page(
+    session: Session, clinic_id: int, *, owner_id: int | None = None, after: Place | None = None, size: int = 50
+) -> tuple[list[Late], Place | None]:
+    """A page of the list and where the next begins, in two statements however many rows there are."""
+    conditions = [
+        Flag.clinic_id == clinic_id,
+        Flag.attention < NOT_QUEUED,
+        Flag.rule == OVERDUE,
+        Flag.machine == "open",
+        Flag.due_on.is_not(None),
+    ]
+    if owner_id is not None:
+        conditions.append(Flag.owner_id == owner_id)
+    earliest = (
+        select(Flag.patient_id, func.min(Flag.due_on).label("due_on"))
+        .where(*conditions)
+        .group_by(Flag.patient_id)
+        .subquery()
+    )
+    statement = select(Patient, earliest.c.due_on).join(earliest, earliest.c.patient_id == Patient.id)
+    if after is not None:
+        statement = statement.where(
+            or_(earliest.c.due_on > after.due_on, and_(earliest.c.due_on == after.due_on, Patient.id > after.patient_id))
+        )
+    rows = session.execute(statement.order_by(earliest.c.due_on, Patient.id).limit(size + 1)).all()
+    flags = _flags(session, [patient.id for patient, _ in rows[:size]])
+    found = [Late(patient, flags.get(patient.id, [])) for patient, _ in rows[:size]]
+    last = Place(rows[size - 1][1], rows[size - 1][0].id) if len(rows) > size else None
+    return found, last
+
+
+def _flags(session: Session, patient_ids: Sequence[int]) -> dict[int, list[Flag]]:
+    found: dict[int, list[Flag]] = {}
+    statement = select(Flag).where(
+        Flag.patient_id.in_(patient_ids), Flag.rule == OVERDUE, Flag.machine == "open", Flag.attention < NOT_QUEUED
+    )
+    for flag in session.scalars(statement.order_by(Flag.due_on, Flag.subject)):
+        found.setdefault(flag.patient_id, []).append(flag)
+    return found
+
+
+def patients(session: Session, patient_ids: Sequence[int]) -> dict[int, Patient]:
+    """Patients by key."""
+    return {row.id: row for row in session.scalars(select(Patient).where(Patient.id.in_(patient_ids)))}
