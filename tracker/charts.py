@@ -256,6 +256,7 @@ def _panel(panel: Panel, as_of: date) -> Part:
     return {
         "title": _title(panel.title, panel.unit),
         "height": PANEL_HEIGHT,
+        "data": {"values": [_value(point) for point in panel.points]},
         "encoding": {"x": _x(dict(_GRID)), "y": y},
         "layer": layers,
     }
@@ -318,11 +319,9 @@ def _levels(panel: Panel, least: Decimal, most: Decimal) -> Iterator[Part]:
 
 def _values(panel: Panel) -> Iterator[Part]:
     """The line through the values; open markers for what is only known as a bound, hollow squares for computed ones."""
-    data = [_value(point) for point in panel.points]
-    if len(data) > 1:
-        yield {"data": {"values": data}, "mark": {"type": "line", "style": "line", "clip": True}, "encoding": {}}
+    if len(panel.points) > 1:
+        yield {"mark": {"type": "line", "style": "line", "clip": True}}
     yield {
-        "data": {"values": data},
         "mark": {"type": "point", "style": "value", "clip": True},
         "encoding": {
             "shape": _SHAPE,
@@ -332,7 +331,7 @@ def _values(panel: Panel) -> Iterator[Part]:
     }
     # A larger target than the dot, so that a pointer (or a finger) finds it.
     target = {"type": "point", "style": "target", "clip": True}
-    yield {"data": {"values": data}, "mark": target, "encoding": {"tooltip": {"field": "words", "type": "nominal"}}}
+    yield {"mark": target, "encoding": {"tooltip": {"field": "words", "type": "nominal"}}}
 
 
 def _value(point: Point) -> Part:

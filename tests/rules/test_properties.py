@@ -253,3 +253,31 @@ def test_the_batch_grades_as_one_result_is_graded(told: Told) -> None:
         if grade.grade
     }
     assert {(f.subject, f.entry) for f in ctcae.check(patient)} == graded
+
+
+ODD_VALUES = ["0", "0.0", "-1", "<0", ">0", "1E+3", "0.00000001", "99999999", "<=0.5", ">=3", "12.3456789012345678901"]
+ODD_UNITS = ["", "%", "furlongs", "/uL", "g/L", "mmol/L", "ukat/L", "mg/dL", "10*9/L", "U/L", "{INR}"]
+
+
+@st.composite
+def odd_results(draw: st.DrawFn) -> Result:
+    """What no laboratory should report, and some do."""
+    told: Result = {
+        "analyte": draw(st.sampled_from([*VALUES, "WBC", "LYMPH_PCT", "HCT", "HDL", "CHOL", "INR", "IGRA", "Zinc"])),
+        "on": (FIRST + timedelta(days=draw(st.integers(0, 200)))).isoformat(),
+        "unit": draw(st.sampled_from(ODD_UNITS)),
+        "lab_flag": draw(st.sampled_from(["", "", "L", "HH", "panic low", "?"])),
+    }
+    if draw(st.integers(0, 9)) == 0:
+        return told | {"text": draw(st.sampled_from(["clotted", "positive", ""]))}
+    for bound in ("low", "high"):
+        if draw(st.booleans()):
+            told[bound] = draw(st.sampled_from(["0", "1", "2.5", "-3", "1000"]))
+    return told | {"value": draw(st.sampled_from(ODD_VALUES))}
+
+
+@given(patients(), st.lists(odd_results(), max_size=12), st.sampled_from(["4", "5", "6"]))
+def test_whatever_is_reported_every_rule_has_an_answer(told: Told, odd: list[Result], version: str) -> None:
+    for finding in findings(told | {"results": [*told["results"], *odd], "ctcae": version}):
+        assert finding.sentence
+        assert finding.severity in RANK

@@ -3,7 +3,7 @@
 import re
 from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
-from datetime import UTC, datetime
+from datetime import UTC, date, datetime
 from typing import Any
 
 import pytest
@@ -22,9 +22,9 @@ SignIn = Callable[[str], Browser]
 DAY = "2026-02-16"
 PANEL = {
     "WBC": ("5.4", "10*9/L"), "ANC": ("2.4", "10*9/L"), "ALC": ("1.5", "10*9/L"), "HB": ("13.1", "g/dL"),
-    "PLT": ("240", "10*9/L"), "ALT": ("22", "U/L"), "AST": ("24", "U/L"), "ALP": ("70", "U/L"), "TBIL": ("0.6", "mg/dL"),
-    "CREAT": ("0.8", "mg/dL"), "CHOL": ("190", "mg/dL"), "LDL": ("95", "mg/dL"), "HDL": ("55", "mg/dL"),
-    "TG": ("120", "mg/dL"), "CK": ("110", "U/L"),
+    "PLT": ("240", "10*9/L"), "ALT": ("22", "U/L"), "AST": ("24", "U/L"), "ALP": ("70", "U/L"),
+    "TBIL": ("0.6", "mg/dL"), "CREAT": ("0.8", "mg/dL"), "CHOL": ("190", "mg/dL"), "LDL": ("95", "mg/dL"),
+    "HDL": ("55", "mg/dL"), "TG": ("120", "mg/dL"), "CK": ("110", "U/L"),
 }  # fmt: skip
 
 
@@ -196,7 +196,7 @@ def test_the_same_panel_again_stores_nothing_twice_and_says_so(bob: Browser, cas
     assert first.location == second.location
     assert "15 values were on file already: nothing was stored twice." in words(bob.get(second.location).text)
     with database.reading() as session:
-        mine = (LabResult.patient_id == cast.a.patient, LabResult.collected_on >= datetime(2026, 2, 10).date())
+        mine = (LabResult.patient_id == cast.a.patient, LabResult.collected_on >= date(2026, 2, 10))
         assert session.scalar(select(func.count()).where(*mine)) == 15
 
 

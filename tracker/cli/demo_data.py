@@ -85,15 +85,15 @@ def _stories(today: date) -> list[Story]:
 
 
 def _visits(story: Story, today: date) -> tuple[date, list[date]]:
-    """The first dose, and the days of the visits: before it, at six weeks, then every three months."""
+    """The first dose, and the days of the visits: before it, at six weeks, at three months, then every twelve weeks."""
     last = today - timedelta(days=story.since_last_visit)
     if not story.months:
         return today + timedelta(days=12), [last]
     start = last - timedelta(days=round(story.months * 30.4))
-    days = [start - timedelta(days=7), start + timedelta(days=42)]
+    days = [start - timedelta(days=7), start + timedelta(days=42), start + timedelta(days=91)]
     while days[-1] + timedelta(days=84) < last - timedelta(days=20):
         days.append(days[-1] + timedelta(days=84))
-    return start, [day for day in days if day < last - timedelta(days=10)] + [last]
+    return start, [day for day in days if day < last - timedelta(days=20)] + [last]
 
 
 def _labs(story: Story, days: list[date], zone: ZoneInfo) -> Iterator[LabReading]:

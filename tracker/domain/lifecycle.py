@@ -101,16 +101,25 @@ NOT_QUEUED = 9
 CARRIED_OFFSET = 4
 
 
-def attention(severity: str, machine: str, review: str, folded: bool, before: int | None = None) -> int:
+# What is asked for and has been done, or was missing and has come, needs nobody to close it.
+SETTLED_BY_THEMSELVES = frozenset({"overdue", "not_evaluated", "screening", "dosing", "hold"})
+
+
+def attention(
+    severity: str, machine: str, review: str, folded: bool, before: int | None = None, asks_closure: bool = True
+) -> int:
     """A flag's place in the queue: 0 urgent, 1 soon, 2 routine, 3 info; 4 to 7 the same while somebody carries it; 9 not in it.
 
     `before` is the place it had while still undecided: an urgent finding that eased before anybody looked keeps its place.
-    A finding that cleared before anybody looked asks for closure at routine, if it was urgent or soon; else it leaves.
+    A finding that cleared before anybody looked asks for closure at routine, if it was urgent or soon; else, and where
+    nobody has to close it (`asks_closure` False), it leaves.
     """
     if folded or review == CLOSED:
         return NOT_QUEUED
     rank = RANK[severity]
     if machine == MACHINE_CLEARED:
+        if not asks_closure:
+            return NOT_QUEUED
         worst = rank if before is None or before >= CARRIED_OFFSET else min(rank, before)
         return RANK[ROUTINE] if review in CARRIED or worst <= RANK[SOON] else NOT_QUEUED
     if review in CARRIED:

@@ -6,8 +6,9 @@ from decimal import Decimal
 from typing import NamedTuple
 
 from tracker.domain.errors import Refused
-from tracker.domain.values import above, below, plain
+from tracker.domain.values import above, below, plain, shown
 
+SHOWN_DIGITS = 6  # a clinic's bound converted to the unit of a result has a tail nobody reads
 PRINTED, LABORATORY, CLINIC = "printed", "laboratory", "clinic"
 
 
@@ -27,11 +28,11 @@ class Range(NamedTuple):
 
     @property
     def low_text(self) -> str:
-        return "" if self.low is None else f"{'>=' if self.low_inclusive else '>'} {plain(self.low)}"
+        return "" if self.low is None else f"{'>=' if self.low_inclusive else '>'} {shown(self.low, SHOWN_DIGITS)}"
 
     @property
     def high_text(self) -> str:
-        return "" if self.high is None else f"{'<=' if self.high_inclusive else '<'} {plain(self.high)}"
+        return "" if self.high is None else f"{'<=' if self.high_inclusive else '<'} {shown(self.high, SHOWN_DIGITS)}"
 
 
 LOW, HIGH, INSIDE = "low", "high", "inside"

@@ -12,7 +12,7 @@ from decimal import Decimal
 from typing import Any
 
 from sqlalchemy import event, insert, select, text
-from sqlalchemy.orm import Session
+from sqlalchemy.orm import Session, SessionTransaction
 
 from tracker.models import AuditEntry, Base
 from tracker.operations.actor import Actor
@@ -55,17 +55,13 @@ def note(  # noqa: PLR0913 - the columns of an entry
         before, after = {k: before.get(k) for k in changed}, {k: after[k] for k in changed}
         if not changed:
             return
-    pending: list[dict[str, Any]] = session.info.setdefault(_PENDING, [])
-    if not pending:
-        event.listen(session, "before_commit", _seal, once=True)
-    pending.append(
-        {
-            "at": actor.utc, "account_id": actor.account_id, "actor": actor.name, "role": actor.role,
-            "clinic_id": clinic_id, "patient_id": patient_id, "action": action, "record": record, "record_id": record_id,
-            "before": dict(before) if before is not None else None, "after": dict(after) if after is not None else None,
-            "reason": reason, "origin": actor.origin, "request_id": actor.request_id,
-        }
-    )  # fmt: skip
+    entry = {
+        "at": actor.utc, "account_id": actor.account_id, "actor": actor.name, "role": actor.role,
+        "clinic_id": clinic_id, "patient_id": patient_id, "action": action, "record": record, "record_id": record_id,
+        "before": dict(before) if before is not None else None, "after": dict(after) if after is not None else None,
+        "reason": reason, "origin": actor.origin, "request_id": actor.request_id,
+    }  # fmt: skip
+    _pending(session).append((session.get_nested_transaction(), entry))
 
 
 def created(session: Session, actor: Actor, row: Base, *, clinic_id: int, patient_id: int | None = None, reason: str = "") -> None:
@@ -86,8 +82,38 @@ def digest(previous: str, entry: Mapping[str, Any]) -> str:
     return hashlib.sha256(f"{previous}\n{content}".encode()).hexdigest()
 
 
+Pending = list[tuple[SessionTransaction | None, dict[str, Any]]]  # with the savepoint each was noted in
+
+
+def _pending(session: Session) -> Pending:
+    """What this session has noted and not stored yet."""
+    pending: Pending | None = session.info.get(_PENDING)
+    if pending is None:
+        pending = session.info[_PENDING] = []
+        event.listen(session, "before_commit", _seal)
+        event.listen(session, "after_soft_rollback", _forget)
+    return pending
+
+
+def _forget(session: Session, undone: SessionTransaction) -> None:
+    """What was noted in a savepoint that is taken back was never done."""
+    pending = _pending(session)
+    pending[:] = [] if undone.parent is None else [(at, entry) for at, entry in pending if not _within(at, undone)]
+
+
+def _within(savepoint: SessionTransaction | None, outer: SessionTransaction) -> bool:
+    while savepoint is not None and savepoint is not outer:
+        savepoint = savepoint.parent
+    return savepoint is outer
+
+
 def _seal(session: Session) -> None:
-    pending: list[dict[str, Any]] = session.info.pop(_PENDING, [])
+    if session.in_nested_transaction():
+        return  # the end of a savepoint; its entries are stored with the whole
+    pending = [entry for _, entry in _pending(session)]
+    _pending(session).clear()
+    if not pending:
+        return
     if session.get_bind().dialect.name == "postgresql":
         session.execute(text("SELECT pg_advisory_xact_lock(:key)"), {"key": _LOCK})
     last = session.execute(select(AuditEntry.id, AuditEntry.digest).order_by(AuditEntry.id.desc()).limit(1)).first()

@@ -115,7 +115,8 @@ def _reconcile(
 ) -> None:  # fmt: skip
     patient_id = history.person.id
     by_fingerprint = {flag.fingerprint: flag for flag in stored}
-    gone = {f: flag for f, flag in by_fingerprint.items() if f not in {finding.fingerprint for finding in findings}}
+    found = {finding.fingerprint for finding in findings}
+    gone = {fingerprint: flag for fingerprint, flag in by_fingerprint.items() if fingerprint not in found}
     for finding in findings:
         flag = by_fingerprint.get(finding.fingerprint) or _same_episode(finding, gone)
         if flag is None:
@@ -158,13 +159,18 @@ def _update(
         )  # fmt: skip
     review = lifecycle.REOPENED if why else flag.review
     before = flag.attention if review in lifecycle.UNDECIDED and not why else None
-    place = lifecycle.attention(finding.severity, machine, review, finding.folded_under is not None, before)
+    place = _place(finding, machine, review, before)
     content = _content(finding)
     if content == flag.content and review == flag.review and place == flag.attention and not flag.superseded:
         return
     writes.change(flag, finding, content, machine, review, why, place)
     told = changes.cleared if flag.machine != machine and not finding.is_open else changes.changed
     told.append((history.person.id, finding.sentence))
+
+
+def _place(finding: Finding, machine: str, review: str, before: int | None = None) -> int:
+    asks = finding.rule not in lifecycle.SETTLED_BY_THEMSELVES
+    return lifecycle.attention(finding.severity, machine, review, finding.folded_under is not None, before, asks)
 
 
 def _next_check(history: History, findings: Sequence[Finding], stored: Sequence[Stored]) -> date | None:
@@ -198,7 +204,7 @@ class _Writes:
             | {
                 "clinic_id": self.clinic_id, "patient_id": patient_id, "first_seen_at": self.now, "changed_at": self.now,
                 "machine": machine, "superseded": False, "review": lifecycle.OPEN, "reopened_because": "", "version": 1,
-                "attention": lifecycle.attention(finding.severity, machine, lifecycle.OPEN, finding.folded_under is not None),
+                "attention": _place(finding, machine, lifecycle.OPEN),
                 "rules_digest": rulebook_digest(),
             }
         )  # fmt: skip

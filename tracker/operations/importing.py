@@ -64,7 +64,7 @@ class Report:
         setattr(self, outcome, getattr(self, outcome) + 1)
 
     def remember(self, row: int, patient_id: int | None, outcome: str) -> None:
-        """Keep what became of one row, for a page that shows it beside the row; a very long file keeps its first ones."""
+        """Keep what became of one row, for a page that shows it; of a very long file the first ones."""
         if len(self.filed_rows) < OUTCOMES_KEPT:
             self.filed_rows.append((row, patient_id, outcome))
 

@@ -101,10 +101,7 @@ def _details(decision: Decision) -> dict[str, Any]:
 
 
 def _settle(session: Session, actor: Actor, flag: Flag, state: str, until: date | None) -> None:
-    machine_open = flag.machine == lifecycle.MACHINE_OPEN
     place = lifecycle.attention(flag.severity, flag.machine, state, flag.folded_under is not None)
-    if not machine_open and state in lifecycle.CARRIED:
-        place = lifecycle.attention(flag.severity, flag.machine, state, folded=False)
     _touch(
         session, actor, flag, review=state, until=until, reviewed_grade=flag.grade, reviewed_severity=flag.severity,
         reopened_because="", attention=place, owner_id=flag.owner_id or actor.account_id,

@@ -1,14 +1,14 @@
-"""Who is overdue, from the flags that stand: a page of patients at a time, the latest first. No rule runs here."""
+"""Who is overdue, from the flags that stand, and who is to be looked at for what is due: a page of patients at a time."""
 
 from collections.abc import Sequence
 from datetime import date
 from typing import NamedTuple
 
-from sqlalchemy import and_, func, or_, select
+from sqlalchemy import and_, exists, func, or_, select, tuple_
 from sqlalchemy.orm import Session
 
 from tracker.domain.lifecycle import NOT_QUEUED
-from tracker.models import Flag, Patient
+from tracker.models import Course, Flag, Patient
 
 OVERDUE = "overdue"
 
@@ -78,6 +78,28 @@ def _flags(session: Session, patient_ids: Sequence[int]) -> dict[int, list[Flag]
     for flag in session.scalars(statement.order_by(Flag.due_on, Flag.subject)):
         found.setdefault(flag.patient_id, []).append(flag)
     return found
+
+
+def next_to_check(
+    session: Session, clinic_id: int, until: date, *, after: Place | None = None, size: int = 30
+) -> tuple[list[int], Place | None]:
+    """Patients on a watched drug whose verdict changes by itself up to `until`, the soonest first: among them is everybody
+    for whom something is due and not late yet. And where the next page begins."""
+    statement = (
+        select(Patient.next_check_on, Patient.id)
+        .where(
+            Patient.clinic_id == clinic_id,
+            Patient.next_check_on <= until,
+            exists().where(Course.patient_id == Patient.id, Course.voided_at.is_(None), Course.protocol_id != ""),
+        )
+        .order_by(Patient.next_check_on, Patient.id)
+    )
+    if after is not None:
+        statement = statement.where(tuple_(Patient.next_check_on, Patient.id) > (after.due_on, after.patient_id))
+    rows = session.execute(statement.limit(size + 1)).all()
+    ids = [patient_id for _, patient_id in rows[:size]]
+    last = rows[size - 1] if len(rows) > size else None
+    return ids, Place(last[0], last[1]) if last is not None and last[0] is not None else None
 
 
 def patients(session: Session, patient_ids: Sequence[int]) -> dict[int, Patient]:

@@ -38,7 +38,7 @@ from tracker.domain.episodes import (
 )
 from tracker.domain.findings import INFO, ROUTINE, SOON, Finding
 from tracker.domain.history import Course, History, Lab
-from tracker.domain.ranges import HIGH, LOW
+from tracker.domain.ranges import HIGH, INSIDE, LOW
 from tracker.domain.values import above, below, shown
 
 CODE = "change"
@@ -281,12 +281,11 @@ def _against_baseline(history: History, course: Course, entry: str, baseline: La
     line, last = _LINES[entry], run.last
     repeat = _repeat(history, course, run) if entry == FALL else NOT_ASKED
     protocol = history.protocol(course)
-    severe = entry == DOUBLING and last.above_uln(THREE_ULN, inclusive=True)
     return Finding(
         rule=CODE,
         subject=last.analyte,
         entry=entry,
-        severity=SOON if severe else line.severity,
+        severity=_severity_of_change(entry, last),
         sentence=_sentence(history, entry, baseline, last),
         opened_on=run.first.collected_on,
         last_seen_on=last.collected_on,
@@ -300,6 +299,15 @@ def _against_baseline(history: History, course: Course, entry: str, baseline: La
         yardstick=protocol.yardstick if protocol else "",
         evidence=(baseline.evidence("baseline"), *evidence(run.labs)),
     )
+
+
+def _severity_of_change(entry: str, last: Lab) -> str:
+    """A doubled ALT informs while it is inside its range, and is for this week from three times the upper limit."""
+    if entry == DOUBLING and last.place == INSIDE:
+        return INFO
+    if entry == DOUBLING and last.above_uln(THREE_ULN, inclusive=True):
+        return SOON
+    return _LINES[entry].severity
 
 
 def _repeat(history: History, course: Course, run: Run) -> Confirmation:

@@ -44,10 +44,16 @@ MEASURED = ("low", "high", "both")  # directions of concern that a number is jud
 SIDES = {"low": (0,), "high": (1,), "both": (0, 1)}  # of the pair of grades
 
 
+# Indices and acute-phase values that only their range judges: no limit, pair or dose rests on them.
+SECONDARY = frozenset(
+    {"AMC", "EOS", "BASO", "HCT", "RBC", "MCV", "MCHC", "NEUT_PCT", "LYMPH_PCT", "NONHDL", "GGT", "ALB", "CRP", "ESR"}
+)
+
+
 class Gap(NamedTuple):
     """One reason why a result could not be judged.
 
-    `limit`: a limit of the running treatment is concerned; `minor`: all but a grade could be judged.
+    `limit`: a limit of the running treatment is concerned; `minor`: all but a grade could be judged, or nothing but the range judges it.
     """
 
     entry: str
@@ -128,16 +134,17 @@ def _gaps(history: History, lab: Lab, running: Sequence[Treatment]) -> list[Gap]
         told = f"“{lab.unit}”" if lab.unit else "no unit"
         found.append(Gap(UNIT, f"{told} is not a unit in which it is recorded", bool(watched)))
     elif lab.limits is None and not lab.computed:
-        found.append(_range_gap(lab.no_range))
+        found.append(_range_gap(lab))
     ungraded = _ungraded(history, lab)
     found += [gap for reason in ungraded if lab.limits and (gap := _grade_gap(reason))]
     found += _undecided(history, lab, watched, any(reason.startswith(UNDECIDABLE) for reason in ungraded))
     return list({gap.entry: gap for gap in reversed(found)}.values())[::-1]
 
 
-def _range_gap(why: str) -> Gap:
+def _range_gap(lab: Lab) -> Gap:
+    why = lab.no_range
     entry = SEX if "depends on sex" in why else AGE if "depends on age" in why else NO_RANGE
-    return Gap(entry, why or "no reference range is printed or configured")
+    return Gap(entry, why or "no reference range is printed or configured", minor=lab.analyte in SECONDARY)
 
 
 def _grade_gap(reason: str) -> Gap | None:

@@ -37,7 +37,7 @@ INTERACTIONS = {
 
 
 class Kind(NamedTuple):
-    """One thing that is observed: its name, its unit, what to write, and the only words it is told in where there are such."""
+    """One thing that is observed: its name, its unit, what to write, and its only words where there are such."""
 
     label: str
     unit: str = ""

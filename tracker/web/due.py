@@ -5,7 +5,7 @@ out from the histories of a bounded number of patients at a time.
 """
 
 from collections.abc import Iterable
-from datetime import date
+from datetime import date, timedelta
 from typing import NamedTuple
 
 from flask import Blueprint, render_template, request, url_for
@@ -16,7 +16,7 @@ from tracker.domain.schedule import DUE, DueItem
 from tracker.models import Flag, Patient
 from tracker.queries import overdue
 from tracker.queries.dashboard import dosings
-from tracker.queries.due import due_list, watched
+from tracker.queries.due import due_list
 from tracker.queries.overdue import Late, Place
 from tracker.queries.queue import Around, around
 from tracker.web.access import current_clinic, current_user
@@ -28,8 +28,9 @@ from tracker.web.wording import Taken, said, subject_name, taken, why
 screen = Blueprint("due", __name__)
 
 LATE_PAGE = 50  # patients
-WORKED_OUT = 100  # patients whose histories are read for one page
-EVERYBODY = 2000  # on paper
+WORKED_OUT = 20  # patients whose histories are read for one page
+WHOLE_LATE, WHOLE_DUE = 2000, 300  # the same on paper
+LONGEST_WINDOW = timedelta(days=92)  # from when a check falls due until it is late: no protocol leaves more
 
 
 class Item(NamedTuple):
@@ -67,9 +68,9 @@ def index() -> ResponseReturnValue:
         clinic.id,
         owner_id=user.id if mine else None,
         after=Place.read(request.args.get("late", "")),
-        size=EVERYBODY if whole else LATE_PAGE,
+        size=WHOLE_LATE if whole else LATE_PAGE,
     )
-    due, next_due = ([], "") if mine else _due(session, clinic.id, EVERYBODY if whole else WORKED_OUT)
+    due, next_due = ([], "") if mine else _due(session, clinic.id, WHOLE_DUE if whole else WORKED_OUT)
     return render_template(
         "due/index.html",
         mine=mine,
@@ -150,12 +151,13 @@ def _reason(flag: Flag) -> str:
 
 
 def _due(session: Session, clinic_id: int, most: int) -> tuple[list[tuple[int, DueItem]], str]:
-    """What is due and not late yet, of the next patients by record, and after whom the following ones begin."""
-    after = request.args.get("after", "", type=str)
-    ids = [id for id in watched(session, clinic_id) if id > (int(after) if after.isdecimal() else 0)]
-    found = due_list(session, clinic_id, today(zone()), ids[:most])
+    """What is due and not late yet, of the patients whose next day comes first, and where the following ones begin."""
+    after = Place.read(request.args.get("after", ""))
+    horizon = today(zone()) + LONGEST_WINDOW
+    ids, following = overdue.next_to_check(session, clinic_id, horizon, after=after, size=most)
+    found = due_list(session, clinic_id, today(zone()), ids)
     rows = [(row.patient_id, row.item) for row in found if row.item.state == DUE]
-    return rows, str(ids[most - 1]) if len(ids) > most else ""
+    return rows, str(following) if following else ""
 
 
 def _due_rows(session: Session, due: list[tuple[int, DueItem]]) -> list[Row]:
