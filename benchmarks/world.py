@@ -11,7 +11,7 @@ from sqlalchemy import insert
 
 from tracker.db import Database, upgrade
 from tracker.models import Course, CourseEvent, Flag, LabResult, Patient
-from tracker.operations import configure
+from tracker.operations import accounts, configure
 from tracker.operations.actor import Actor
 
 NOW = datetime(2026, 3, 20, 15, 0, tzinfo=UTC)
@@ -36,7 +36,7 @@ class World:
 
 
 def value(dice: Random, analyte: str) -> Decimal:
-    unit, centre, spread, places = PANEL[analyte]
+    _, centre, spread, places = PANEL[analyte]
     return Decimal(round(dice.gauss(centre, spread))).scaleb(-places)
 
 
@@ -54,16 +54,18 @@ def lab(dice: Random, patient_id: int, analyte: str, day: date) -> dict[str, Any
 
 
 def build(folder: Path, patients: int) -> World:
-    """Patients on tofacitinib with four panels each; every twentieth has open flags besides those the rules will find."""
+    """Patients on tofacitinib with four panels each; every twentieth has open flags besides those the rules will
+    find.
+    """
     url = f"sqlite:///{folder / 'world.db'}"
     upgrade(url)
     database = Database(url)
     actor = Actor("benchmark", NOW, "benchmark")
     with database.transaction() as session:
         clinic = configure.add_clinic(session, actor, "bench", "Benchmark")
-        account = configure.add_account(session, actor, "bench", "Bench", "clinician", "benchmark-benchmark", [clinic])
+        account = accounts.add_account(session, actor, "bench", "Bench", "clinician", "correct horse battery", [clinic])
         clinic_id, account_id = clinic.id, account.id
-    dice = Random(1)  # noqa: S311 - made-up values, the same each time
+    dice = Random(1)
     start = NOW.date() - timedelta(days=280)
     days = [start - timedelta(days=5), *(start + timedelta(days=d) for d in (45, 135, 225))]
     with database.transaction() as session:

@@ -1,4 +1,6 @@
-"""python -m docs.make_screens [FOLDER]: photographs every screen of the demonstration, light, dark, tablet, print and at 200 %."""
+"""python -m docs.make_screens [FOLDER]: photographs every screen of the demonstration, light, dark, tablet, print and
+at 200 %.
+"""
 
 import os
 import socket
@@ -63,7 +65,9 @@ def visit(browser: Browser, address: str, folder: Path, name: str, **look: objec
     page = context.new_page()
     sign_in(page, address)
     page.goto(f"{address}/patients?q={PATIENT}")
-    link = page.locator(f"a[href^='/patients/']:has-text('{PATIENT}'), tr:has-text('{PATIENT}') a[href^='/patients/']").first
+    link = page.locator(
+        f"a[href^='/patients/']:has-text('{PATIENT}'), tr:has-text('{PATIENT}') a[href^='/patients/']"
+    ).first
     patient = str(link.get_attribute("href")).split("?")[0]
     paths = SCREENS | {screen: f"{patient}{path}" for screen, path in OF_THE_PATIENT.items()}
     for screen, path in paths.items():

@@ -1,7 +1,7 @@
 """Runs the revisions on the engine that tracker.db hands in.
 
-SQLite: foreign keys are off while a revision rebuilds tables (with them on, a batch rebuild empties child tables without a
-word); the links are checked and the rows counted before the revision is accepted.
+SQLite: foreign keys are off while a revision rebuilds tables (with them on, a batch rebuild empties child tables
+without a word); the links are checked and the rows counted before the revision is accepted.
 """
 
 from alembic import context
@@ -37,7 +37,10 @@ def run() -> None:
             raw = connection.connection.dbapi_connection
             raw.execute("PRAGMA foreign_keys=OFF")
         context.configure(
-            connection=connection, target_metadata=Base.metadata, render_as_batch=on_sqlite, transaction_per_migration=False
+            connection=connection,
+            target_metadata=Base.metadata,
+            render_as_batch=on_sqlite,
+            transaction_per_migration=False,
         )
         with connection.begin():
             before = _rows(connection)

@@ -38,4 +38,6 @@ def test_links_between_the_documents_lead_somewhere() -> None:
 
 def test_no_third_party_file_is_committed() -> None:
     listed = subprocess.run(["git", "ls-files"], cwd=ROOT, capture_output=True, text=True, check=False).stdout.split()
-    assert [name for name in listed if re.search(r"\.min\.(js|css)$|node_modules/|^(uv\.lock|pylock\.toml)$", name)] == []
+    assert [
+        name for name in listed if re.search(r"\.min\.(js|css)$|node_modules/|^(uv\.lock|pylock\.toml)$", name)
+    ] == []

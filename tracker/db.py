@@ -65,10 +65,12 @@ def make_engine(url: str) -> Engine:
         driver = sqlite_driver()
         if parsed.database:
             Path(parsed.database).parent.mkdir(parents=True, exist_ok=True)
-        engine = create_engine(parsed.set(drivername="sqlite+pysqlite"), module=driver)
+        engine = create_engine(parsed.set(drivername="sqlite+pysqlite"), module=driver, hide_parameters=True)
         _prepare_sqlite(engine, driver)
         return engine
-    return create_engine(parsed.set(drivername="postgresql+psycopg"), pool_pre_ping=True, pool_size=5, max_overflow=10)
+    return create_engine(
+        parsed.set(drivername="postgresql+psycopg"), pool_pre_ping=True, max_overflow=10, hide_parameters=True
+    )
 
 
 class Database:
@@ -147,12 +149,18 @@ def _check_sqlite(connection: Any) -> list[str]:
     version = tuple(int(part) for part in connection.execute(text("SELECT sqlite_version()")).scalar_one().split("."))
     journal, synchronous = sqlite_journal(version)
     level = {"FULL": 2, "EXTRA": 3}[synchronous]
-    found = {name: connection.execute(text(f"PRAGMA {name}")).scalar_one() for name in ("journal_mode", "synchronous", "foreign_keys")}
+    found = {
+        name: connection.execute(text(f"PRAGMA {name}")).scalar_one()
+        for name in ("journal_mode", "synchronous", "foreign_keys")
+    }
     problems = []
     if found["journal_mode"].upper() != journal:
         problems.append(f"SQLite journal_mode is {found['journal_mode']}; {journal} is needed.")
     if found["synchronous"] < level:
-        problems.append(f"SQLite synchronous is {found['synchronous']}; {synchronous} is needed: a power cut would lose saved results.")
+        problems.append(
+            f"SQLite synchronous is {found['synchronous']}; {synchronous} is needed:"
+            " a power cut would lose saved results."
+        )
     if not found["foreign_keys"]:
         problems.append("SQLite foreign_keys are off.")
     return problems

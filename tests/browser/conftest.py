@@ -7,7 +7,7 @@ from typing import Any
 
 import pytest
 from playwright.sync_api import Page, expect
-from waitress.server import create_server
+from werkzeug.serving import make_server
 
 import config
 from tests.people import PASSWORD, WEAK, Cast, seed
@@ -53,12 +53,13 @@ def live_server(server_settings: dict[str, Any]) -> Iterator[Server]:
     app = create_app(server_settings)
     database: Database = app.extensions["database"]
     cast = seed(database)
-    server = create_server(app, host="127.0.0.1", port=0, threads=4)
-    thread = threading.Thread(target=server.run, daemon=True)
+    server = make_server("127.0.0.1", 0, app, threaded=True)
+    thread = threading.Thread(target=server.serve_forever, daemon=True)
     thread.start()
-    yield Server(f"http://127.0.0.1:{server.effective_port}", database, cast)
-    server.close()
-    thread.join(timeout=10)
+    yield Server(f"http://127.0.0.1:{server.server_port}", database, cast)
+    server.shutdown()
+    thread.join()
+    server.server_close()
     database.close()
 
 

@@ -12,7 +12,9 @@ from click.testing import CliRunner, Result
 from tracker.cli import main, tracker
 
 PATIENTS = "mrn,family_name,given_name,birth_date,sex,clinic\n00231,Aldana,M.,1992-02-03,female,derm\n"
-COURSES = "mrn,protocol,indication,started_on,dose_mg,times_per_day\n00231,tofacitinib_us,alopecia areata,2026-01-10,5,2\n"
+COURSES = (
+    "mrn,protocol,indication,started_on,dose_mg,times_per_day\n00231,tofacitinib_us,alopecia areata,2026-01-10,5,2\n"
+)
 RESULTS = (
     "mrn,collected_at,analyte,value,unit,accession\n"
     "00231,2026-01-05,ANC,3.1,10*9/L,A0\n"
@@ -68,10 +70,22 @@ def test_the_contracts_example_comes_out_as_it_is_printed(told: Machine) -> None
     flags = told.json("flags", "--as-of", "2026-03-01", "--patient", "00231")
     (flag,) = [f for f in flags if f["rule"] == "action_limit"]
     expected = {
-        "mrn": "00231", "subject": "ANC", "severity": "urgent", "grade": 4, "grading": "CTCAE 5.0", "machine": "open",
-        "review": "open", "confirmation": "needs_repeat", "suggested": "stop", "due_on": "2026-03-08", "folded_under": None,
-        "opened_on": "2026-03-01", "last_seen_on": "2026-03-01", "cleared_on": None, "verified": True,
-    }  # fmt: skip
+        "mrn": "00231",
+        "subject": "ANC",
+        "severity": "urgent",
+        "grade": 4,
+        "grading": "CTCAE 5.0",
+        "machine": "open",
+        "review": "open",
+        "confirmation": "needs_repeat",
+        "suggested": "stop",
+        "due_on": "2026-03-08",
+        "folded_under": None,
+        "opened_on": "2026-03-01",
+        "last_seen_on": "2026-03-01",
+        "cleared_on": None,
+        "verified": True,
+    }
     assert {key: flag[key] for key in expected} == expected
     assert "0.46 10*9/L" in flag["sentence"]
     assert "0.5 10*9/L" in flag["sentence"]
@@ -96,9 +110,14 @@ def test_as_of_an_earlier_day_the_result_had_not_been_collected(told: Machine) -
 
 def test_the_same_folder_again_files_nothing(told: Machine) -> None:
     document = told.json("import", str(told.folder))
-    assert {name: sum(f[name] for f in document["files"]) for name in ("filed", "duplicate", "unmatched", "refused")} == {
-        "filed": 0, "duplicate": 4, "unmatched": 0, "refused": 0,
-    }  # fmt: skip
+    assert {
+        name: sum(f[name] for f in document["files"]) for name in ("filed", "duplicate", "unmatched", "refused")
+    } == {
+        "filed": 0,
+        "duplicate": 4,
+        "unmatched": 0,
+        "refused": 0,
+    }
     assert document["flags"] == {"opened": 0, "changed": 0, "cleared": 0}
 
 
@@ -153,10 +172,15 @@ def test_unknown_record_numbers_are_enrolled_when_asked(machine: Machine) -> Non
 @pytest.mark.parametrize(
     ("content", "says"),
     [
-        (b"", "empty"), (b"MSH|^~\\&|LAB|H|||2026||ORU^R01|1|P|2.5\r", "HL7"), (b'{"resourceType": "Bundle"}', "FHIR"),
-        (b"PK\x03\x04" + b"\0" * 60, "ZIP"), (b"%PDF-1.7", "PDF"), (b"a,b\n1,2\n", "columns"), (b"\x00\x01\x02\x03" * 50, ""),
+        (b"", "empty"),
+        (b"MSH|^~\\&|LAB|H|||2026||ORU^R01|1|P|2.5\r", "HL7"),
+        (b'{"resourceType": "Bundle"}', "FHIR"),
+        (b"PK\x03\x04" + b"\0" * 60, "ZIP"),
+        (b"%PDF-1.7", "PDF"),
+        (b"a,b\n1,2\n", "columns"),
+        (b"\x00\x01\x02\x03" * 50, ""),
     ],
-)  # fmt: skip
+)
 def test_a_file_of_another_kind_is_refused_with_what_is_read(machine: Machine, content: bytes, says: str) -> None:
     path = machine.write("file.bin", content)
     outcome = machine.run("import", path, "--json", fails=1)
@@ -166,7 +190,9 @@ def test_a_file_of_another_kind_is_refused_with_what_is_read(machine: Machine, c
     assert "Traceback" not in outcome.output
 
 
-def test_a_missing_file_is_one_line(machine: Machine, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_missing_file_is_one_line(
+    machine: Machine, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
     monkeypatch.setenv("TRACKER_DATABASE_URL", machine.url)
     with pytest.raises(SystemExit) as end:
         main(["import", str(machine.folder / "nothing.csv")])
@@ -174,7 +200,9 @@ def test_a_missing_file_is_one_line(machine: Machine, capsys: pytest.CaptureFixt
     assert capsys.readouterr().err.count("\n") == 1
 
 
-def test_an_empty_database_says_what_to_do(tmp_path: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch) -> None:
+def test_an_empty_database_says_what_to_do(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
     monkeypatch.setenv("TRACKER_DATABASE_URL", f"sqlite:///{tmp_path / 'new.db'}")
     with pytest.raises(SystemExit) as end:
         main(["flags"])

@@ -26,14 +26,22 @@ def test_what_is_no_duration_is_said(text: str) -> None:
         span(text)
 
 
-@pytest.mark.parametrize(("length", "words"), [("P3M", "3 months"), ("P1Y", "1 year"), ("P8W", "8 weeks"), ("P7D", "7 days"), ("P1D", "1 day")])
+@pytest.mark.parametrize(
+    ("length", "words"),
+    [("P3M", "3 months"), ("P1Y", "1 year"), ("P8W", "8 weeks"), ("P7D", "7 days"), ("P1D", "1 day")],
+)
 def test_a_duration_in_words(length: str, words: str) -> None:
     assert str(span(length)) == words
 
 
 @pytest.mark.parametrize(
     ("born", "day", "age"),
-    [("1990-06-15", "2026-06-14", 35), ("1990-06-15", "2026-06-15", 36), ("2004-02-29", "2026-02-28", 21), ("2004-02-29", "2026-03-01", 22)],
+    [
+        ("1990-06-15", "2026-06-14", 35),
+        ("1990-06-15", "2026-06-15", 36),
+        ("2004-02-29", "2026-02-28", 21),
+        ("2004-02-29", "2026-03-01", 22),
+    ],
 )
 def test_age_in_completed_years(born: str, day: str, age: int) -> None:
     assert years_between(date.fromisoformat(born), date.fromisoformat(day)) == age

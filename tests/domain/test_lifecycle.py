@@ -42,7 +42,9 @@ def test_an_unknown_decision_is_refused() -> None:
     [("stop", None, True), ("stop", 1, True), ("no_action", 3, True), ("no_action", 4, True), ("no_action", 2, False),
      ("no_action", None, False), ("close", 4, False), ("hold", 4, False)],
 )  # fmt: skip
-def test_stopping_and_closing_grade_3_without_action_need_a_second_person(code: str, grade: int | None, needed: bool) -> None:
+def test_stopping_and_closing_grade_3_without_action_need_a_second_person(
+    code: str, grade: int | None, needed: bool
+) -> None:
     assert needs_second_person(code, grade) is needed
 
 
@@ -60,7 +62,9 @@ def test_stopping_and_closing_grade_3_without_action_need_a_second_person(code: 
         (Standing("open", None, None), 4, "urgent", {"amended": True}, ""),
     ],
 )  # fmt: skip
-def test_when_a_decided_flag_comes_back(standing: Standing, grade: int | None, severity: str, extra: dict[str, bool], why: str) -> None:
+def test_when_a_decided_flag_comes_back(
+    standing: Standing, grade: int | None, severity: str, extra: dict[str, bool], why: str
+) -> None:
     flags = {"amended": False, "repeat_overdue": False, "snooze_over": False} | extra
     found = reopening(standing, grade, severity, **flags)
     assert bool(found) == bool(why)

@@ -14,18 +14,35 @@ CHOL = Range(None, True, D(200), False, "mg/dL", CLINIC)
 DAY = date(2026, 3, 1)
 
 
-def line(id: int, *, sex: str = "", ages: tuple[int | None, int | None] = (None, None), low: str = "1", since: str = "2000-01-01") -> ConfiguredRange:
-    return ConfiguredRange(id, "HB", "", sex, ages[0], ages[1], D(low), True, D(20), True, "g/dL", date.fromisoformat(since))
+def line(
+    id: int,
+    *,
+    sex: str = "",
+    ages: tuple[int | None, int | None] = (None, None),
+    low: str = "1",
+    since: str = "2000-01-01",
+) -> ConfiguredRange:
+    return ConfiguredRange(
+        id, "HB", "", sex, ages[0], ages[1], D(low), True, D(20), True, "g/dL", date.fromisoformat(since)
+    )
 
 
 @pytest.mark.parametrize(
     ("comparator", "figure", "yardstick", "where"),
     [
-        ("", "12.0", HB, INSIDE), ("", "11.9", HB, LOW), ("", "16.0", HB, INSIDE), ("", "16.1", HB, HIGH),
-        ("", "199", CHOL, INSIDE), ("", "200", CHOL, HIGH),
-        ("<", "12.0", HB, LOW), ("<", "12.5", HB, None), (">", "16.0", HB, HIGH), (">", "15", HB, None), ("<", "200", CHOL, INSIDE),
+        ("", "12.0", HB, INSIDE),
+        ("", "11.9", HB, LOW),
+        ("", "16.0", HB, INSIDE),
+        ("", "16.1", HB, HIGH),
+        ("", "199", CHOL, INSIDE),
+        ("", "200", CHOL, HIGH),
+        ("<", "12.0", HB, LOW),
+        ("<", "12.5", HB, None),
+        (">", "16.0", HB, HIGH),
+        (">", "15", HB, None),
+        ("<", "200", CHOL, INSIDE),
     ],
-)  # fmt: skip
+)
 def test_a_bound_belongs_to_its_operator(comparator: str, figure: str, yardstick: Range, where: str | None) -> None:
     assert place(comparator, D(figure), yardstick) == where
 

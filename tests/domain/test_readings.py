@@ -41,10 +41,15 @@ def test_one_half_past_two_twice_is_two_instants() -> None:
 @pytest.mark.parametrize(
     ("text", "why"),
     [
-        ("01/02/2026", "two days"), ("2026-13-01", "not a date"), ("yesterday", "not a date"), ("2026-03", "not a date"),
-        ("2026-03-01T25:00", "not a date and time"), ("2026-03-29T02:30", "clocks went forward"), ("", "not a date"),
+        ("01/02/2026", "two days"),
+        ("2026-13-01", "not a date"),
+        ("yesterday", "not a date"),
+        ("2026-03", "not a date"),
+        ("2026-03-01T25:00", "not a date and time"),
+        ("2026-03-29T02:30", "clocks went forward"),
+        ("", "not a date"),
     ],
-)  # fmt: skip
+)
 def test_what_cannot_be_read_is_said(text: str, why: str) -> None:
     with pytest.raises(Refused, match=why):
         read_moment(text, ZURICH)
@@ -55,10 +60,20 @@ def test_what_cannot_be_read_is_said(text: str, why: str) -> None:
     [
         ("patients", PatientReading("7", birth_date=date(1990, 1, 1), weight_kg=Decimal("61.5"))),
         ("courses", CourseReading("7", "tofacitinib_us", date(2026, 1, 1), dose_mg=Decimal(5), times_per_day=2)),
-        ("results", LabReading("7", Moment(datetime(2026, 1, 1, 8, tzinfo=UTC), date(2026, 1, 1), True), "ANC", "<0.5", "10*9/L", ref_low=Decimal("2.0"))),
+        (
+            "results",
+            LabReading(
+                "7",
+                Moment(datetime(2026, 1, 1, 8, tzinfo=UTC), date(2026, 1, 1), True),
+                "ANC",
+                "<0.5",
+                "10*9/L",
+                ref_low=Decimal("2.0"),
+            ),
+        ),
         ("adverse_events", EventReading("7", "infection", "Zoster", onset_on=date(2026, 1, 2), serious=False)),
         ("medications", MedicationReading("7", "ketoconazole", ("strong_cyp3a4_inhibitor",))),
     ],
-)  # fmt: skip
+)
 def test_a_row_that_waits_for_its_patient_comes_back_the_same(kind: str, reading: object) -> None:
     assert unpack(kind, pack(reading)) == reading

@@ -47,7 +47,13 @@ def test_below_a_bound(comparator: str, figure: str, bound: str, inclusive: bool
     assert below(comparator, Decimal(figure), Decimal(bound), inclusive) is answer
 
 
-@given(comparator=st.sampled_from(["", "<", "<=", ">", ">="]), figure=FIGURES, bound=FIGURES, inclusive=st.booleans(), truth=FIGURES)
+@given(
+    comparator=st.sampled_from(["", "<", "<=", ">", ">="]),
+    figure=FIGURES,
+    bound=FIGURES,
+    inclusive=st.booleans(),
+    truth=FIGURES,
+)
 def test_an_answer_holds_for_every_value_the_report_allows(
     comparator: str, figure: Decimal, bound: Decimal, inclusive: bool, truth: Decimal
 ) -> None:

@@ -1,4 +1,6 @@
-"""The schema: every revision up and down with rows in it, on both databases, and what it ends at is what the models say."""
+"""The schema: every revision up and down with rows in it, on both databases, and what it ends at is what the models
+say.
+"""
 
 from concurrent.futures import ThreadPoolExecutor
 from datetime import UTC, datetime
@@ -10,7 +12,17 @@ from alembic.runtime.migration import MigrationContext
 from alembic.script import ScriptDirectory
 from sqlalchemy import func, inspect, select, text
 
-from tracker.db import MIGRATIONS, Database, current_revision, head, make_engine, migrate, self_check, sqlite_journal, upgrade
+from tracker.db import (
+    MIGRATIONS,
+    Database,
+    current_revision,
+    head,
+    make_engine,
+    migrate,
+    self_check,
+    sqlite_journal,
+    upgrade,
+)
 from tracker.domain.readings import LabReading, read_moment
 from tracker.models import Base, LabResult, Patient
 from tracker.operations import configure, enrol, entry
@@ -54,8 +66,15 @@ def _fill(url: str) -> dict[str, int]:
     database = Database(url)
     with database.transaction() as session:
         clinic = configure.add_clinic(session, ACTOR, "derm", "Dermatology")
-        patient = enrol.add_patient(session, ACTOR, clinic.id, {"mrn": "'; DROP TABLE patient; --", "family_name": "Ünïcode ☃", "sex": "female"})
-        entry.save(session, ACTOR, patient, [LabReading(patient.mrn, read_moment("2026-03-01", ZoneInfo("UTC")), "ANC", "<0.5", "10*9/L")])
+        patient = enrol.add_patient(
+            session, ACTOR, clinic.id, {"mrn": "'; DROP TABLE patient; --", "family_name": "Ünïcode ☃", "sex": "female"}
+        )
+        entry.save(
+            session,
+            ACTOR,
+            patient,
+            [LabReading(patient.mrn, read_moment("2026-03-01", ZoneInfo("UTC")), "ANC", "<0.5", "10*9/L")],
+        )
     with database.reading() as session:
         counts = {t.name: session.scalar(select(func.count()).select_from(t)) or 0 for t in Base.metadata.sorted_tables}
     database.close()
@@ -95,7 +114,10 @@ def test_storage_that_would_lose_data_is_said(sqlite_url: str) -> None:
     engine.dispose()
 
 
-@pytest.mark.parametrize(("version", "mode"), [((3, 40, 1), ("DELETE", "EXTRA")), ((3, 51, 2), ("DELETE", "EXTRA")), ((3, 53, 4), ("WAL", "FULL"))])
+@pytest.mark.parametrize(
+    ("version", "mode"),
+    [((3, 40, 1), ("DELETE", "EXTRA")), ((3, 51, 2), ("DELETE", "EXTRA")), ((3, 53, 4), ("WAL", "FULL"))],
+)
 def test_an_older_sqlite_gets_the_journal_that_is_safe_there(version: tuple[int, ...], mode: tuple[str, str]) -> None:
     assert sqlite_journal(version) == mode
 

@@ -36,7 +36,8 @@ class Desk:
     def labs(self, *told: tuple[str, str, str, str], actor: Actor | None = None, **more: Any) -> Changes:
         """Record (analyte, value, unit, day) and judge."""
         readings = [
-            LabReading("0001", read_moment(day, ZONE), analyte, value, unit, **more) for analyte, value, unit, day in told
+            LabReading("0001", read_moment(day, ZONE), analyte, value, unit, **more)
+            for analyte, value, unit, day in told
         ]
         with self.database.transaction() as session:
             patient = session.get_one(Patient, self.patient_id)
@@ -97,7 +98,11 @@ def desk(database_url: str) -> Iterator[Desk]:
 
 def _account(session: Any, operator: Actor, clinic: Clinic, username: str, role: str) -> Account:
     account = Account(
-        username=username, name=username.title(), role=role, password_hash="none", created_at=operator.at  # noqa: S106
+        username=username,
+        name=username.title(),
+        role=role,
+        password_hash="none",
+        created_at=operator.at,
     )
     session.add(account)
     session.flush()

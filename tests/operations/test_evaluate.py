@@ -28,7 +28,12 @@ def low(desk: Desk, value: str, day: str) -> None:
 def test_one_value_below_the_limit_asks_for_a_repeat_and_a_second_confirms(desk: Desk) -> None:
     low(desk, "0.46", "2026-03-15")
     first = desk.flag("action_limit", "ANC", entry="tofa_us_anc_stop")
-    assert (first.confirmation, first.suggested, first.severity, first.due_on) == ("needs_repeat", "stop", "urgent", date(2026, 3, 22))
+    assert (first.confirmation, first.suggested, first.severity, first.due_on) == (
+        "needs_repeat",
+        "stop",
+        "urgent",
+        date(2026, 3, 22),
+    )
     assert first.attention == 0
     low(desk, "0.44", "2026-03-18")
     second = desk.flag("action_limit", "ANC", entry="tofa_us_anc_stop")
@@ -64,7 +69,9 @@ def test_a_decision_that_rested_on_a_corrected_result_comes_back(desk: Desk) -> 
 
 def test_the_repeat_that_never_came_brings_the_flag_back(desk: Desk) -> None:
     low(desk, "0.46", "2026-03-19")
-    decide(desk, desk.flag("action_limit", "ANC", entry="tofa_us_anc_stop"), Decision("repeat", until=date(2026, 3, 24)))
+    decide(
+        desk, desk.flag("action_limit", "ANC", entry="tofa_us_anc_stop"), Decision("repeat", until=date(2026, 3, 24))
+    )
     assert desk.flag("action_limit", "ANC", entry="tofa_us_anc_stop").review == "awaiting_repeat"
     desk.judge_on(days=7)
     flag = desk.flag("action_limit", "ANC", entry="tofa_us_anc_stop")
@@ -91,7 +98,9 @@ def test_a_corrected_sex_changes_what_is_normal(desk: Desk) -> None:
     assert [f for f in desk.flags() if f.rule == "out_of_range" and f.subject == "HB"] == []
     with desk.database.transaction() as session:
         ada = session.get_one(Patient, desk.patient_id)
-        enrol.correct(session, desk.nurse, ada, {"sex": "male"}, patient=ada, reason="entered wrongly", version=ada.version)
+        enrol.correct(
+            session, desk.nurse, ada, {"sex": "male"}, patient=ada, reason="entered wrongly", version=ada.version
+        )
         changes = rejudge(session, desk.nurse, ada)
     assert any("13.0" in sentence for _, sentence in changes.opened)
 
@@ -161,7 +170,9 @@ def test_a_stop_waits_for_a_second_person_who_is_not_the_first(desk: Desk) -> No
 def test_replaying_a_day_gives_what_was_stored(desk: Desk) -> None:
     for value, day in (("1.4", "2026-02-01"), ("0.95", "2026-02-20"), ("0.98", "2026-03-10"), ("0.46", "2026-03-15")):
         low(desk, value, day)
-    desk.labs(("ALT", "150", "U/L", "2026-03-01"), ("TBIL", "2.6", "mg/dL", "2026-03-01"), ("ALP", "80", "U/L", "2026-03-01"))
+    desk.labs(
+        ("ALT", "150", "U/L", "2026-03-01"), ("TBIL", "2.6", "mg/dL", "2026-03-01"), ("ALP", "80", "U/L", "2026-03-01")
+    )
     with desk.database.reading() as session:
         stored = [row | {"review": None} for row in exports.flags(session, [desk.clinic_id])]
         replayed = [

@@ -1,4 +1,6 @@
-"""A real trial: 131 treated subjects, 30,213 lab rows, with the laboratory's own verdicts and SI conversions as an answer key."""
+"""A real trial: 131 treated subjects, 30,213 lab rows, with the laboratory's own verdicts and SI conversions as an
+answer key.
+"""
 
 import csv
 import gzip
@@ -50,9 +52,14 @@ def test_every_row_is_filed_or_says_why_not_and_the_second_time_files_nothing(da
         assert report["rows_in"] == report["filed"] + report["duplicate"] + report["unmatched"] + report["refused"]
         assert report["format"] == "sdtm" or report["problems"], report["path"]
     by_name = {Path(report["path"]).name: report for report in first["files"]}
-    assert {name: by_name[name]["filed"] for name in ("sdtm_dm.csv", "sdtm_ex.csv", "sdtm_ae.csv", "sdtm_lb.csv.gz")} == {
-        "sdtm_dm.csv": 159, "sdtm_ex.csv": 302, "sdtm_ae.csv": 615, "sdtm_lb.csv.gz": 30213,
-    }  # fmt: skip
+    assert {
+        name: by_name[name]["filed"] for name in ("sdtm_dm.csv", "sdtm_ex.csv", "sdtm_ae.csv", "sdtm_lb.csv.gz")
+    } == {
+        "sdtm_dm.csv": 159,
+        "sdtm_ex.csv": 302,
+        "sdtm_ae.csv": 615,
+        "sdtm_lb.csv.gz": 30213,
+    }
     second = run(database_url, "import", str(pilot))
     assert sum(report["filed"] for report in second["files"]) == 0
     assert second["flags"] == {"opened": 0, "changed": 0, "cleared": 0}
@@ -86,12 +93,17 @@ def test_the_verdict_agrees_with_the_laboratorys_own(filed: dict[Key, tuple[LabR
             compared += 1
             ours = VERDICT.get(filed[key][1].place or "", "none")
             if ours != answer["LBNRIND"]:
-                differing.append((*key, answer["LBORRES"], answer["LBORNRLO"], answer["LBORNRHI"], answer["LBNRIND"], ours))
-    print(f"\nverdicts: {compared - len(differing)} of {compared} agree ({100 * (1 - len(differing) / compared):.3f} %)")
+                differing.append(
+                    (*key, answer["LBORRES"], answer["LBORNRLO"], answer["LBORNRHI"], answer["LBNRIND"], ours)
+                )
+    print(
+        f"\nverdicts: {compared - len(differing)} of {compared} agree ({100 * (1 - len(differing) / compared):.3f} %)"
+    )
     for row in differing:
         print("  differs:", *row)
     assert compared > 28000
-    # Two bilirubins of `<0.2` with a range from 0.2 got no verdict from the laboratory; they are below the range for certain.
+    # Two bilirubins of `<0.2` with a range from 0.2 got no verdict from the laboratory; they are below the range for
+    # certain.
     assert [row[3:] for row in differing] == [("<0.2", "0.2", "1.2", "", "LOW")] * 2
 
 
@@ -107,7 +119,9 @@ def test_the_canonical_value_agrees_with_the_standard_one(filed: dict[Key, tuple
             value = filed[key][0].value
             if value is None or not _same(value, Decimal(answer["LBSTRESN"])):
                 differing.append((*key, answer["LBORRES"], answer["LBORRESU"], answer["LBSTRESN"], str(value)))
-    print(f"\ncanonical values: {compared - len(differing)} of {compared} agree ({100 * (1 - len(differing) / compared):.3f} %)")
+    print(
+        f"\ncanonical values: {compared - len(differing)} of {compared} agree ({100 * (1 - len(differing) / compared):.3f} %)"
+    )
     for row in differing[:40]:
         print("  differs:", *row)
     assert compared > 11000

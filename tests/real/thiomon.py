@@ -1,7 +1,7 @@
 """Turns the wide table of thiopurine patients into the interchange tables.
 
-The table names no patient: each row becomes one, on tofacitinib, sampled on the same made-up day; the age is real. ANC and ALC
-come only as white cells and percent, so that what is flagged rests on computed counts.
+The table names no patient: each row becomes one, on tofacitinib, sampled on the same made-up day; the age is real.
+ANC and ALC come only as white cells and percent, so that what is flagged rests on computed counts.
 
     python -m tests.real.thiomon thiomon.csv folder
 """
@@ -13,11 +13,22 @@ from pathlib import Path
 
 STARTED, SAMPLED = date(2020, 1, 1), date(2020, 2, 10)
 COLUMNS = {
-    "wbc": ("WBC", "10*3/uL"), "hgb": ("HB", "g/dL"), "plt": ("PLT", "10*3/uL"), "rbc": ("RBC", "10*6/uL"), "mcv": ("MCV", "fL"),
-    "hct": ("HCT", "%"), "mchc": ("MCHC", "g/dL"), "neut_percent": ("NEUT_PCT", "%"), "lymph_percent": ("LYMPH_PCT", "%"),
-    "creat": ("CREAT", "mg/dL"), "alb": ("ALB", "g/dL"), "ast": ("AST", "U/L"), "alt": ("ALT", "U/L"), "alk": ("ALP", "U/L"),
+    "wbc": ("WBC", "10*3/uL"),
+    "hgb": ("HB", "g/dL"),
+    "plt": ("PLT", "10*3/uL"),
+    "rbc": ("RBC", "10*6/uL"),
+    "mcv": ("MCV", "fL"),
+    "hct": ("HCT", "%"),
+    "mchc": ("MCHC", "g/dL"),
+    "neut_percent": ("NEUT_PCT", "%"),
+    "lymph_percent": ("LYMPH_PCT", "%"),
+    "creat": ("CREAT", "mg/dL"),
+    "alb": ("ALB", "g/dL"),
+    "ast": ("AST", "U/L"),
+    "alt": ("ALT", "U/L"),
+    "alk": ("ALP", "U/L"),
     "tbil": ("TBIL", "mg/dL"),
-}  # fmt: skip
+}
 
 
 def convert(source: Path, folder: Path) -> int:
@@ -33,7 +44,9 @@ def convert(source: Path, folder: Path) -> int:
         patients.append([mrn, born.isoformat(), "unknown"])
         courses.append([mrn, "tofacitinib_us", "alopecia areata", STARTED.isoformat(), "5", "2"])
         results += [
-            [mrn, SAMPLED.isoformat(), analyte, row[column], unit] for column, (analyte, unit) in COLUMNS.items() if row[column]
+            [mrn, SAMPLED.isoformat(), analyte, row[column], unit]
+            for column, (analyte, unit) in COLUMNS.items()
+            if row[column]
         ]
     for name, table in (("patients", patients), ("courses", courses), ("results", results)):
         with (folder / f"{name}.csv").open("w", encoding="utf-8", newline="") as stream:

@@ -17,8 +17,8 @@ from werkzeug.test import TestResponse
 from tests.people import BY_ROLE, CLINICS, Cast, Records, account, add_account
 from tracker.db import Database
 from tracker.models import Account, BrowserSession
+from tracker.operations.accounts import digest_of, start_session
 from tracker.web import access
-from tracker.web.accounts import digest_of, start_session
 from tracker.web.database import reading
 
 MATRIX: dict[str, dict[str, Any]] = yaml.safe_load(Path(__file__).with_name("matrix.yaml").read_text(encoding="utf-8"))

@@ -9,8 +9,8 @@ from sqlalchemy import select
 from tests.people import PASSWORD, Cast, account
 from tracker.db import Database
 from tracker.models import AuditEntry, BrowserSession
+from tracker.operations.accounts import ATTEMPTS
 from tracker.web.account import device
-from tracker.web.accounts import ATTEMPTS
 
 BETTER = "nine dry otters doze"
 

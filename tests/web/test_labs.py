@@ -430,3 +430,17 @@ def test_markup_that_is_typed_stays_text(bob: Browser, cast: Cast) -> None:
     assert re.search(r"<img src=x", answer.text) is None
     told = preview(bob, cast.a.patient, {odd: (odd, odd)})
     assert "<img" not in told["rows"][0]["verdict"] + told["summary"]
+
+
+def test_a_pasted_line_nobody_knows_can_be_kept_under_its_own_name(bob: Browser, cast: Cast) -> None:
+    url = f"/patients/{cast.a.patient}/labs/new"
+    grid = sheet({"ANC": ("2,10", "10*9/L")}, do="paste", block="Wonder protein\t7\tmg/L\nANC\t2.1\tG/l")
+    first = BeautifulSoup(bob.post(url, grid).text, "html5lib")
+    assert first.select_one("button[name=keep]")["value"] == "Wonder protein"
+    left = first.find("textarea", {"name": "block"}).text.strip()
+    assert left == "Wonder protein\t7\tmg/L", "the same neutrophils, written otherwise, are no conflict"
+    again = sheet({"ANC": ("2.1", "10*9/L")}, keep="Wonder protein", block=left)
+    page = BeautifulSoup(bob.post(url, again).text, "html5lib")
+    assert [field["value"] for field in page.select("input[name=value]")] == ["2.1", "7"]
+    assert [field["value"] for field in page.select("[name=unit]") if field.name == "input"] == ["mg/L"]
+    assert page.find("textarea", {"name": "block"}).text.strip() == ""

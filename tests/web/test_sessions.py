@@ -13,9 +13,9 @@ from sqlalchemy import select
 from tests.people import PASSWORD, PEOPLE, SEEDED, Cast, account
 from tracker.db import Database
 from tracker.models import BrowserSession, Clinic, Membership
-from tracker.operations import configure
+from tracker.operations import accounts
+from tracker.operations.accounts import OPEN_SESSIONS
 from tracker.operations.actor import Actor
-from tracker.web.accounts import OPEN_SESSIONS
 
 MORNING = datetime(2026, 3, 2, 8, 0, tzinfo=UTC)
 
@@ -140,7 +140,7 @@ def test_a_disabled_person_is_out_at_once(alice: Any, database: Database) -> Non
 
 def test_the_operation_that_disables_ends_every_session(alice: Any, database: Database) -> None:
     with database.transaction() as session:
-        configure.disable_account(session, Actor("operator", MORNING, "cli"), "alice")
+        accounts.disable_account(session, Actor("operator", MORNING, "cli"), "alice")
     with database.transaction() as session:
         account(session, "alice").disabled_at = None
     assert not is_in(alice), "enabling again does not bring old sessions back"

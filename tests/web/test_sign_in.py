@@ -15,8 +15,9 @@ from werkzeug.test import TestResponse
 from tests.people import PASSWORD, SEEDED, Cast, account
 from tracker.db import Database
 from tracker.models import Account, AuditEntry, BrowserSession
-from tracker.web import DEFAULTS, accounts, sign_in
-from tracker.web.accounts import ATTEMPTS, LOCKED_FOR
+from tracker.operations import accounts
+from tracker.operations.accounts import ATTEMPTS, LOCKED_FOR
+from tracker.web import DEFAULTS, sign_in
 
 WRONG = "not the herons at all"
 

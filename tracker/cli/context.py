@@ -19,7 +19,9 @@ from tracker.operations.actor import Actor
 
 
 def database_url() -> str:
-    """TRACKER_DATABASE_URL, else an SQLite file under the instance folder. Raises Refused for settings that cannot be read."""
+    """TRACKER_DATABASE_URL, else an SQLite file under the instance folder. Raises Refused for settings that cannot be
+    read.
+    """
     try:
         url: str = load_settings()["DATABASE_URL"]
     except ValueError as why:

@@ -24,15 +24,22 @@ def check() -> None:
     with database(current=False) as opened:
         lines.append(("storage settings", db.self_check(opened.engine)))
         found = db.current_revision(opened.engine)
-        lines.append(("schema", [] if found == db.head() else [f"at {found or 'nothing'}, this version needs {db.head()}: run “tracker upgrade”."]))
+        lines.append(
+            (
+                "schema",
+                []
+                if found == db.head()
+                else [f"at {found or 'nothing'}, this version needs {db.head()}: run “tracker upgrade”."],
+            )
+        )
         if found == db.head():
             with opened.reading() as session:
                 lines.append(("range coverage", [p for c in clinics(session) for p in problems(session, c)]))
                 bad = first_bad_entry(session)
-                lines.append(("audit chain", [] if bad is None else [f"entry {bad} does not follow from the one before."]))
+                lines.append(
+                    ("audit chain", [] if bad is None else [f"entry {bad} does not follow from the one before."])
+                )
     for name, faults in lines:
         click.echo(f"{'ok ' if not faults else 'BAD'}  {name}" + "".join(f"\n     {fault}" for fault in faults))
     if any(faults for _, faults in lines):
         sys.exit(1)
-
-

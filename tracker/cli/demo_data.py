@@ -31,7 +31,9 @@ TYPICAL = {
 
 @dataclass(frozen=True)
 class Story:
-    """One made-up patient. `course`: what happens from the n-th last visit on, as {analyte: values of the last visits}."""
+    """One made-up patient. `course`: what happens from the n-th last visit on, as {analyte: values of the last
+    visits}.
+    """
 
     mrn: str
     family: str
@@ -50,16 +52,53 @@ def _stories(today: date) -> list[Story]:
     def ago(days: int) -> date:
         return today - timedelta(days=days)
 
-    zoster = EventReading("", "infection", "Herpes zoster", ago(5), serious=False, treated=True, site="left T5 dermatome")
+    zoster = EventReading(
+        "", "infection", "Herpes zoster", ago(5), serious=False, treated=True, site="left T5 dermatome"
+    )
     pneumonia = EventReading(
         "", "infection", "Community-acquired pneumonia", ago(9), serious=True, hospitalised=True, treated=True,
         criteria="hospitalisation", site="lung",
     )  # fmt: skip
-    cold = EventReading("", "infection", "Upper respiratory tract infection", ago(40), resolved_on=ago(33), serious=False)
+    cold = EventReading(
+        "", "infection", "Upper respiratory tract infection", ago(40), resolved_on=ago(33), serious=False
+    )
     return [
-        Story("00231", "Aldana", "Marisol", "female", 1992, 7, {"ANC": ["1.9", "1.2", "0.46"], "WBC": ["4.1", "3.2", "2.4"], "ALC": ["1.3", "0.9", "0.71"]}, 1, events=(zoster,)),
-        Story("00417", "Brandt", "Klaus", "male", 1975, 3, {"ALT": ["31", "88", "214"], "AST": ["28", "70", "176"], "TBIL": ["0.7", "1.1", "2.6"], "ALP": ["71", "80", "96"]}, 1),
-        Story("00102", "Chua", "Wei Lin", "female", 1998, 11, {"LDL": ["118", "151", "192"], "CHOL": ["199", "236", "284"], "TG": ["110", "140", "171"]}, 5),
+        Story(
+            "00231",
+            "Aldana",
+            "Marisol",
+            "female",
+            1992,
+            7,
+            {"ANC": ["1.9", "1.2", "0.46"], "WBC": ["4.1", "3.2", "2.4"], "ALC": ["1.3", "0.9", "0.71"]},
+            1,
+            events=(zoster,),
+        ),
+        Story(
+            "00417",
+            "Brandt",
+            "Klaus",
+            "male",
+            1975,
+            3,
+            {
+                "ALT": ["31", "88", "214"],
+                "AST": ["28", "70", "176"],
+                "TBIL": ["0.7", "1.1", "2.6"],
+                "ALP": ["71", "80", "96"],
+            },
+            1,
+        ),
+        Story(
+            "00102",
+            "Chua",
+            "Wei Lin",
+            "female",
+            1998,
+            11,
+            {"LDL": ["118", "151", "192"], "CHOL": ["199", "236", "284"], "TG": ["110", "140", "171"]},
+            5,
+        ),
         Story("00518", "Doumbia", "Awa", "female", 1988, 5, {"HB": ["12.9", "11.8", "10.6"]}, 3),
         Story("00339", "Eriksen", "Jonas", "male", 1969, 14, {"ALC": ["0.92", "0.71", "0.62"]}, 12, events=(cold,)),
         Story("00644", "Farrugia", "Elena", "female", 1981, 9, {}, 130),
@@ -71,7 +110,17 @@ def _stories(today: date) -> list[Story]:
         Story("00912", "Lindqvist", "Maja", "female", 1985, 12, {"ANC": ["1.4", "0.95", "0.98"]}, 4),
         Story("00933", "Moreau", "Camille", "female", 1979, 18, {}, 9),
         Story("00950", "Nakamura", "Yui", "female", 2003, 8, {}, 15),
-        Story("01004", "Okafor", "Chidi", "male", 1987, 10, {"ANC": ["1.7", "1.6", "1.7"]}, 11, note="steady low neutrophils"),
+        Story(
+            "01004",
+            "Okafor",
+            "Chidi",
+            "male",
+            1987,
+            10,
+            {"ANC": ["1.7", "1.6", "1.7"]},
+            11,
+            note="steady low neutrophils",
+        ),
         Story("01017", "Petrov", "Anna", "female", 1991, 3, {"TG": ["180", "220", "228"]}, 7),
         Story("01041", "Quispe", "Rosa", "female", 1976, 20, {}, 30),
         Story("01066", "Rasmussen", "Lars", "male", 1983, 13, {"ALT": ["52", "61", "58"]}, 14),
@@ -81,7 +130,7 @@ def _stories(today: date) -> list[Story]:
         Story("01138", "Vella", "Marco", "male", 1971, 9, {}, 101),
         Story("01150", "Whitfield", "Grace", "female", 1989, 15, {"PLT": ["168", "152", "141"]}, 6),
         Story("01177", "Yilmaz", "Deniz", "male", 1993, 4, {}, 12),
-    ]  # fmt: skip
+    ]
 
 
 def _visits(story: Story, today: date) -> tuple[date, list[date]]:
@@ -103,7 +152,11 @@ def _labs(story: Story, days: list[date], zone: ZoneInfo) -> Iterator[LabReading
         for analyte, (unit, typical, spread, decimals) in TYPICAL.items():
             left = len(days) - visit
             told = story.last.get(analyte, [])
-            drawn = Decimal(str(round(dice.gauss(float(typical), float(spread)), decimals))) if decimals else Decimal(round(dice.gauss(float(typical), float(spread))))
+            drawn = (
+                Decimal(str(round(dice.gauss(float(typical), float(spread)), decimals)))
+                if decimals
+                else Decimal(round(dice.gauss(float(typical), float(spread))))
+            )
             value = told[-left] if left <= len(told) else format(drawn, "f")
             yield LabReading(
                 story.mrn, Moment(at.astimezone(ZoneInfo("UTC")), day, time_known=True), analyte, value, unit,
@@ -113,20 +166,29 @@ def _labs(story: Story, days: list[date], zone: ZoneInfo) -> Iterator[LabReading
 
 def readings(today: date, zone: ZoneInfo) -> dict[str, list[Reading]]:
     """Everything of the demonstration's patients, by table."""
-    found: dict[str, list[Reading]] = {name: [] for name in ("patients", "courses", "course_events", "medications", "observations", "adverse_events", "results")}
+    found: dict[str, list[Reading]] = {
+        name: []
+        for name in ("patients", "courses", "course_events", "medications", "observations", "adverse_events", "results")
+    }
     for story in _stories(today):
         start, days = _visits(story, today)
         born = date(story.born, 3 + int(story.mrn) % 9, 1 + int(story.mrn) % 27)
         found["patients"].append(PatientReading(story.mrn, story.family, story.given, born, story.sex))
-        mg, times = {"tofacitinib_us": ("5", 2), "baricitinib_us": ("2", 1), "ritlecitinib_us": ("50", 1)}[story.protocol]
+        mg, times = {"tofacitinib_us": ("5", 2), "baricitinib_us": ("2", 1), "ritlecitinib_us": ("50", 1)}[
+            story.protocol
+        ]
         found["courses"].append(
-            CourseReading(story.mrn, story.protocol, start, indication="alopecia areata", dose_mg=Decimal(mg), times_per_day=times)
+            CourseReading(
+                story.mrn, story.protocol, start, indication="alopecia areata", dose_mg=Decimal(mg), times_per_day=times
+            )
         )
         found["observations"] += _observations(story, start, today)
         found["adverse_events"] += [event._replace(mrn=story.mrn) for event in story.events]
         found["results"] += _labs(story, days, zone)
         found["results"] += _screening(story, start, zone, today)
-    found["course_events"].append(CourseEventReading("01041", today - timedelta(days=25), "hold", reason="elective surgery"))
+    found["course_events"].append(
+        CourseEventReading("01041", today - timedelta(days=25), "hold", reason="elective surgery")
+    )
     found["medications"].append(
         MedicationReading("01150", "clarithromycin", ("strong_cyp3a4_inhibitor",), today - timedelta(days=6))
     )

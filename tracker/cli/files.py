@@ -27,7 +27,9 @@ SHOWN_PROBLEMS = 20
 @click.option("--create-patients", is_flag=True, help="Enrol a patient for a record number that is not known.")
 @click.option("--clinic", help="The clinic the rows belong to (its code).")
 @click.option("--json", "as_json", is_flag=True, help="One JSON document on standard output.")
-def import_files(paths: tuple[Path, ...], dry_run: bool, create_patients: bool, clinic: str | None, as_json: bool) -> None:
+def import_files(
+    paths: tuple[Path, ...], dry_run: bool, create_patients: bool, clinic: str | None, as_json: bool
+) -> None:
     """File tables and folders of them; recognised by content. Good rows are filed, the others say why not."""
     with database() as opened, opened.transaction() as session:
         actor = operator("import")
@@ -53,7 +55,9 @@ def _expand(paths: Iterable[Path]) -> list[Path]:
     for path in paths:
         if not path.exists():
             raise Refused(f"{path}: there is no such file or folder.")
-        found += sorted(p for p in path.iterdir() if p.is_file() and not p.name.startswith(".")) if path.is_dir() else [path]
+        found += (
+            sorted(p for p in path.iterdir() if p.is_file() and not p.name.startswith(".")) if path.is_dir() else [path]
+        )
     if not found:
         raise Refused("The folder is empty.")
     return found
@@ -119,9 +123,9 @@ def export(table: str, how: str, output: Path | None, clinic: str | None) -> Non
 
 
 def _rows(session: Session, table: str, clinic_ids: list[int]) -> exports.Rows:
-    return {"patients": exports.patients, "results": exports.results, "flags": exports.flags, "audit": exports.audit}[table](
-        session, clinic_ids
-    )
+    return {"patients": exports.patients, "results": exports.results, "flags": exports.flags, "audit": exports.audit}[
+        table
+    ](session, clinic_ids)
 
 
 def _write(table: str, how: str, rows: Iterable[dict[str, Any]], stream: TextIO) -> None:

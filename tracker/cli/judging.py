@@ -36,7 +36,11 @@ def _known(session: Session, mrn: str | None) -> None:
 
 
 @click.command()
-@click.option("--as-of", type=Day(), help="Judge as of the end of that day, from what had been collected by then, without storing.")
+@click.option(
+    "--as-of",
+    type=Day(),
+    help="Judge as of the end of that day, from what had been collected by then, without storing.",
+)
 @click.option("--patient", "mrn", help="Only this record number.")
 @click.option("--json", "as_json", is_flag=True, help="One JSON document on standard output.")
 def flags(as_of: date | None, mrn: str | None, as_json: bool) -> None:
@@ -91,7 +95,9 @@ def due(as_of: date | None, mrn: str | None, as_json: bool) -> None:
 @click.command("evaluate")
 @click.option("--all", "everybody", is_flag=True, help="Every patient; without it those whose day has come.")
 @click.option("--dry-run", is_flag=True, help="Say what would change and store nothing.")
-@click.option("--processes", type=click.IntRange(1, 64), default=1, help="Share the patients among this many processes.")
+@click.option(
+    "--processes", type=click.IntRange(1, 64), default=1, help="Share the patients among this many processes."
+)
 @click.option("--json", "as_json", is_flag=True, help="One JSON document on standard output.")
 def evaluate_patients(everybody: bool, dry_run: bool, processes: int, as_json: bool) -> None:
     """Judge patients again and store what changed."""
@@ -103,7 +109,9 @@ def evaluate_patients(everybody: bool, dry_run: bool, processes: int, as_json: b
         else:
             days = [today(zone_of(session, clinic.id)) for clinic in clinics(session)]
             work = due_for_check(session, max(days)) if days else {}
-    chunks = [(clinic, ids[start : start + CHUNK]) for clinic, ids in work.items() for start in range(0, len(ids), CHUNK)]
+    chunks = [
+        (clinic, ids[start : start + CHUNK]) for clinic, ids in work.items() for start in range(0, len(ids), CHUNK)
+    ]
     total = {"patients": 0, "results": 0, "opened": 0, "changed": 0, "cleared": 0}
     for counts in _in_parallel(chunks, dry_run, processes):
         total = {name: total[name] + counts[name] for name in total}
@@ -111,7 +119,9 @@ def evaluate_patients(everybody: bool, dry_run: bool, processes: int, as_json: b
     if as_json:
         say_json(document)
     else:
-        click.echo(", ".join(f"{name} {value}" for name, value in document.items()) + (" (nothing stored)" if dry_run else ""))
+        click.echo(
+            ", ".join(f"{name} {value}" for name, value in document.items()) + (" (nothing stored)" if dry_run else "")
+        )
 
 
 Chunk = tuple[int, list[int]]

@@ -8,7 +8,7 @@ from sqlalchemy import select
 
 from tracker.cli.context import clinics, database, operator
 from tracker.models import ROLES, Account, Clinic, Membership
-from tracker.operations import configure
+from tracker.operations import accounts, configure
 
 
 @click.group()
@@ -28,8 +28,10 @@ def add(username: str, name: str, role: str, codes: tuple[str, ...]) -> None:
     )
     with database() as opened, opened.transaction() as session:
         actor = operator()
-        where = [c for code in codes for c in clinics(session, code)] if codes else configure.the_clinics(session, actor)
-        configure.add_account(session, actor, username, name, role, password, where)
+        where = (
+            [c for code in codes for c in clinics(session, code)] if codes else configure.the_clinics(session, actor)
+        )
+        accounts.add_account(session, actor, username, name, role, password, where)
     click.echo(f"{username} added as {role}.")
 
 
@@ -38,7 +40,7 @@ def add(username: str, name: str, role: str, codes: tuple[str, ...]) -> None:
 def disable(username: str) -> None:
     """Disable a person; their name stays on what they did."""
     with database() as opened, opened.transaction() as session:
-        configure.disable_account(session, operator(), username)
+        accounts.disable_account(session, operator(), username)
     click.echo(f"{username} is disabled and signed out everywhere.")
 
 
@@ -51,4 +53,6 @@ def list_people() -> None:
             where.setdefault(account_id, []).append(code)
         for account in session.scalars(select(Account).order_by(Account.username)):
             state = "" if account.active else "  (disabled)"
-            click.echo(f"{account.username}  {account.role}  {account.name}  {', '.join(where.get(account.id, []))}{state}")
+            click.echo(
+                f"{account.username}  {account.role}  {account.name}  {', '.join(where.get(account.id, []))}{state}"
+            )

@@ -11,14 +11,14 @@ import waitress
 from sqlalchemy import func, select
 from sqlalchemy.orm import Session
 
-from tracker import create_app
+from tracker import create_app, load_settings
 from tracker.cli.context import database_url, operator
 from tracker.cli.demo_data import readings
 from tracker.db import Database, upgrade
 from tracker.domain.errors import Refused
 from tracker.domain.readings import Row
 from tracker.models import Account, Clinic, Patient
-from tracker.operations import configure
+from tracker.operations import accounts, configure
 from tracker.operations.importing import Importer
 
 DEMO_CLINIC = "dermatology"
@@ -87,7 +87,7 @@ def _people_and_patients(session: Session) -> None:
     actor = operator("demo")
     clinic = configure.add_clinic(session, actor, DEMO_CLINIC, "Dermatology", "Europe/Zurich")
     for username, name, role in PEOPLE:
-        configure.add_account(session, actor, username, name, role, DEMO_PASSWORD, [clinic])
+        accounts.add_account(session, actor, username, name, role, DEMO_PASSWORD, [clinic])
     zone = ZoneInfo(clinic.time_zone)
     importer = Importer(session, actor, [clinic], may_configure=True)
     for kind, found in readings(actor.today(zone), zone).items():
@@ -111,7 +111,9 @@ def _free_port(host: str, first: int) -> int:
 
 
 def _waitress(host: str, port: int, threads: int) -> None:
-    waitress.serve(create_app(), host=host, port=port, threads=threads, ident="Jakwatch")
+    sign_ins = [(name, role, username, DEMO_PASSWORD) for username, name, role in PEOPLE]
+    app = create_app(load_settings() | {"DEMO_SIGN_INS": sign_ins})
+    waitress.serve(app, host=host, port=port, threads=threads, ident="Jakwatch")
 
 
 @click.command()

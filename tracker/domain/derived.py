@@ -325,14 +325,19 @@ def _kidneys(labs: Labs, person: Person, observations: Sequence[Observation]) ->
             continue
         clearance = cockcroft_gault(_value(lab), person.sex, age, weight.figure).value
         if clearance is not None:
-            yield _Computed("CRCL", clearance, f"computed by Cockcroft-Gault, {weight.value} kg on {weight.on}", lab)
+            on = "without a date" if weight.undated else f"on {weight.on}"
+            yield _Computed("CRCL", clearance, f"computed by Cockcroft-Gault, {weight.value} kg {on}", lab)
 
 
 def weight_for(weights: Sequence[Observation], day: date) -> Observation | None:
-    """The weight (of `weights`, oldest first) for a sample: the last before it, else the next, at most a year away."""
-    near = [seen for seen in weights if abs(seen.on - day) <= WEIGHT_VALID]
+    """The weight (of `weights`, oldest first) for a sample: the last before it, else the next, at most a year away.
+
+    One without a date serves where no other does, until a year after it was recorded.
+    """
+    near = [seen for seen in weights if not seen.undated and abs(seen.on - day) <= WEIGHT_VALID]
     before = [seen for seen in near if seen.on <= day]
-    return before[-1] if before else next(iter(near), None)
+    undated = [seen for seen in weights if seen.undated and day - seen.on <= WEIGHT_VALID]
+    return before[-1] if before else next(iter([*near, *reversed(undated)]), None)
 
 
 def _value(lab: Lab) -> Decimal:

@@ -1,4 +1,6 @@
-"""What can go wrong, in the words a user would be shown. The web turns these into pages, the commands into exit codes."""
+"""What can go wrong, in the words a user would be shown. The web turns these into pages, the commands into exit
+codes.
+"""
 
 
 class JakwatchError(Exception):

@@ -17,7 +17,8 @@ SUGGESTIONS = ("repeat", "hold", "stop", "do_not_start", "dose_change", "resume"
 class Evidence:
     """One fact a finding rests on, as it was when the rule looked: exact, with the range that judged it.
 
-    `low` and `high` carry their operator (`>= 2.0`); `note` holds what was worked out from the fact (`grade 4`, `3.2 x ULN`).
+    `low` and `high` carry their operator (`>= 2.0`); `note` holds what was worked out from the fact (`grade 4`, `3.2
+    x ULN`).
     """
 
     analyte: str

@@ -20,7 +20,9 @@ from tracker.domain.ranges import INSIDE, Range, place
 from tracker.domain.values import Number, above, below, plain
 from tracker.domain.values import shown as readable
 
-WASHOUT = timedelta(days=7)  # composite_rules C5, author-proposed: a dose within 7 days before the sample is "on treatment"
+WASHOUT = timedelta(
+    days=7
+)  # composite_rules C5, author-proposed: a dose within 7 days before the sample is "on treatment"
 
 
 class Person(NamedTuple):
@@ -34,22 +36,26 @@ class Person(NamedTuple):
     stated_age_on: date | None = None
 
     def age_on(self, day: date) -> int | None:
-        """Completed years on `day`; about right (within a year) where only a stated age is known; None where neither is."""
+        """Completed years on `day`; about right (within a year) where only a stated age is known; None where neither
+        is.
+        """
         if self.birth_date is not None:
             return years_between(self.birth_date, day)
         if self.stated_age is None or self.stated_age_on is None:
             return None
-        return self.stated_age + (day.year - self.stated_age_on.year) - (
-            (day.month, day.day) < (self.stated_age_on.month, self.stated_age_on.day)
+        return (
+            self.stated_age
+            + (day.year - self.stated_age_on.year)
+            - ((day.month, day.day) < (self.stated_age_on.month, self.stated_age_on.day))
         )
 
 
 class Lab(NamedTuple):
     """One result as reported, with the range that judges it.
 
-    `figure` and `limits` are in `unit` (as reported); `value` is the same figure in the analyte's canonical unit, None where
-    the unit is not one of the analyte's. `text` holds a worded result (`positive`); then `figure` is None. `computed` marks a
-    value worked out from others, never a measured one. `no_range` says why `limits` is None.
+    `figure` and `limits` are in `unit` (as reported); `value` is the same figure in the analyte's canonical unit,
+    None where the unit is not one of the analyte's. `text` holds a worded result (`positive`); then `figure` is None.
+    `computed` marks a value worked out from others, never a measured one. `no_range` says why `limits` is None.
     """
 
     id: int | None
@@ -226,22 +232,30 @@ class Medication(NamedTuple):
     stopped_on: date | None
 
     def taken_on(self, day: date) -> bool:
-        return (self.started_on is None or self.started_on <= day) and (self.stopped_on is None or day < self.stopped_on)
+        return (self.started_on is None or self.started_on <= day) and (
+            self.stopped_on is None or day < self.stopped_on
+        )
 
 
 class Observation(NamedTuple):
-    """Something seen at the bedside: weight, Child-Pugh class, SALT, a vaccination. `figure` where it is a number."""
+    """Something seen at the bedside: weight, Child-Pugh class, SALT, a vaccination. `figure` where it is a number.
+
+    `undated`: a weight that came with the patient's particulars; `on` is then the day it was recorded.
+    """
 
     id: int
     on: date
     kind: str
     value: str
     figure: Decimal | None
+    undated: bool = False
 
 
 @dataclass(frozen=True, slots=True)
 class History:
-    """One patient at the end of `as_of`. `labs` by analyte code (or the laboratory's own name where unmapped), oldest first."""
+    """One patient at the end of `as_of`. `labs` by analyte code (or the laboratory's own name where unmapped), oldest
+    first.
+    """
 
     person: Person
     as_of: date

@@ -1,8 +1,8 @@
 """What may become of a flag. Machine state is moved by evaluation, human state by reviews; both through this one file.
 
-The human states: open, acknowledged (somebody owns it, with a next check), snoozed (until a day, with a reason), awaiting
-repeat (until a day), closed, reopened (worse, amended, repeat overdue, snooze over). No machine verdict closes a flag: a
-normal repeat proposes closure.
+The human states: open, acknowledged (somebody owns it, with a next check), snoozed (until a day, with a reason),
+awaiting repeat (until a day), closed, reopened (worse, amended, repeat overdue, snooze over). No machine verdict
+closes a flag: a normal repeat proposes closure.
 """
 
 from typing import NamedTuple
@@ -40,7 +40,9 @@ ACTIONS = {
         Action("hold", "Hold the drug", ACKNOWLEDGED, writes_course=True),
         Action("reduce", "Reduce the dose", ACKNOWLEDGED, writes_course=True),
         Action("resume", "Resume the drug", ACKNOWLEDGED, writes_course=True),
-        Action("stop", "Stop the drug", ACKNOWLEDGED, needs_comment=True, writes_course=True, always_second_person=True),
+        Action(
+            "stop", "Stop the drug", ACKNOWLEDGED, needs_comment=True, writes_course=True, always_second_person=True
+        ),
         Action("treat", "Treat", ACKNOWLEDGED, needs_comment=True),
         Action("refer", "Refer", ACKNOWLEDGED, needs_comment=True),
         Action("close", "Close: dealt with", CLOSED),
@@ -62,7 +64,9 @@ def move(state: str, code: str) -> str:
 
 def needs_second_person(code: str, grade: int | None) -> bool:
     """Stopping the drug, and closing grade 3 or worse without action, wait for a second person."""
-    return ACTIONS[code].always_second_person or (code == "no_action" and grade is not None and grade >= SECOND_PERSON_GRADE)
+    return ACTIONS[code].always_second_person or (
+        code == "no_action" and grade is not None and grade >= SECOND_PERSON_GRADE
+    )
 
 
 class Standing(NamedTuple):
@@ -108,11 +112,12 @@ SETTLED_BY_THEMSELVES = frozenset({"overdue", "not_evaluated", "screening", "dos
 def attention(
     severity: str, machine: str, review: str, folded: bool, before: int | None = None, asks_closure: bool = True
 ) -> int:
-    """A flag's place in the queue: 0 urgent, 1 soon, 2 routine, 3 info; 4 to 7 the same while somebody carries it; 9 not in it.
+    """A flag's place in the queue: 0 urgent, 1 soon, 2 routine, 3 info; 4 to 7 the same while somebody carries it; 9
+    not in it.
 
-    `before` is the place it had while still undecided: an urgent finding that eased before anybody looked keeps its place.
-    A finding that cleared before anybody looked asks for closure at routine, if it was urgent or soon; else, and where
-    nobody has to close it (`asks_closure` False), it leaves.
+    `before` is the place it had while still undecided: an urgent finding that eased before anybody looked keeps its
+    place. A finding that cleared before anybody looked asks for closure at routine, if it was urgent or soon; else,
+    and where nobody has to close it (`asks_closure` False), it leaves.
     """
     if folded or review == CLOSED:
         return NOT_QUEUED

@@ -27,7 +27,8 @@ class Sourced(NamedTuple):
 
 
 class ScheduleEntry(NamedTuple):
-    """A lab the protocol asks for. `subject` is an analyte's code or a panel's name; no `first_to`: no interval in the label.
+    """A lab the protocol asks for. `subject` is an analyte's code or a panel's name; no `first_to`: no interval in
+    the label.
 
     `suggested_every` is what the authors propose where the label gives no interval.
     """
@@ -47,10 +48,11 @@ class ScheduleEntry(NamedTuple):
 
 
 class Limit(NamedTuple):
-    """A bound on one analyte, in `unit`: below `high` (at or below where `high_inclusive`), down to `low` where there is one.
+    """A bound on one analyte, in `unit`: below `high` (at or below where `high_inclusive`), down to `low` where there
+    is one.
 
-    `measure` is "" for the value itself or `fall_from_baseline`, then `above` is the fall that is exceeded. `confirm` is
-    "", `repeat` (a second specimen within `confirm_within`) or `persistent` (`needed` results in a row).
+    `measure` is "" for the value itself or `fall_from_baseline`, then `above` is the fall that is exceeded. `confirm`
+    is "", `repeat` (a second specimen within `confirm_within`) or `persistent` (`needed` results in a row).
     `condition` is prose that only a clinician can judge: such a line is shown, never computed.
     """
 
@@ -110,7 +112,8 @@ class EventLine(NamedTuple):
 class DoseAdjust(NamedTuple):
     """A dose for kidneys, liver, genotype or an interacting drug. Bounds in the unit of `measure`.
 
-    `halve`: the label halves whatever dose was given, `max_daily_mg` is half of the highest; `no_change`: it says none is needed.
+    `halve`: the label halves whatever dose was given, `max_daily_mg` is half of the highest; `no_change`: it says
+    none is needed.
     """
 
     id: str

@@ -39,7 +39,9 @@ LOW, HIGH, INSIDE = "low", "high", "inside"
 
 
 def place(comparator: str, figure: Decimal, yardstick: Range) -> str | None:
-    """Where the value lies: low, high or inside; None where a censored value leaves it open. A bound belongs to its operator."""
+    """Where the value lies: low, high or inside; None where a censored value leaves it open. A bound belongs to its
+    operator.
+    """
     is_low: bool | None = False
     if yardstick.low is not None:
         is_low = below(comparator, figure, yardstick.low, inclusive=not yardstick.low_inclusive)
@@ -54,7 +56,9 @@ def place(comparator: str, figure: Decimal, yardstick: Range) -> str | None:
 
 
 class ConfiguredRange(NamedTuple):
-    """One line of a clinic's range table. `laboratory` and `sex` are "" for any; ages in completed years, `age_to` exclusive."""
+    """One line of a clinic's range table. `laboratory` and `sex` are "" for any; ages in completed years, `age_to`
+    exclusive.
+    """
 
     id: int
     analyte: str
@@ -75,7 +79,9 @@ class ConfiguredRange(NamedTuple):
         if self.sex:
             answers.append(None if sex not in ("female", "male") else sex == self.sex)
         if self.age_from is not None or self.age_to is not None:
-            answers.append(None if age is None else (self.age_from or 0) <= age and (self.age_to is None or age < self.age_to))
+            answers.append(
+                None if age is None else (self.age_from or 0) <= age and (self.age_to is None or age < self.age_to)
+            )
         if False in answers:
             return False
         return None if None in answers else True

@@ -79,7 +79,9 @@ class PatientReading(NamedTuple):
 
 
 class CourseReading(NamedTuple):
-    """A line of courses.csv. `protocol` is the id of a protocol, or "" with `drug` named for one that nothing watches."""
+    """A line of courses.csv. `protocol` is the id of a protocol, or "" with `drug` named for one that nothing
+    watches.
+    """
 
     mrn: str
     protocol: str
@@ -117,8 +119,8 @@ class ExposureReading(NamedTuple):
 class LabReading(NamedTuple):
     """One result as a laboratory or a person wrote it.
 
-    `analyte` is our code, a name or `loinc:1742-6`; `local_code` the sender's own. `value` is text (`5.3`, `<5`, `positive`).
-    `ref_low`/`ref_high` are the printed bounds, inclusive, in `unit`.
+    `analyte` is our code, a name or `loinc:1742-6`; `local_code` the sender's own. `value` is text (`5.3`, `<5`,
+    `positive`). `ref_low`/`ref_high` are the printed bounds, inclusive, in `unit`.
     """
 
     mrn: str
@@ -138,7 +140,9 @@ class LabReading(NamedTuple):
 
 
 class EventReading(NamedTuple):
-    """A line of adverse_events.csv or SDTM AE. Unknown answers are None. `onset_text` keeps a partial date as written."""
+    """A line of adverse_events.csv or SDTM AE. Unknown answers are None. `onset_text` keeps a partial date as
+    written.
+    """
 
     mrn: str
     kind: str
@@ -202,7 +206,9 @@ Reading = (
 
 
 class Problem(NamedTuple):
-    """What is wrong with a row, where, and how to mend it. `row` counts as a spreadsheet does: the header is row 1; 0 is the file."""
+    """What is wrong with a row, where, and how to mend it. `row` counts as a spreadsheet does: the header is row 1; 0
+    is the file.
+    """
 
     row: int
     column: str
@@ -210,7 +216,9 @@ class Problem(NamedTuple):
 
 
 class Row(NamedTuple):
-    """One line of a source: its reading, or None with the problems that refused it. Remarks on a good row are problems too."""
+    """One line of a source: its reading, or None with the problems that refused it. Remarks on a good row are
+    problems too.
+    """
 
     number: int
     reading: Reading | None

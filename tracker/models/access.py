@@ -57,7 +57,9 @@ class Membership(Base):
 
 
 class BrowserSession(Base):
-    """A signed-in browser. Holds only a digest of the token the browser carries, so that a leaked table opens nothing."""
+    """A signed-in browser. Holds only a digest of the token the browser carries, so that a leaked table opens
+    nothing.
+    """
 
     __tablename__ = "browser_session"
     id: Mapped[Key]

@@ -1,4 +1,6 @@
-"""What changed, by whom, from what to what, and why. Append-only and chained: each entry carries the digest of the one before."""
+"""What changed, by whom, from what to what, and why. Append-only and chained: each entry carries the digest of the
+one before.
+"""
 
 from datetime import datetime
 from typing import Any
@@ -30,4 +32,8 @@ class AuditEntry(Base):
     request_id: Mapped[str] = mapped_column(default="")
     previous: Mapped[str]
     digest: Mapped[str]
-    __table_args__ = (Index("ix_audit_entry_patient", "patient_id", "id"), Index("ix_audit_entry_clinic", "clinic_id", "id"), STRICT)
+    __table_args__ = (
+        Index("ix_audit_entry_patient", "patient_id", "id"),
+        Index("ix_audit_entry_clinic", "clinic_id", "id"),
+        STRICT,
+    )

@@ -9,7 +9,19 @@ from decimal import Decimal
 from functools import lru_cache
 from typing import Annotated, Any, cast
 
-from sqlalchemy import JSON, BigInteger, Boolean, Date, DateTime, ForeignKey, MetaData, Numeric, Table, Text, TypeDecorator
+from sqlalchemy import (
+    JSON,
+    BigInteger,
+    Boolean,
+    Date,
+    DateTime,
+    ForeignKey,
+    MetaData,
+    Numeric,
+    Table,
+    Text,
+    TypeDecorator,
+)
 from sqlalchemy.engine import Dialect
 from sqlalchemy.ext.compiler import compiles
 from sqlalchemy.orm import DeclarativeBase, mapped_column

@@ -13,12 +13,12 @@ SEVERITIES = ("urgent", "soon", "routine", "info")
 
 
 class Flag(Base):
-    """One episode. Machine: `machine`, `grade`, `severity`, `confirmation`, moved by evaluation only. Human: `review`, `owner_id`,
-    `until`, moved by reviews only.
+    """One episode. Machine: `machine`, `grade`, `severity`, `confirmation`, moved by evaluation only. Human:
+    `review`, `owner_id`, `until`, moved by reviews only.
 
-    `attention` (0 urgent to 3 info, 9 none) is the worst severity since somebody last decided: it orders the queue and is
-    stored, never computed on read. `evidence` holds the result versions, ranges and sentence the verdict rested on;
-    `content` is a digest of the whole finding, so that an unchanged one is not written again.
+    `attention` (0 urgent to 3 info, 9 none) is the worst severity since somebody last decided: it orders the queue
+    and is stored, never computed on read. `evidence` holds the result versions, ranges and sentence the verdict
+    rested on; `content` is a digest of the whole finding, so that an unchanged one is not written again.
     """
 
     __tablename__ = "flag"
@@ -75,8 +75,8 @@ class Flag(Base):
 class Review(Base):
     """One decision about one flag: append-only, based on the evaluation that was on screen.
 
-    `standing`: final, or proposed until a second person has confirmed or declined it. `details` holds what a proposed decision
-    will write (the dose, the day) once confirmed.
+    `standing`: final, or proposed until a second person has confirmed or declined it. `details` holds what a proposed
+    decision will write (the dose, the day) once confirmed.
     """
 
     __tablename__ = "review"

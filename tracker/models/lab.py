@@ -7,7 +7,7 @@ from sqlalchemy import CheckConstraint, ForeignKey, Index
 from sqlalchemy import text as sql
 from sqlalchemy.orm import Mapped, mapped_column
 
-from tracker.models.base import STRICT, Base, ClinicId, Key, UserId
+from tracker.models.base import STRICT, Base, ClinicId, Key
 
 STATUSES = ("final", "corrected", "preliminary")
 COMPARATORS = ("", "<", "<=", ">", ">=")
@@ -16,8 +16,9 @@ COMPARATORS = ("", "<", "<=", ">", ">=")
 class LabResult(Base):
     """One version of one result. A correction is a new row that `replaces_id`; the old one is retired, never changed.
 
-    `analyte` is our code, "" where the laboratory's name is not mapped; `subject` is the code or that name. `figure` is in
-    `unit` as reported; `value` is the same in the analyte's canonical unit. `ref_low`/`ref_high` are as printed, inclusive.
+    `analyte` is our code, "" where the laboratory's name is not mapped; `subject` is the code or that name. `figure`
+    is in `unit` as reported; `value` is the same in the analyte's canonical unit. `ref_low`/`ref_high` are as
+    printed, inclusive.
     """
 
     __tablename__ = "lab_result"
@@ -137,7 +138,7 @@ class ImportProblem(Base):
 
 
 class HeldRow(Base):
-    """A row nobody could be found for. It waits here, with an owner and an age, until somebody files or dismisses it."""
+    """A row nobody could be found for. It waits, with an owner and an age, until somebody files or dismisses it."""
 
     __tablename__ = "held_row"
     id: Mapped[Key]

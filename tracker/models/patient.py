@@ -12,7 +12,9 @@ SEXES = ("female", "male", "unknown")
 
 
 class Patient(Base):
-    """One person at one clinic. `next_check_on`: the day a verdict changes by itself. `judged_digest`: by which rules and yardsticks."""
+    """One person at one clinic. `next_check_on`: the day a verdict changes by itself. `judged_digest`: by which rules
+    and yardsticks.
+    """
 
     __tablename__ = "patient"
     id: Mapped[Key]

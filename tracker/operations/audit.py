@@ -1,4 +1,5 @@
-"""Every write leaves an entry: who, when, what, from what to what, why. Entries are chained when the transaction is stored.
+"""Every write leaves an entry: who, when, what, from what to what, why. Entries are chained when the transaction is
+stored.
 
 The chain's order is the sequence number, never the clock. Writers take turns for the moment of sealing (SQLite: the
 write lock they hold already; PostgreSQL: an advisory lock), so the chain never forks.
@@ -64,7 +65,9 @@ def note(  # noqa: PLR0913 - the columns of an entry
     _pending(session).append((session.get_nested_transaction(), entry))
 
 
-def created(session: Session, actor: Actor, row: Base, *, clinic_id: int, patient_id: int | None = None, reason: str = "") -> None:
+def created(
+    session: Session, actor: Actor, row: Base, *, clinic_id: int, patient_id: int | None = None, reason: str = ""
+) -> None:
     """Flush a new row and note it whole."""
     session.add(row)
     session.flush()
@@ -78,7 +81,9 @@ def digest(previous: str, entry: Mapping[str, Any]) -> str:
     """The digest of one entry, bound to the one before it."""
     names = ("id", "at", "account_id", "actor", "role", "clinic_id", "patient_id", "action", "record", "record_id",
              "before", "after", "reason", "origin", "request_id")  # fmt: skip
-    content = json.dumps([plain(entry[name]) for name in names], sort_keys=True, separators=(",", ":"), ensure_ascii=False)
+    content = json.dumps(
+        [plain(entry[name]) for name in names], sort_keys=True, separators=(",", ":"), ensure_ascii=False
+    )
     return hashlib.sha256(f"{previous}\n{content}".encode()).hexdigest()
 
 
@@ -126,7 +131,7 @@ def _seal(session: Session) -> None:
 
 
 def first_bad_entry(session: Session) -> int | None:
-    """Walk the whole chain; the number of the first entry that does not follow from the one before, None when all do."""
+    """Walk the chain; the number of the first entry that does not follow from the one before, None when all do."""
     previous, expected = START, 1
     rows = session.execute(select(AuditEntry.__table__).order_by(AuditEntry.id).execution_options(yield_per=5000))
     for row in rows.mappings():

@@ -1,19 +1,18 @@
 """Clinics, people and yardsticks: what an administrator changes."""
 
-from datetime import date, datetime
+from datetime import date
 from typing import Any
 
-from argon2 import PasswordHasher
 from sqlalchemy import select
 from sqlalchemy.orm import Session
 
-from tracker.domain.errors import NotAllowed, NotFound, Refused
+from tracker.domain.errors import NotAllowed, Refused
 from tracker.domain.ranges import check_bounds
 from tracker.domain.readings import RangeReading
 from tracker.domain.units import to_canonical
 from tracker.library.analytes import ANALYTES, find
 from tracker.library.ranges import starter_ranges
-from tracker.models import ROLES, Account, BrowserSession, Clinic, Membership, ReferenceRange
+from tracker.models import Clinic, ReferenceRange
 from tracker.operations import audit
 from tracker.operations.actor import Actor
 from tracker.operations.record import DUPLICATE, FILED
@@ -39,7 +38,15 @@ def add_clinic(session: Session, actor: Actor, code: str, name: str, time_zone: 
                 published_at=actor.utc,
             )
         )  # fmt: skip
-    audit.note(session, actor, "publish", "reference_range", None, after={"starter_set": len(starter_ranges())}, clinic_id=clinic.id)
+    audit.note(
+        session,
+        actor,
+        "publish",
+        "reference_range",
+        None,
+        after={"starter_set": len(starter_ranges())},
+        clinic_id=clinic.id,
+    )
     session.flush()
     return clinic
 
@@ -71,8 +78,12 @@ def _columns(reading: RangeReading) -> dict[str, Any]:
     }  # fmt: skip
 
 
-def publish_range(session: Session, actor: Actor, clinic: Clinic, reading: RangeReading, reason: str = "operator's act") -> str:
-    """Publish a range at once: an operator's act on the server, recorded as such. The same line again changes nothing."""
+def publish_range(
+    session: Session, actor: Actor, clinic: Clinic, reading: RangeReading, reason: str = "operator's act"
+) -> str:
+    """Publish a range at once: an operator's act on the server, recorded as such. The same line again changes
+    nothing.
+    """
     columns = _columns(reading)
     same = select(ReferenceRange.id).where(
         ReferenceRange.clinic_id == clinic.id, ReferenceRange.state == "published",
@@ -94,7 +105,12 @@ def draft_range(session: Session, actor: Actor, clinic_id: int, reading: RangeRe
     if len(reason.strip()) < 5:
         raise Refused("Say in a few words why the range changes.")
     row = ReferenceRange(
-        clinic_id=clinic_id, reason=reason, state="draft", drafted_at=actor.utc, drafted_by=actor.account_id, **_columns(reading)
+        clinic_id=clinic_id,
+        reason=reason,
+        state="draft",
+        drafted_at=actor.utc,
+        drafted_by=actor.account_id,
+        **_columns(reading),
     )
     audit.created(session, actor, row, clinic_id=clinic_id, reason=reason)
     return row
@@ -110,7 +126,14 @@ def publish_draft(session: Session, actor: Actor, row: ReferenceRange) -> None:
     row.state, row.published_by, row.published_at = "published", actor.account_id, actor.utc
     session.flush()
     audit.note(
-        session, actor, "publish", "reference_range", row.id, before=before, after=audit.snapshot(row), clinic_id=row.clinic_id
+        session,
+        actor,
+        "publish",
+        "reference_range",
+        row.id,
+        before=before,
+        after=audit.snapshot(row),
+        clinic_id=row.clinic_id,
     )
 
 
@@ -120,54 +143,13 @@ def withdraw_draft(session: Session, actor: Actor, row: ReferenceRange) -> None:
         raise Refused("This range is not a draft any more.")
     row.state = "withdrawn"
     session.flush()
-    audit.note(session, actor, "withdraw", "reference_range", row.id, before={"state": "draft"}, after={"state": "withdrawn"}, clinic_id=row.clinic_id)
-
-
-# ---------------------------------------------------------------------------------------------- people
-
-SHORTEST_PASSWORD = 12
-
-
-def add_account(  # noqa: PLR0913 - what an account is made of
-    session: Session, actor: Actor, username: str, name: str, role: str, password: str, clinics: list[Clinic],
-    hasher: PasswordHasher | None = None,
-) -> Account:  # fmt: skip
-    """A person. Raises Refused for an unknown role, a taken name or a short password."""
-    if role not in ROLES:
-        raise Refused(f"“{role}” is not a role: one of {', '.join(ROLES)}.")
-    if session.scalars(select(Account).where(Account.username == username)).first():
-        raise Refused(f"There is an account “{username}” already; accounts are never reassigned.")
-    if len(password) < SHORTEST_PASSWORD:
-        raise Refused(f"A password has at least {SHORTEST_PASSWORD} characters.")
-    account = Account(
-        username=username, name=name, role=role, password_hash=(hasher or PasswordHasher()).hash(password), created_at=actor.utc
+    audit.note(
+        session,
+        actor,
+        "withdraw",
+        "reference_range",
+        row.id,
+        before={"state": "draft"},
+        after={"state": "withdrawn"},
+        clinic_id=row.clinic_id,
     )
-    session.add(account)
-    session.flush()
-    session.add_all(Membership(account_id=account.id, clinic_id=clinic.id) for clinic in clinics)
-    session.flush()
-    after = audit.snapshot(account) | {"password_hash": "(set)", "clinics": [clinic.code for clinic in clinics]}
-    audit.note(session, actor, "create", "account", account.id, after=after, clinic_id=clinics[0].id if clinics else None)
-    return account
-
-
-def disable_account(session: Session, actor: Actor, username: str) -> Account:
-    """Disable a person: their sessions end, their name stays. Raises NotFound."""
-    account = session.scalars(select(Account).where(Account.username == username)).first()
-    if account is None:
-        raise NotFound(f"There is no account “{username}”.")
-    if account.disabled_at is None:
-        account.disabled_at = actor.utc
-        revoke_sessions(session, account.id, actor.utc)
-        session.flush()
-        audit.note(session, actor, "disable", "account", account.id, before={"disabled_at": None}, after={"disabled_at": audit.plain(actor.utc)})
-    return account
-
-
-def revoke_sessions(session: Session, account_id: int, at: datetime) -> None:
-    """End every browser session of a person."""
-    open_ones = select(BrowserSession).where(BrowserSession.account_id == account_id, BrowserSession.revoked_at.is_(None))
-    for row in session.scalars(open_ones):
-        row.revoked_at = at
-
-

@@ -1,4 +1,4 @@
-"""Patients, courses, events, other drugs and observations are enrolled and corrected here, by form and by file alike."""
+"""Patients, courses, events, other drugs and observations are enrolled and corrected here, by form and by file."""
 
 from collections.abc import Mapping
 from datetime import date
@@ -54,7 +54,7 @@ def add_patient(session: Session, actor: Actor, clinic_id: int, details: Mapping
     return patient
 
 
-def correct(  # noqa: PLR0913 - what a correction is made of
+def correct(
     session: Session, actor: Actor, row: Base, details: Mapping[str, Any], *, patient: Patient, reason: str,
     version: int | None = None,
 ) -> bool:  # fmt: skip
@@ -88,9 +88,15 @@ def void(session: Session, actor: Actor, row: Base, *, patient: Patient, reason:
 # ---------------------------------------------------------------------------------------------- courses
 
 
-def add_course(session: Session, actor: Actor, patient: Patient, details: Mapping[str, Any],
-               dose: tuple[Decimal | None, int | None] | None = None, batch_id: int | None = None) -> Course:  # fmt: skip
-    """Begin (or plan) a course, with its first dose. Raises Refused for an unknown protocol or dates that contradict."""
+def add_course(
+    session: Session,
+    actor: Actor,
+    patient: Patient,
+    details: Mapping[str, Any],
+    dose: tuple[Decimal | None, int | None] | None = None,
+    batch_id: int | None = None,
+) -> Course:
+    """Begin (or plan) a course, with its first dose. Raises Refused for an unknown protocol or contradicting dates."""
     details = dict(details)
     protocol = protocols().get(details["protocol_id"])
     if details["protocol_id"] and protocol is None:
@@ -100,13 +106,24 @@ def add_course(session: Session, actor: Actor, patient: Patient, details: Mappin
         raise Refused("A course needs a protocol or the name of a drug.")
     check_course_dates(patient, details["started_on"], details.get("stopped_on"))
     _check_overlap(session, patient, details)
-    course = Course(patient_id=patient.id, recorded_at=actor.utc, recorded_by=actor.account_id, batch_id=batch_id, **details)
+    course = Course(
+        patient_id=patient.id, recorded_at=actor.utc, recorded_by=actor.account_id, batch_id=batch_id, **details
+    )
     audit.created(session, actor, course, clinic_id=patient.clinic_id, patient_id=patient.id)
     if dose is not None and any(dose):
         add_course_event(
-            session, actor, patient, course,
-            {"on": course.started_on, "kind": "dose", "dose_mg": dose[0], "times_per_day": dose[1], "batch_id": batch_id},
-        )  # fmt: skip
+            session,
+            actor,
+            patient,
+            course,
+            {
+                "on": course.started_on,
+                "kind": "dose",
+                "dose_mg": dose[0],
+                "times_per_day": dose[1],
+                "batch_id": batch_id,
+            },
+        )
     return course
 
 
@@ -121,9 +138,10 @@ def check_course_dates(patient: Patient, started_on: date, stopped_on: date | No
 def _check_overlap(session: Session, patient: Patient, details: Mapping[str, Any]) -> None:
     """One course of a drug at a time."""
     for course in courses_of(session, patient.id):
-        if course.drug == details["drug"] and course.started_on <= (details.get("stopped_on") or date.max):
-            if course.stopped_on is None or course.stopped_on > details["started_on"]:
-                raise Refused(f"A course of {course.drug} from {course.started_on} is on record and has not ended by then.")
+        begins_before_the_end = course.started_on <= (details.get("stopped_on") or date.max)
+        ends_after_the_start = course.stopped_on is None or course.stopped_on > details["started_on"]
+        if course.drug == details["drug"] and begins_before_the_end and ends_after_the_start:
+            raise Refused(f"A course of {course.drug} from {course.started_on} is on record and has not ended by then.")
 
 
 def courses_of(session: Session, patient_id: int) -> list[Course]:
@@ -138,7 +156,9 @@ def add_course_event(
     """A dose, a hold or a resume. Raises Refused where it makes no sense at that point of the course."""
     on, kind = details["on"], details["kind"]
     if on < course.started_on or (course.stopped_on is not None and on > course.stopped_on):
-        raise Refused(f"{on} is outside the course, which runs from {course.started_on} to {course.stopped_on or 'today'}.")
+        raise Refused(
+            f"{on} is outside the course, which runs from {course.started_on} to {course.stopped_on or 'today'}."
+        )
     held = _held_on(session, course, on)
     if kind == "hold" and held:
         raise Refused(f"The drug is on hold on {on} already.")
@@ -204,7 +224,7 @@ def add_medication(session: Session, actor: Actor, patient: Patient, details: Ma
     return drug
 
 
-def add_observation(  # noqa: PLR0913 - what an observation is made of
+def add_observation(
     session: Session, actor: Actor, patient: Patient, on: date, kind: str, value: str, batch_id: int | None = None
 ) -> Observation:
     """Record a weight, a class, a score, a vaccination. Raises Refused for an unknown kind or an impossible figure."""

@@ -18,7 +18,6 @@ from tracker.operations.record import NotRecordable, Recorded, Whose, prepare, r
 from tracker.queries.history import Loader
 from tracker.queries.patients import latest
 
-
 Tried = tuple[dict[str, Any] | None, tuple[str, ...], str, str]  # columns, questions, column at fault, refusal
 
 
@@ -56,7 +55,11 @@ def preview(session: Session, actor: Actor, patient: Patient, readings: Sequence
     unsaved = [columns for columns, _, _, _ in prepared if columns is not None]
     loader = Loader(session, patient.clinic_id, actor.today(zone_of(session, patient.clinic_id)), unsaved=unsaved)
     history = next(iter(loader.histories([patient.id])))
-    found = [f for f in rules.run(history) if f.is_open and any(_new(item.result_id, item.analyte, unsaved) for item in f.evidence)]
+    found = [
+        f
+        for f in rules.run(history)
+        if f.is_open and any(_new(item.result_id, item.analyte, unsaved) for item in f.evidence)
+    ]
     found.sort(key=lambda finding: RANK[finding.severity])
     verdicts = []
     for reading, (columns, questions, column, refusal) in zip(readings, prepared, strict=True):

@@ -1,7 +1,7 @@
 """The one evaluator: load histories, run the rules, hold the findings against the stored flags, store what changed.
 
-The same function serves one entry, a whole file, every patient after a range changed, and a dry run. The first three steps
-write nothing.
+The same function serves one entry, a whole file, every patient after a range changed, and a dry run. The first three
+steps write nothing.
 """
 
 import hashlib
@@ -135,9 +135,15 @@ def _reconcile(
 
 
 def _same_episode(finding: Finding, gone: dict[str, Stored]) -> Stored | None:
-    """The stored flag of an episode whose first day moved, because an older result came in late or its first was corrected."""
+    """The stored flag of an episode whose first day moved, because an older result came in late or its first was
+    corrected.
+    """
     for flag in gone.values():
-        if (flag.rule, flag.subject, flag.entry) == (finding.rule, finding.subject, finding.entry) and not flag.superseded:
+        if (flag.rule, flag.subject, flag.entry) == (
+            finding.rule,
+            finding.subject,
+            finding.entry,
+        ) and not flag.superseded:
             begins, ends = finding.opened_on, finding.cleared_on or date.max
             if begins <= (flag.cleared_on or date.max) and flag.opened_on <= ends:
                 return flag
@@ -202,14 +208,21 @@ class _Writes:
         self.inserts.append(
             _columns(finding, _content(finding))
             | {
-                "clinic_id": self.clinic_id, "patient_id": patient_id, "first_seen_at": self.now, "changed_at": self.now,
-                "machine": machine, "superseded": False, "review": lifecycle.OPEN, "reopened_because": "", "version": 1,
+                "clinic_id": self.clinic_id,
+                "patient_id": patient_id,
+                "first_seen_at": self.now,
+                "changed_at": self.now,
+                "machine": machine,
+                "superseded": False,
+                "review": lifecycle.OPEN,
+                "reopened_because": "",
+                "version": 1,
                 "attention": _place(finding, machine, lifecycle.OPEN),
                 "rules_digest": rulebook_digest(),
             }
-        )  # fmt: skip
+        )
 
-    def change(  # noqa: PLR0913 - the two states of a flag
+    def change(
         self, flag: Stored, finding: Finding, content: str, machine: str, review: str, why: str, place: int
     ) -> None:
         self.updates.append(
@@ -227,13 +240,18 @@ class _Writes:
         carried = flag.review in lifecycle.CARRIED
         self.superseded.append(
             {
-                "flag": flag.id, "new_version": flag.version + 1, "new_cleared_on": flag.cleared_on or max(as_of, flag.opened_on),
-                "new_changed_at": self.now, "new_attention": RANK[ROUTINE] if carried else lifecycle.NOT_QUEUED,
+                "flag": flag.id,
+                "new_version": flag.version + 1,
+                "new_cleared_on": flag.cleared_on or max(as_of, flag.opened_on),
+                "new_changed_at": self.now,
+                "new_attention": RANK[ROUTINE] if carried else lifecycle.NOT_QUEUED,
             }
-        )  # fmt: skip
+        )
 
     def check(self, patient_id: int, day: date | None) -> None:
-        self.checks.append({"patient": patient_id, "new_next": day, "new_judged": self.now, "new_digest": rulebook_digest()})
+        self.checks.append(
+            {"patient": patient_id, "new_next": day, "new_judged": self.now, "new_digest": rulebook_digest()}
+        )
 
     def store(self, session: Session) -> None:
         if self.inserts:
@@ -244,22 +262,53 @@ class _Writes:
             statement = update(table).where(table.c.id == bindparam("flag"))
             session.connection().execute(statement.values({n: bindparam(f"new_{n}") for n in names}), self.updates)
         if self.superseded:
-            statement = update(table).where(table.c.id == bindparam("flag")).values(
-                machine=lifecycle.MACHINE_CLEARED, superseded=True, attention=bindparam("new_attention"),
-                version=bindparam("new_version"), cleared_on=bindparam("new_cleared_on"), changed_at=bindparam("new_changed_at"),
-            )  # fmt: skip
+            statement = (
+                update(table)
+                .where(table.c.id == bindparam("flag"))
+                .values(
+                    machine=lifecycle.MACHINE_CLEARED,
+                    superseded=True,
+                    attention=bindparam("new_attention"),
+                    version=bindparam("new_version"),
+                    cleared_on=bindparam("new_cleared_on"),
+                    changed_at=bindparam("new_changed_at"),
+                )
+            )
             session.connection().execute(statement, self.superseded)
         people = table_of(Patient)
-        statement = update(people).where(people.c.id == bindparam("patient")).values(
-            next_check_on=bindparam("new_next"), judged_at=bindparam("new_judged"), judged_digest=bindparam("new_digest")
-        )  # fmt: skip
+        statement = (
+            update(people)
+            .where(people.c.id == bindparam("patient"))
+            .values(
+                next_check_on=bindparam("new_next"),
+                judged_at=bindparam("new_judged"),
+                judged_digest=bindparam("new_digest"),
+            )
+        )
         session.connection().execute(statement, self.checks)
 
 
 _SAME_NAME = (
-    "fingerprint", "rule", "subject", "entry", "severity", "grade", "peak_grade", "grading", "confirmation", "suggested",
-    "due_on", "folded_under", "opened_on", "last_seen_on", "cleared_on", "sentence", "source", "verified", "yardstick",
-)  # fmt: skip
+    "fingerprint",
+    "rule",
+    "subject",
+    "entry",
+    "severity",
+    "grade",
+    "peak_grade",
+    "grading",
+    "confirmation",
+    "suggested",
+    "due_on",
+    "folded_under",
+    "opened_on",
+    "last_seen_on",
+    "cleared_on",
+    "sentence",
+    "source",
+    "verified",
+    "yardstick",
+)
 
 
 def _columns(finding: Finding, content: str) -> dict[str, Any]:
@@ -291,5 +340,3 @@ def _store_ranges(session: Session, changed: dict[int, int | None]) -> None:
         table = table_of(LabResult)
         statement = update(table).where(table.c.id == bindparam("result")).values(range_id=bindparam("judged_by"))
         session.connection().execute(statement, [{"result": r, "judged_by": j} for r, j in changed.items()])
-
-

@@ -12,7 +12,7 @@ from tracker.operations.actor import Actor
 from tracker.operations.review import second_opinion
 
 
-def settle(  # noqa: PLR0913 - who says what about which
+def settle(
     session: Session, actor: Actor, patient: Patient, review_id: int, agree: bool, comment: str, today: date
 ) -> Sequence[Review]:
     """Confirm or decline the proposal that this review is part of; the treatment is written once.

@@ -1,4 +1,6 @@
-"""By which version of the program a verdict was reached: one digest over the rules, the arithmetic under them and their data."""
+"""By which version of the program a verdict was reached: one digest over the rules, the arithmetic under them and
+their data.
+"""
 
 import hashlib
 from functools import cache

@@ -1,4 +1,6 @@
-"""What is done from the review queue itself: taking a patient over, acknowledging what is only information, having looked."""
+"""What is done from the review queue itself: taking a patient over, acknowledging what is only information, having
+looked.
+"""
 
 from collections.abc import Collection, Sequence
 from datetime import date, datetime

@@ -14,7 +14,7 @@ from sqlalchemy import bindparam, insert, select, update
 from sqlalchemy.orm import Session
 
 from tracker.domain.errors import NotFound, Refused, Stale
-from tracker.domain.readings import CANCELLED, CORRECTED, PRELIMINARY, LabReading, Problem
+from tracker.domain.readings import CANCELLED, CORRECTED, FINAL, PRELIMINARY, LabReading, Problem
 from tracker.domain.units import Analyte, check, normal_unit, to_canonical, unit_of
 from tracker.domain.values import Number, plain, read_number
 from tracker.library import analytes
@@ -23,6 +23,8 @@ from tracker.operations import audit
 from tracker.operations.actor import Actor
 
 FILED, DUPLICATE, REFUSED = "filed", "duplicate", "refused"
+_VERSIONS = (PRELIMINARY, FINAL, CORRECTED, CANCELLED)
+
 
 class Whose(NamedTuple):
     """What recording needs to know of the patient."""
@@ -91,7 +93,8 @@ def _check_time(reading: LabReading, whose: Whose, now: datetime) -> None:
         raise NotRecordable("collected_at", f"The sample is dated {reading.collected.on}, which is in the future.")
     if whose.birth_date and reading.collected.on < whose.birth_date:
         raise NotRecordable(
-            "collected_at", f"The sample is dated {reading.collected.on}, before the patient's birth on {whose.birth_date}."
+            "collected_at",
+            f"The sample is dated {reading.collected.on}, before the patient's birth on {whose.birth_date}.",
         )
     if reading.recorded_at and reading.recorded_at > now:
         raise NotRecordable("recorded_at", "The result is said to have been recorded in the future.")
@@ -158,39 +161,74 @@ def _identity(new: dict[str, Any]) -> Identity:
     return (new["patient_id"], new["subject"], new["collected_at"], new["laboratory"], new["accession"])
 
 
+def _identity_of(reading: LabReading, whose: Whose) -> Identity:
+    analyte = _analyte(reading.analyte, reading.local_code, reading.unit)
+    subject = analyte.code if analyte else reading.analyte
+    return (whose.patient_id, subject, reading.collected.at, reading.laboratory, reading.accession)
+
+
 def record(
     session: Session, actor: Actor, rows: Sequence[tuple[int, LabReading, Whose]], batch_id: int | None = None
 ) -> Recorded:
     """Store readings of known patients. Each row is (row number in its source, reading, whose).
 
-    A row with the identity of a stored one is a duplicate where it says the same, replaces it where the laboratory marks
-    it corrected (or the stored one was preliminary), voids it where it is cancelled, and is refused otherwise.
+    A row with the identity of a stored one is a duplicate where it says the same, replaces it where the laboratory
+    marks it corrected (or the stored one was preliminary), voids it where it is cancelled, and is refused otherwise.
     """
     done = Recorded()
     known = _existing(session, {whose.patient_id for _, _, whose in rows}, rows)
     inserts: list[dict[str, Any]] = []
-    for number, reading, whose in rows:
+    done.outcomes = [REFUSED] * len(rows)
+    for place in _in_turn(rows):
+        number, reading, whose = rows[place]
         try:
-            new = prepare(reading, whose, actor.at).columns if reading.status != CANCELLED else None
+            ready = prepare(reading, whose, actor.at) if reading.status != CANCELLED else None
+            new = ready.columns if ready else None
+            if _meets_pending(reading, whose, known):
+                _insert(session, actor, inserts, batch_id)
+                known = _existing(session, {whose.patient_id for _, _, whose in rows}, rows)
             outcome = _file(session, actor, reading, whose, new, known, inserts, done)
         except NotRecordable as why:
-            outcome = REFUSED
             done.problems.append(Problem(number, why.column, str(why)))
-        else:
-            if outcome == FILED:
-                done.patient_ids.add(whose.patient_id)
-            if new is not None and not new["analyte"]:
-                done.unmapped.append((number, reading.analyte))
-        done.outcomes.append(outcome)
-    if inserts:
-        for new in inserts:
-            new |= {"origin": actor.origin, "batch_id": batch_id, "recorded_by": actor.account_id}
-        _insert(session, actor, inserts, noted=batch_id is None)
+            continue
+        done.outcomes[place] = outcome
+        if outcome == FILED:
+            done.patient_ids.add(whose.patient_id)
+            if ready is not None:
+                done.problems += [Problem(number, "value", question) for question in ready.questions]
+        if new is not None and not new["analyte"]:
+            done.unmapped.append((number, reading.analyte))
+    _insert(session, actor, inserts, batch_id)
+    done.problems.sort(key=lambda problem: problem.row)
     return done
 
 
-def _insert(session: Session, actor: Actor, inserts: list[dict[str, Any]], noted: bool) -> None:
-    """Store new rows. What came by a file is noted with its batch, which names the file; what was typed, row by row."""
+def _in_turn(rows: Sequence[tuple[int, LabReading, Whose]]) -> list[int]:
+    """The places of the rows in the order in which a laboratory issues versions of one sample: a file may mix them."""
+    return sorted(range(len(rows)), key=lambda place: _VERSIONS.index(rows[place][1].status))
+
+
+def _meets_pending(reading: LabReading, whose: Whose, known: dict[Identity, Existing]) -> bool:
+    """Whether a row replaces or voids one that stands in the same file and is not stored yet."""
+    old = known.get(_identity_of(reading, whose))
+    if old is None or old.id is not None:
+        return False
+    return reading.status in (CORRECTED, CANCELLED) or old.status == PRELIMINARY
+
+
+def _insert(session: Session, actor: Actor, inserts: list[dict[str, Any]], batch_id: int | None) -> None:
+    """Store the new rows and empty their list. What came by a file is noted with its batch, which names the file; what
+    was typed, row by row.
+    """
+    if not inserts:
+        return
+    for new in inserts:
+        new |= {"origin": actor.origin, "batch_id": batch_id, "recorded_by": actor.account_id}
+    _store(session, actor, inserts, noted=batch_id is None)
+    inserts.clear()
+
+
+def _store(session: Session, actor: Actor, inserts: list[dict[str, Any]], noted: bool) -> None:
     if not noted:
         session.execute(insert(table_of(LabResult)), inserts)
         return
@@ -217,7 +255,8 @@ def _file(  # noqa: PLR0913 - one row and the state it meets
             raise NotRecordable("value", f"This file gives two values for the same sample: {old.shown} stands already.")
         if new["status"] != CORRECTED and old.status != PRELIMINARY:
             raise NotRecordable(
-                "value", f"The same sample is on file with {old.shown}. Send it with the status “corrected” to replace it."
+                "value",
+                f"The same sample is on file with {old.shown}. Send it with the status “corrected” to replace it.",
             )
         _retire(session, actor, old.id, whose.patient_id, "replaced by the laboratory's correction")
         done.amended.add(old.id)
@@ -232,10 +271,7 @@ def _file(  # noqa: PLR0913 - one row and the state it meets
 def _cancel(
     session: Session, actor: Actor, reading: LabReading, whose: Whose, known: dict[Identity, Existing], done: Recorded
 ) -> str:
-    analyte = _analyte(reading.analyte, reading.local_code, reading.unit)
-    subject = analyte.code if analyte else reading.analyte
-    identity = (whose.patient_id, subject, reading.collected.at, reading.laboratory, reading.accession)
-    old = known.pop(identity, None)
+    old = known.pop(_identity_of(reading, whose), None)
     if old is None or old.id is None:
         raise NotRecordable("status", "The result is cancelled, and there is none on file to void.")
     _retire(session, actor, old.id, whose.patient_id, "cancelled by the laboratory")

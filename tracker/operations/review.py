@@ -1,4 +1,4 @@
-"""What people decide about flags. Each decision is an append-only Review, based on the evaluation that was on screen."""
+"""What people decide about flags: each decision an append-only Review, based on the evaluation that was on screen."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -33,8 +33,8 @@ def decide(
 ) -> list[Review]:
     """Apply one decision to flags of one patient; `versions` maps flag id to the version that was on screen.
 
-    Hold, reduce, resume and stop write the course in the same transaction. Raises Refused where something is missing, Stale
-    where a flag changed since it was shown.
+    Hold, reduce, resume and stop write the course in the same transaction. Raises Refused where something is missing,
+    Stale where a flag changed since it was shown.
     """
     action = lifecycle.ACTIONS.get(decision.action)
     if action is None:
@@ -73,18 +73,40 @@ def _flags(session: Session, patient: Patient, versions: dict[int, int]) -> Sequ
     return flags
 
 
-def _review(  # noqa: PLR0913 - what a review is made of
-    session: Session, actor: Actor, flag: Flag, action: lifecycle.Action, decision: Decision, second: bool, event_id: int | None
+def _review(
+    session: Session,
+    actor: Actor,
+    flag: Flag,
+    action: lifecycle.Action,
+    decision: Decision,
+    second: bool,
+    event_id: int | None,
 ) -> Review:
     after = lifecycle.move(flag.review, action.code)
     review = Review(
-        flag_id=flag.id, patient_id=flag.patient_id, at=actor.utc, account_id=actor.account_id, action=action.code,
-        from_state=flag.review, to_state=flag.review if second else after, comment=decision.comment, until=decision.until,
-        flag_version=flag.version, course_event_id=event_id, standing="proposed" if second else "final",
+        flag_id=flag.id,
+        patient_id=flag.patient_id,
+        at=actor.utc,
+        account_id=actor.account_id,
+        action=action.code,
+        from_state=flag.review,
+        to_state=flag.review if second else after,
+        comment=decision.comment,
+        until=decision.until,
+        flag_version=flag.version,
+        course_event_id=event_id,
+        standing="proposed" if second else "final",
         details=_details(decision),
-        based_on={"sentence": flag.sentence, "grade": flag.grade, "severity": flag.severity, "yardstick": flag.yardstick,
-                  "confirmation": flag.confirmation, "rules": flag.rules_digest, "last_seen_on": flag.last_seen_on.isoformat()},
-    )  # fmt: skip
+        based_on={
+            "sentence": flag.sentence,
+            "grade": flag.grade,
+            "severity": flag.severity,
+            "yardstick": flag.yardstick,
+            "confirmation": flag.confirmation,
+            "rules": flag.rules_digest,
+            "last_seen_on": flag.last_seen_on.isoformat(),
+        },
+    )
     audit.created(session, actor, review, clinic_id=flag.clinic_id, patient_id=flag.patient_id)
     if second:
         _touch(session, actor, flag, owner_id=flag.owner_id or actor.account_id)
@@ -95,9 +117,11 @@ def _review(  # noqa: PLR0913 - what a review is made of
 
 def _details(decision: Decision) -> dict[str, Any]:
     return {
-        "on": audit.plain(decision.on), "dose_mg": audit.plain(decision.dose_mg), "times_per_day": decision.times_per_day,
+        "on": audit.plain(decision.on),
+        "dose_mg": audit.plain(decision.dose_mg),
+        "times_per_day": decision.times_per_day,
         "until": audit.plain(decision.until),
-    }  # fmt: skip
+    }
 
 
 def _settle(session: Session, actor: Actor, flag: Flag, state: str, until: date | None) -> None:
@@ -131,7 +155,7 @@ def assign(session: Session, actor: Actor, flag: Flag, version: int | None = Non
     _touch(session, actor, flag, owner_id=actor.account_id)
 
 
-def second_opinion(  # noqa: PLR0913 - who says what about which
+def second_opinion(
     session: Session, actor: Actor, review: Review, agree: bool, comment: str, today: date, *, writes: bool = True
 ) -> None:
     """A second person confirms or declines what the first proposed. Raises NotAllowed for the first person.

@@ -117,6 +117,12 @@ def tidied(row: Row) -> Row:
     return row._replace(value=match["value"].strip(), unit=unit) if unit else row._replace(value=row.value.strip())
 
 
+def same_value(one: Row, other: Row) -> bool:
+    """Whether two rows say the same: `0,46` and `0.46` do."""
+    number = _number(one.value)
+    return one.unit == other.unit and (number == _number(other.value) if number else one.value == other.value)
+
+
 def blank(session: Session, patient: Patient, header: Header, rows: Sequence[Row]) -> Sheet:
     """The panel with what stands beside each row, and no verdicts: what a page shows before anything is judged."""
     moment = read_moment(header.on.isoformat(), zone_of(session, patient.clinic_id))

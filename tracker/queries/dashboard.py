@@ -87,11 +87,13 @@ def tiles(session: Session, clinic_id: int) -> dict[str, int]:
         .group_by(Flag.patient_id)
         .subquery()
     )
-    row = session.execute(select(*(func.coalesce(func.sum(of_patient.c[name]), 0).label(name) for name in conditions))).one()
+    row = session.execute(
+        select(*(func.coalesce(func.sum(of_patient.c[name]), 0).label(name) for name in conditions))
+    ).one()
     return {name: int(number) for name, number in row._mapping.items()}
 
 
-def page(
+def page(  # noqa: PLR0913 - what a page is asked by
     session: Session, clinic_id: int, *, only: str = "", owner_id: int | None = None, search: str = "",
     after: Cursor | None = None, seen_at: datetime | None = None, size: int = PAGE,
 ) -> tuple[list[QueueRow], Cursor | None]:  # fmt: skip
@@ -165,7 +167,9 @@ def _rows(session: Session, ranked: Sequence[Any], seen_at: datetime | None) -> 
     dosing = dosings(session, ids)
     drawn = {id: _charted(held) for id, held in flags.items()}
     trends = _trends(session, drawn)
-    proposed = set(session.scalars(select(Review.patient_id).where(Review.patient_id.in_(ids), Review.standing == "proposed")))
+    proposed = set(
+        session.scalars(select(Review.patient_id).where(Review.patient_id.in_(ids), Review.standing == "proposed"))
+    )
     return [
         QueueRow(
             patient, place, flags.get(patient.id, []), dosing.get(patient.id), trends.get(patient.id, []),
@@ -177,7 +181,9 @@ def _rows(session: Session, ranked: Sequence[Any], seen_at: datetime | None) -> 
 
 
 def _charted(flags: Sequence[Flag]) -> str:
-    """Of which subject the trend is drawn: the worst flag's own, or for one that is about several, the first it rests on."""
+    """Of which subject the trend is drawn: the worst flag's own, or for one that is about several, the first it rests
+    on.
+    """
     for flag in flags[:1]:
         for name in (flag.subject, *(item["analyte"] for item in flag.evidence)):
             if name in analytes.ANALYTES:
@@ -192,7 +198,12 @@ def _trends(session: Session, subjects: Mapping[int, str]) -> dict[int, list[tup
     r = LabResult
     rows = session.execute(
         select(r.patient_id, r.subject, r.collected_on, r.value, r.figure, r.comparator)
-        .where(r.patient_id.in_(subjects), r.subject.in_(set(subjects.values())), r.retired_at.is_(None), r.figure.is_not(None))
+        .where(
+            r.patient_id.in_(subjects),
+            r.subject.in_(set(subjects.values())),
+            r.retired_at.is_(None),
+            r.figure.is_not(None),
+        )
         .order_by(r.patient_id, r.collected_at)
     )
     found: dict[int, list[tuple[date, float, bool]]] = {}

@@ -67,7 +67,12 @@ def finding(mrn: str, found: Finding) -> dict[str, Any]:
     values = {key: getattr(found, key, None) for key in _FLAG_KEYS}
     values |= {"machine": "open" if found.is_open else "cleared", "review": "open"}
     evidence = [
-        _evidence({name: getattr(item, name) for name in ("analyte", "value", "unit", "collected_on", "low", "high", "range_from")})
+        _evidence(
+            {
+                name: getattr(item, name)
+                for name in ("analyte", "value", "unit", "collected_on", "low", "high", "range_from")
+            }
+        )
         for item in found.evidence
     ]
     return _flag(mrn, values, evidence)
@@ -93,8 +98,18 @@ def audit(session: Session, clinic_ids: Sequence[int]) -> Rows:
     statement = select(AuditEntry).where(AuditEntry.clinic_id.in_(clinic_ids) | AuditEntry.clinic_id.is_(None))
     for entry in session.scalars(statement.order_by(AuditEntry.id).execution_options(yield_per=2000)):
         yield {
-            "id": entry.id, "at": entry.at.isoformat(), "actor": entry.actor, "role": entry.role, "action": entry.action,
-            "record": entry.record, "record_id": entry.record_id, "patient_id": entry.patient_id, "before": entry.before,
-            "after": entry.after, "reason": entry.reason, "origin": entry.origin, "request_id": entry.request_id,
+            "id": entry.id,
+            "at": entry.at.isoformat(),
+            "actor": entry.actor,
+            "role": entry.role,
+            "action": entry.action,
+            "record": entry.record,
+            "record_id": entry.record_id,
+            "patient_id": entry.patient_id,
+            "before": entry.before,
+            "after": entry.after,
+            "reason": entry.reason,
+            "origin": entry.origin,
+            "request_id": entry.request_id,
             "digest": entry.digest,
-        }  # fmt: skip
+        }

@@ -1,6 +1,7 @@
 """Histories, loaded in batches: one statement a table however many patients there are.
 
-Two clocks: what had been collected by the end of `as_of`, and what had been recorded by `known_at` (everything, if not said).
+Two clocks: what had been collected by the end of `as_of`, and what had been recorded by `known_at` (everything, if
+not said).
 """
 
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
@@ -9,7 +10,8 @@ from itertools import groupby
 from operator import itemgetter
 from typing import Any
 
-from sqlalchemy import ColumnElement, Select, select
+from sqlalchemy import ColumnElement, Select, func, select
+from sqlalchemy import false as sql_false
 from sqlalchemy.orm import Session
 
 from tracker.domain.derived import with_computed
@@ -19,7 +21,7 @@ from tracker.library.analytes import ANALYTES
 from tracker.library.ctcae import ctcae
 from tracker.library.infections import vocabulary
 from tracker.library.protocols import protocols
-from tracker.models import AdverseEvent, CourseEvent, LabResult, Patient, table_of
+from tracker.models import AdverseEvent, CourseEvent, ImportBatch, LabResult, Patient, table_of
 from tracker.models import Course as CourseRow
 from tracker.models import Medication as MedicationRow
 from tracker.models import Observation as ObservationRow
@@ -63,7 +65,7 @@ class Loader:
             if id not in people:
                 continue
             person = people[id]
-            observations = tuple(Observation(*row[1:]) for row in seen.get(id, ()))
+            observations = tuple(Observation(*row[1:-1], bool(row[-1])) for row in seen.get(id, ()))
             yield History(
                 person=person,
                 as_of=self.as_of,
@@ -98,8 +100,26 @@ class Loader:
 
     def _lab(self, person: Person, row: Any, ages: dict[date, int | None]) -> Lab:
         """One result with the range that judges it. `ages` remembers the patient's age on a day: a panel shares one."""
-        (_, id, subject, analyte, at, on, comparator, figure, unit, value, text, low, high, range_id, laboratory, accession,
-         status, lab_flag) = row  # fmt: skip
+        (
+            _,
+            id,
+            subject,
+            analyte,
+            at,
+            on,
+            comparator,
+            figure,
+            unit,
+            value,
+            text,
+            low,
+            high,
+            range_id,
+            laboratory,
+            accession,
+            status,
+            lab_flag,
+        ) = row
         limits: Range | None = None
         why = ""
         if figure is not None:
@@ -110,7 +130,21 @@ class Loader:
             if judged_by != range_id and id is not None:
                 self.range_changes[id] = judged_by
         return Lab(
-            id, subject, at, on, comparator, figure, unit, value, text, limits, why, laboratory, accession, status, lab_flag
+            id,
+            subject,
+            at,
+            on,
+            comparator,
+            figure,
+            unit,
+            value,
+            text,
+            limits,
+            why,
+            laboratory,
+            accession,
+            status,
+            lab_flag,
         )
 
     def _range_of(self, person: Person) -> Callable[[str, date], tuple[Range | None, str]]:
@@ -183,14 +217,32 @@ def _people(ids: list[int]) -> Select[*tuple[Any, ...]]:
 
 
 _LAB_COLUMNS = (
-    "patient_id", "id", "subject", "analyte", "collected_at", "collected_on", "comparator", "figure", "unit", "value", "text",
-    "ref_low", "ref_high", "range_id", "laboratory", "accession", "status", "lab_flag",
-)  # fmt: skip
+    "patient_id",
+    "id",
+    "subject",
+    "analyte",
+    "collected_at",
+    "collected_on",
+    "comparator",
+    "figure",
+    "unit",
+    "value",
+    "text",
+    "ref_low",
+    "ref_high",
+    "range_id",
+    "laboratory",
+    "accession",
+    "status",
+    "lab_flag",
+)
 
 
 def _labs(ids: list[int]) -> Select[*tuple[Any, ...]]:
     r = LabResult
-    columns = [table_of(LabResult).c[name] for name in _LAB_COLUMNS]  # Core columns: the ORM would look at every row once more
+    columns = [
+        table_of(LabResult).c[name] for name in _LAB_COLUMNS
+    ]  # Core columns: the ORM would look at every row once more
     return select(*columns).where(r.patient_id.in_(ids)).order_by(r.patient_id, r.subject, r.collected_at, r.id)
 
 
@@ -235,11 +287,12 @@ def _medications(ids: list[int]) -> Select[*tuple[Any, ...]]:
 
 
 def _observations(ids: list[int], as_of: date) -> Select[*tuple[Any, ...]]:
-    o = ObservationRow
+    """Those seen by the end of `as_of`, and a weight that came without a date in a table of patients."""
+    o, batch = ObservationRow, ImportBatch
+    undated = (o.kind == "weight_kg") & batch.format.endswith(" patients")
     return (
-        select(o.patient_id, o.id, o.on, o.kind, o.value, o.figure)
-        .where(o.patient_id.in_(ids), o.on <= as_of)
+        select(o.patient_id, o.id, o.on, o.kind, o.value, o.figure, func.coalesce(undated, sql_false()))
+        .outerjoin(batch, batch.id == o.batch_id)
+        .where(o.patient_id.in_(ids), (o.on <= as_of) | undated)
         .order_by(o.patient_id, o.on, o.id)
     )
-
-

@@ -1,4 +1,6 @@
-"""Who is overdue, from the flags that stand, and who is to be looked at for what is due: a page of patients at a time."""
+"""Who is overdue, from the flags that stand, and who is to be looked at for what is due: a page of patients at a
+time.
+"""
 
 from collections.abc import Sequence
 from datetime import date
@@ -61,7 +63,9 @@ def page(
     statement = select(Patient, earliest.c.due_on).join(earliest, earliest.c.patient_id == Patient.id)
     if after is not None:
         statement = statement.where(
-            or_(earliest.c.due_on > after.due_on, and_(earliest.c.due_on == after.due_on, Patient.id > after.patient_id))
+            or_(
+                earliest.c.due_on > after.due_on, and_(earliest.c.due_on == after.due_on, Patient.id > after.patient_id)
+            )
         )
     rows = session.execute(statement.order_by(earliest.c.due_on, Patient.id).limit(size + 1)).all()
     flags = _flags(session, [patient.id for patient, _ in rows[:size]])
@@ -83,8 +87,8 @@ def _flags(session: Session, patient_ids: Sequence[int]) -> dict[int, list[Flag]
 def next_to_check(
     session: Session, clinic_id: int, until: date, *, after: Place | None = None, size: int = 30
 ) -> tuple[list[int], Place | None]:
-    """Patients on a watched drug whose verdict changes by itself up to `until`, the soonest first: among them is everybody
-    for whom something is due and not late yet. And where the next page begins."""
+    """Patients on a watched drug whose verdict changes by itself up to `until`, the soonest first: among them is
+    everybody for whom something is due and not late yet. And where the next page begins."""
     statement = (
         select(Patient.next_check_on, Patient.id)
         .where(

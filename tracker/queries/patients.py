@@ -7,8 +7,19 @@ from datetime import date
 from sqlalchemy import select
 from sqlalchemy.orm import Session
 
-from tracker.models import Account, AdverseEvent, AuditEntry, Course, CourseEvent, Flag, LabResult, Medication, Observation
-from tracker.models import Patient, Review
+from tracker.models import (
+    Account,
+    AdverseEvent,
+    AuditEntry,
+    Course,
+    CourseEvent,
+    Flag,
+    LabResult,
+    Medication,
+    Observation,
+    Patient,
+    Review,
+)
 from tracker.queries.dashboard import Dosing, dosings, matches
 
 PAGE = 50
@@ -43,7 +54,9 @@ def record(session: Session, patient_id: int) -> Record:
     """A patient's courses, events, other drugs and observations; voided ones are left out."""
     courses = list(
         session.scalars(
-            select(Course).where(Course.patient_id == patient_id, Course.voided_at.is_(None)).order_by(Course.started_on)
+            select(Course)
+            .where(Course.patient_id == patient_id, Course.voided_at.is_(None))
+            .order_by(Course.started_on)
         )
     )
     changes: dict[int, list[CourseEvent]] = {course.id: [] for course in courses}
@@ -51,11 +64,30 @@ def record(session: Session, patient_id: int) -> Record:
     for change in session.scalars(statement.order_by(CourseEvent.on, CourseEvent.id)):
         changes[change.course_id].append(change)
     return Record(
-        courses, changes,
-        list(session.scalars(select(AdverseEvent).where(AdverseEvent.patient_id == patient_id, AdverseEvent.voided_at.is_(None)).order_by(AdverseEvent.onset_on))),
-        list(session.scalars(select(Medication).where(Medication.patient_id == patient_id, Medication.voided_at.is_(None)).order_by(Medication.started_on))),
-        list(session.scalars(select(Observation).where(Observation.patient_id == patient_id, Observation.voided_at.is_(None)).order_by(Observation.on))),
-    )  # fmt: skip
+        courses,
+        changes,
+        list(
+            session.scalars(
+                select(AdverseEvent)
+                .where(AdverseEvent.patient_id == patient_id, AdverseEvent.voided_at.is_(None))
+                .order_by(AdverseEvent.onset_on)
+            )
+        ),
+        list(
+            session.scalars(
+                select(Medication)
+                .where(Medication.patient_id == patient_id, Medication.voided_at.is_(None))
+                .order_by(Medication.started_on)
+            )
+        ),
+        list(
+            session.scalars(
+                select(Observation)
+                .where(Observation.patient_id == patient_id, Observation.voided_at.is_(None))
+                .order_by(Observation.on)
+            )
+        ),
+    )
 
 
 def flags(session: Session, patient_id: int, everything: bool = False) -> list[Flag]:
@@ -69,7 +101,10 @@ def flags(session: Session, patient_id: int, everything: bool = False) -> list[F
 def reviews(session: Session, flag_ids: Sequence[int]) -> dict[int, list[tuple[Review, str]]]:
     """What was decided about each flag and by whom, oldest first."""
     rows = session.execute(
-        select(Review, Account.name).join(Account, Account.id == Review.account_id).where(Review.flag_id.in_(flag_ids)).order_by(Review.id)
+        select(Review, Account.name)
+        .join(Account, Account.id == Review.account_id)
+        .where(Review.flag_id.in_(flag_ids))
+        .order_by(Review.id)
     )
     found: dict[int, list[tuple[Review, str]]] = {}
     for review, name in rows:

@@ -10,7 +10,9 @@ from tracker.models import Account, HeldRow, Membership, QueueVisit
 
 
 class Around(NamedTuple):
-    """`people` maps account to name; `unmatched` counts rows in the import tray; `seen_at` is None before the first look."""
+    """`people` maps account to name; `unmatched` counts rows in the import tray; `seen_at` is None before the first
+    look.
+    """
 
     people: dict[int, str]
     unmatched: int
@@ -20,7 +22,9 @@ class Around(NamedTuple):
 def around(session: Session, clinic_id: int, account_id: int) -> Around:
     """All of it in one statement: the queue is opened often."""
     waiting = (
-        select(func.count(HeldRow.id)).where(HeldRow.clinic_id == clinic_id, HeldRow.state == "waiting").scalar_subquery()
+        select(func.count(HeldRow.id))
+        .where(HeldRow.clinic_id == clinic_id, HeldRow.state == "waiting")
+        .scalar_subquery()
     )
     looked = (
         select(QueueVisit.seen_at)

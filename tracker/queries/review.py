@@ -1,4 +1,6 @@
-"""What stands beside the flags of one patient: decisions so far, where results came from, which range versions judged."""
+"""What stands beside the flags of one patient: decisions so far, where results came from, which range versions
+judged.
+"""
 
 from collections.abc import Collection
 from datetime import date, datetime
@@ -36,7 +38,9 @@ def decisions(session: Session, patient_id: int) -> list[Decided]:
 
 
 class Origin(NamedTuple):
-    """Where a result came from: the laboratory's name and number, the file or the person, and whether it still stands."""
+    """Where a result came from: the laboratory's name and number, the file or the person, and whether it still
+    stands.
+    """
 
     laboratory: str
     accession: str
@@ -52,7 +56,14 @@ def origins(session: Session, result_ids: Collection[int]) -> dict[int, Origin]:
     r = LabResult
     rows = session.execute(
         select(
-            r.id, r.laboratory, r.accession, r.origin, ImportBatch.filename, Account.name, r.recorded_at, r.retired_reason
+            r.id,
+            r.laboratory,
+            r.accession,
+            r.origin,
+            ImportBatch.filename,
+            Account.name,
+            r.recorded_at,
+            r.retired_reason,
         )
         .outerjoin(ImportBatch, ImportBatch.id == r.batch_id)
         .outerjoin(Account, Account.id == r.recorded_by)
@@ -87,8 +98,15 @@ def names(session: Session, account_ids: Collection[int]) -> dict[int, str]:
     return dict(rows.all())
 
 
-def following(  # noqa: PLR0913 - the filters of the queue
-    session: Session, clinic_id: int, patient_id: int, *, only: str, owner_id: int | None, search: str, after: Cursor | None
+def following(
+    session: Session,
+    clinic_id: int,
+    patient_id: int,
+    *,
+    only: str,
+    owner_id: int | None,
+    search: str,
+    after: Cursor | None,
 ) -> tuple[int, Cursor] | None:
     """The next patient of the queue after that place, and its own place; None at the end."""
     statement = ranking(clinic_id, only=only, owner_id=owner_id, search=search, after=after)

@@ -155,7 +155,9 @@ def _bars(history: History) -> list[Bar]:
         for dose, following in zip(doses, (*doses[1:], None), strict=False):  # none without a dose
             label = f"{dose.mg} mg x {dose.times_per_day}" if dose.mg is not None else course.drug
             bars.append(Bar("dose", label, dose.on, following.on if following else course.stopped_on))
-        bars += [Bar("hold", hold.reason or "on hold", hold.on, hold.until or course.stopped_on) for hold in course.holds]
+        bars += [
+            Bar("hold", hold.reason or "on hold", hold.on, hold.until or course.stopped_on) for hold in course.holds
+        ]
     bars += [
         Bar("infection" if event.kind == "infection" else "event", event.term, event.onset_on, event.resolved_on)
         for event in history.events

@@ -18,7 +18,9 @@ Answer = tuple[Range | None, str]
 
 
 class Ranges:
-    """Which configured range of one clinic judges a sample; answers are remembered, because the same few come again and again."""
+    """Which configured range of one clinic judges a sample; answers are remembered, because the same few come again
+    and again.
+    """
 
     def __init__(self, lines: Iterable[ConfiguredRange]) -> None:
         self._lines: dict[tuple[str, str], list[ConfiguredRange]] = {}
@@ -73,7 +75,7 @@ class Yardsticks:
         self.configured_first = clinic.configured_ranges_first
         self.ranges = ranges
 
-    def range_for(  # noqa: PLR0913 - what the choice depends on
+    def range_for(
         self, analyte: str, laboratory: str, sex: str, age: int | None, on: date, unit: str, printed: Range | None
     ) -> Answer:
         """The range printed with the result, else the configured one; the other way round where the clinic says so."""

@@ -53,7 +53,8 @@ SECONDARY = frozenset(
 class Gap(NamedTuple):
     """One reason why a result could not be judged.
 
-    `limit`: a limit of the running treatment is concerned; `minor`: all but a grade could be judged, or nothing but the range judges it.
+    `limit`: a limit of the running treatment is concerned; `minor`: all but a grade could be judged, or nothing but
+    the range judges it.
     """
 
     entry: str

@@ -9,8 +9,8 @@ from wtforms.validators import EqualTo, InputRequired
 
 from tracker.domain.errors import NotFound, Refused
 from tracker.models import Account
-from tracker.operations import audit
-from tracker.web import accounts, sessions
+from tracker.operations import accounts, audit
+from tracker.web import sessions
 from tracker.web.access import BIGGEST_KEY, current_actor, current_user
 from tracker.web.clock import now
 from tracker.web.database import reading, writing

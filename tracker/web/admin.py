@@ -6,17 +6,17 @@ from importlib.metadata import PackageNotFoundError, version
 from flask import Blueprint, current_app, redirect, render_template, url_for
 from flask.typing import ResponseReturnValue
 from wtforms import RadioField, SelectMultipleField
-from wtforms.validators import InputRequired, Regexp
+from wtforms.validators import DataRequired, InputRequired, Regexp
 from wtforms.widgets import CheckboxInput, ListWidget
 
 from tracker import rules
 from tracker.domain.errors import Refused
 from tracker.models import Account
-from tracker.operations import audit
-from tracker.operations.configure import add_account, disable_account
+from tracker.operations import accounts, audit
+from tracker.operations.accounts import add_account, disable_account
 from tracker.operations.provenance import rulebook_digest
 from tracker.queries import people
-from tracker.web import accounts, sessions
+from tracker.web import sessions
 from tracker.web.access import current_actor, current_clinics, current_user
 from tracker.web.amending import tell
 from tracker.web.clock import now
@@ -41,13 +41,13 @@ class PersonForm(Form):
     username = TextField(
         "User name",
         [
-            InputRequired("A user name is needed."),
+            DataRequired("A user name is needed."),
             Regexp(r"^[a-z0-9][a-z0-9._-]{1,39}$", message="2 to 40 small letters, digits, dots or hyphens."),
         ],
         longest=40,
         render_kw={"autocapitalize": "none", "spellcheck": "false", "autocomplete": "off"},
     )
-    name = TextField("Name, as it stands beside what they sign", [InputRequired("Whose account is it?")], longest=120)
+    name = TextField("Name, as it stands beside what they sign", [DataRequired("Whose account is it?")], longest=120)
     role = RadioField("Role", [InputRequired("Choose a role.")], choices=list(ROLES.items()))
     clinics = SelectMultipleField(
         "Works at",

@@ -10,6 +10,7 @@ from tracker.operations.evaluate import Changes
 from tracker.queries.trail import Entry, of_records
 from tracker.web.fields import LongTextField
 from tracker.web.forms import Form
+from tracker.web.wording import said
 
 MOST = 4  # sentences of a kind; the rest is counted
 FEW_WORDS = (InputRequired("Say in a few words why."), Length(min=5, message="Say in a few words why."))
@@ -27,7 +28,7 @@ def tell(saved: str, changes: Changes | None = None) -> None:
     told = [("New flag", changes.opened), ("Changed flag", changes.changed), ("Cleared flag", changes.cleared)]
     for words, found in told:
         for _, sentence in found[:MOST]:
-            flash(f"{words}: {sentence.rstrip('.')}.")
+            flash(f"{words}: {said(sentence).rstrip('.')}.")
         if len(found) > MOST:
             flash(f"{words}: and {len(found) - MOST} more.")
     if not any(found for _, found in told):

@@ -7,7 +7,7 @@ from flask import Blueprint, redirect, render_template, url_for
 from flask.typing import ResponseReturnValue
 from sqlalchemy.orm import Session
 from wtforms import Field, SelectMultipleField
-from wtforms.validators import InputRequired, Optional, ValidationError
+from wtforms.validators import DataRequired, InputRequired, Optional, ValidationError
 from wtforms.widgets import CheckboxInput, ListWidget
 
 from tracker.domain.errors import Refused, Stale
@@ -58,7 +58,7 @@ assert set(KINDS) == set(OBSERVATION_KINDS)
 
 
 class MedicationForm(Form):
-    name = TextField("Drug", [InputRequired("Which drug?")])
+    name = TextField("Drug", [DataRequired("Which drug?")])
     interaction = SelectMultipleField(
         "It is",
         [Optional()],
@@ -74,7 +74,7 @@ class ObservationForm(Form):
     kind = ChoiceField(
         "What", [InputRequired("What was observed?")], choices=[(code, kind.label) for code, kind in KINDS.items()]
     )
-    value = TextField("Value", [InputRequired("Which value?")], longest=60)
+    value = TextField("Value", [DataRequired("Which value?")], longest=60)
     on = DayField("On", [InputRequired("On which day?")])
 
     def validate_value(self, field: Field) -> None:

@@ -5,7 +5,7 @@ from typing import Any
 from flask import Blueprint, redirect, render_template, request, url_for
 from flask.typing import ResponseReturnValue
 from wtforms import Field, RadioField, SelectMultipleField
-from wtforms.validators import InputRequired, Optional, ValidationError
+from wtforms.validators import DataRequired, InputRequired, Optional, ValidationError
 from wtforms.widgets import CheckboxInput, ListWidget
 
 from tracker.domain.errors import Refused, Stale
@@ -56,12 +56,12 @@ DETAILS = (
 
 
 def _answer(label: str) -> RadioField:
-    return RadioField(label, choices=list(ANSWERS.items()), default="", validators=[Optional()])
+    return RadioField(label, choices=list(ANSWERS.items()), default="")
 
 
 class EventForm(Form):
     kind = RadioField("What is it", [InputRequired("Choose one.")], choices=list(KINDS.items()), default="infection")
-    term = TextField("What happened", [InputRequired("Say what happened, in a few words.")])
+    term = TextField("What happened", [DataRequired("Say what happened, in a few words.")])
     onset_on = DayField("Since", [Optional()])
     grade = ChoiceField("How bad", [Optional()], choices=list(GRADES.items()))
     still = RadioField(

@@ -13,6 +13,7 @@ from wtforms.validators import InputRequired
 
 from tracker.domain.errors import NotFound, Refused
 from tracker.domain.findings import Evidence, Finding
+from tracker.domain.units import Analyte, unit_of
 from tracker.formats.pasted import Pasted, pasted
 from tracker.library.analytes import ANALYTES, PANELS, find
 from tracker.models import Flag, Patient
@@ -37,6 +38,7 @@ MOST_ROWS = 120
 LONGEST_DRAFT = 100_000  # characters of all fields together
 KEPT = ("day", "time", "laboratory", "accession", "analyte", "value", "unit", "low", "high", "confirm", "block")
 LISTED_FIRST = 12
+LONGEST_NAME = 45  # of an analyte at the beginning of a sentence
 
 
 class SampleForm(Form):
@@ -61,10 +63,10 @@ class Told(NamedTuple):
 
 
 @screen.app_template_filter("told")
-def told(found: Finding | Flag, name: str = "") -> Told:
+def told(found: Finding | Flag, brief: bool = False) -> Told:
     """What is found while one types is said as the queue will say it once it is stored.
 
-    With the `name` of the analyte the sentence begins after the value, which stands beside it.
+    The `brief` sentence begins after the value, for the place where that stands beside it.
     """
     if isinstance(found, Finding):
         names = ("suggested", "confirmation", "due_on", "yardstick", "source", "verified")
@@ -72,8 +74,9 @@ def told(found: Finding | Flag, name: str = "") -> Told:
     else:
         flag = found
     sentence, last = found.sentence, found.evidence[-1] if found.evidence else None
-    if name and isinstance(last, Evidence):
-        sentence = sentence.removeprefix(f"{name} {last.value} {last.unit}".strip()).lstrip(",: ") or found.sentence
+    if brief and isinstance(last, Evidence):
+        before, value, after = sentence.partition(f" {last.value} {last.unit}".rstrip())
+        sentence = after.lstrip(",: ") if value and len(before) <= LONGEST_NAME and after else sentence
     source = wording.said(found.source).rstrip(".")
     source = source[:1].upper() + source[1:]
     return Told(
@@ -91,7 +94,7 @@ class Typed:
     confirmed: frozenset[str]
     block: str = ""
     mapped: list[tuple[Pasted, str]] = field(default_factory=list)
-    left: list[Pasted] = field(default_factory=list)
+    left: list[tuple[Pasted, str]] = field(default_factory=list)  # with the name it could be kept under, or ""
 
     @property
     def header(self) -> Header:
@@ -191,7 +194,10 @@ def discard(patient_id: int) -> ResponseReturnValue:
 def save(patient_id: int) -> ResponseReturnValue:
     """Save, or only look: the buttons of the page differ in `do`, so that all of them work without a script."""
     typed, do = _read(request.form), request.form.get("do", "check")
-    if do == "paste":
+    if keep := request.form.get("keep"):
+        _add(typed, keep)
+        _take_block(typed)
+    elif do == "paste":
         _take_block(typed)
     elif do == "add":
         _add(typed, request.form.get("add", ""))
@@ -308,25 +314,27 @@ def _take_block(typed: Typed) -> None:
         refuse(typed.form, why)
         return
     for line in lines:
-        trouble = line.trouble or _put(typed, line)
+        analyte = find(line.name, line.unit) or find(line.name)
+        trouble = line.trouble or _put(typed, line, analyte)
         if trouble:
-            typed.left.append(line._replace(trouble=trouble))
-    typed.block = "\n".join(line.text for line in typed.left)
+            unknown = line.name if analyte is None and not line.trouble else ""
+            typed.left.append((line._replace(trouble=trouble), unknown))
+    typed.block = "\n".join(line.text for line, _ in typed.left)
 
 
-def _put(typed: Typed, line: Pasted) -> str:
+def _put(typed: Typed, line: Pasted, analyte: Analyte | None) -> str:
     """Put one line into its row; why not, where it has none."""
-    analyte = find(line.name, line.unit) or find(line.name)
-    if analyte is None:
-        return f"“{line.name}” is not a test Jakwatch knows: add it under its own name, or leave it out"
-    place = next((i for i, row in enumerate(typed.rows) if row.subject == analyte.code), None)
+    subject = analyte.code if analyte else line.name
+    place = next((i for i, row in enumerate(typed.rows) if row.subject.casefold() == subject.casefold()), None)
+    if place is None and analyte is None:
+        return f"“{line.name}” is not a test Jakwatch knows"
     if place is None:
-        typed.rows.append(Row(analyte.code))
+        typed.rows.append(Row(subject))
         place = len(typed.rows) - 1
     old = typed.rows[place]
-    new = Row(analyte.code, line.value[:60], line.unit[:40] or old.unit, line.low[:40], line.high[:40])
-    if old.value and (old.value, old.unit) != (new.value, new.unit):
-        return f"{analyte.code} {old.value} {old.unit} is in the grid already"
-    typed.rows[place] = new
-    typed.mapped.append((line, analyte.code))
+    unit = (unit_of(analyte, line.unit) if analyte else None) or line.unit[:40] or old.unit
+    if old.value and not sheet.same_value(old, Row(subject, line.value, unit)):
+        return f"{old.subject} {old.value} {old.unit} is in the grid already"
+    typed.rows[place] = Row(old.subject, line.value[:60], unit, line.low[:40], line.high[:40])
+    typed.mapped.append((line, old.subject))
     return ""

@@ -4,7 +4,7 @@ from typing import Any
 
 from flask import Blueprint, redirect, render_template, request, url_for
 from flask.typing import ResponseReturnValue
-from wtforms.validators import InputRequired, Optional
+from wtforms.validators import DataRequired, InputRequired, Optional
 
 from tracker.domain.errors import Refused, Stale
 from tracker.models import Patient
@@ -26,7 +26,7 @@ SEXES = (("female", "Female"), ("male", "Male"), ("unknown", "Not known"))
 
 
 class PersonForm(Form):
-    mrn = TextField("Record number", [InputRequired("A record number is needed.")], longest=60)
+    mrn = TextField("Record number", [DataRequired("A record number is needed.")], longest=60)
     family_name = TextField("Family name", [Optional()])
     given_name = TextField("Given name", [Optional()])
     birth_date = DayField("Date of birth", [Optional()])

@@ -112,7 +112,7 @@ class View(NamedTuple):
             "queue.index", only=asked.only or None, whose=whose, q=asked.search or None, after=asked.after or None
         )
 
-    def carried(self) -> dict[str, str]:
+    def carried(self) -> dict[str, Any]:
         """What the review page is told, so that its next patient is the next of this view."""
         asked = {"only": self.only, "whose": "mine" if self.mine else "", "q": self.search}
         return {name: value for name, value in asked.items() if value}
@@ -139,6 +139,7 @@ class Row(NamedTuple):
     news: str
     suggestion: Suggestion
     proposed: bool
+    url: str
 
 
 @screen.get("/")
@@ -213,6 +214,7 @@ def _row(found: QueueRow, view: View, place: Around, me: int) -> Row:
         news=_news(flags, place.seen_at),
         suggestion=suggestion(worst),
         proposed=found.proposed,
+        url=url_for("review.show", patient_id=found.patient.id, **view.carried(), at=found.cursor),
     )
 
 

@@ -3,7 +3,7 @@
 from flask import Blueprint, redirect, render_template, request, url_for
 from flask.typing import ResponseReturnValue
 from wtforms import Field, RadioField, SelectField
-from wtforms.validators import InputRequired, Optional, ValidationError
+from wtforms.validators import DataRequired, InputRequired, Optional, ValidationError
 
 from tracker.domain.errors import NotFound, Refused, Stale
 from tracker.domain.readings import RangeReading
@@ -35,9 +35,9 @@ class RangeForm(Form):
         [InputRequired("Which analyte?")],
         choices=[(code, f"{analyte.name} ({code})") for code, analyte in MEASURED.items()],
     )
-    unit = TextField("Unit", [InputRequired("In which unit?")], longest=40, render_kw={"list": "units"})
+    unit = TextField("Unit", [DataRequired("In which unit?")], longest=40, render_kw={"list": "units"})
     laboratory = TextField("Laboratory", [Optional()])
-    sex = RadioField("For", choices=list(SEXES.items()), default="", validators=[Optional()])
+    sex = RadioField("For", choices=list(SEXES.items()), default="")
     age_from = WholeField("From age", [Optional()])
     age_to = WholeField("Below age", [Optional()])
     low_op = SelectField("Lower bound is", choices=[(">=", "≥ at least"), (">", "> more than")], default=">=")
@@ -45,7 +45,7 @@ class RangeForm(Form):
     high_op = SelectField("Upper bound is", choices=[("<=", "≤ at most"), ("<", "< less than")], default="<=")
     high = FigureField("Upper bound", [Optional()])
     effective_from = DayField("In force from", [InputRequired("From which day of sampling on?")])
-    source = TextField("Source", [InputRequired("Where does the range come from?")], longest=300)
+    source = TextField("Source", [DataRequired("Where does the range come from?")], longest=300)
     reason = LongTextField("Why it changes", FEW_WORDS, longest=500)
 
     def validate_high(self, field: Field) -> None:

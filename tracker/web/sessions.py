@@ -22,7 +22,7 @@ from sqlalchemy.exc import TimeoutError as PoolTimeout
 from werkzeug.wrappers import Response as BaseResponse
 
 from tracker.models import Account, BrowserSession, Clinic, Membership
-from tracker.web.accounts import digest_of
+from tracker.operations.accounts import digest_of
 from tracker.web.clock import now
 from tracker.web.database import database, reading, stop_reading
 

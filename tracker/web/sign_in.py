@@ -7,9 +7,9 @@ from flask import Blueprint, current_app, g, redirect, render_template, request,
 from flask.typing import ResponseReturnValue
 from wtforms import HiddenField, PasswordField, StringField
 
-from tracker.operations import audit
+from tracker.operations import accounts, audit
 from tracker.operations.actor import Actor
-from tracker.web import accounts, sessions
+from tracker.web import sessions
 from tracker.web.access import current_actor, current_user, signed_in
 from tracker.web.clock import now
 from tracker.web.database import writing

@@ -23,14 +23,6 @@ function firstQuestion() {
   return form.querySelector("input[name=confirm]:not(:checked)");
 }
 
-function submit(button) {
-  if (button === save && firstQuestion()) {
-    go(firstQuestion());
-    return;
-  }
-  form.requestSubmit(button);
-}
-
 function inValue(event) {
   const place = values.indexOf(event.target);
   if (place < 0) return false;
@@ -67,7 +59,7 @@ function elsewhere(event) {
 form.addEventListener("keydown", (event) => {
   if (event.key === "Enter" && (event.ctrlKey || event.metaKey)) {
     event.preventDefault();
-    submit(save);
+    form.requestSubmit(save);
     return;
   }
   if (inValue(event) || inUnit(event) || elsewhere(event)) event.preventDefault();
@@ -89,6 +81,7 @@ const drawn = new Map();
 let judging = null;
 let judgeTimer = 0;
 let round = 0;
+let judged = true; // what stands in the cells is about what stands in the fields
 
 function draw(element, html) {
   if (drawn.get(element) === html) return;
@@ -120,6 +113,7 @@ async function judge() {
     const answer = await send(form.dataset.preview, { signal: judging.signal });
     const told = await answer.json();
     if (mine !== round) return;
+    judged = true;
     told.rows.forEach((row, place) => drawRow(rows[place], place, row, sent[place]));
     draw(summary, told.summary);
     save.textContent = told.typed ? `Save ${told.typed} ${told.typed === 1 ? "value" : "values"}` : "Save";
@@ -164,6 +158,7 @@ function keep(more) {
 function changed(event) {
   if (!event.target.name || event.target.name === "add") return;
   dirty = true;
+  judged = false;
   say("");
   window.clearTimeout(judgeTimer);
   window.clearTimeout(keepTimer);
@@ -188,8 +183,15 @@ form.addEventListener("submit", async (event) => {
   event.preventDefault();
   window.clearTimeout(keepTimer);
   window.clearTimeout(judgeTimer);
-  const saving = event.submitter?.value === "save";
-  if (!saving) keep();
+  if (event.submitter === save) {
+    if (!judged) await judge();
+    if (firstQuestion()) {
+      go(firstQuestion());
+      return;
+    }
+  } else {
+    keep();
+  }
   await keeping;
   leaving = true;
   form.requestSubmit(event.submitter);

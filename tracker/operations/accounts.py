@@ -1,4 +1,4 @@
-"""Passwords, lock-out and browser sessions in the database. Takes a session, never commits, and knows no Flask.
+"""People, their passwords, lock-out and browser sessions.
 
 How guessing is slowed: an attempt is counted before the password is looked at, so that many at once gain nothing. After
 ten in a row without success the account is locked for a quarter of an hour; the right password starts the count again.
@@ -18,7 +18,7 @@ from sqlalchemy import case, literal, or_, select, update
 from sqlalchemy.orm import Session
 
 from tracker.domain.errors import NotFound, Refused
-from tracker.models import Account, BrowserSession
+from tracker.models import ROLES, Account, BrowserSession, Clinic, Membership
 from tracker.models.base import UtcDateTime
 from tracker.operations import audit
 from tracker.operations.actor import Actor
@@ -59,6 +59,58 @@ def check_new_password(password: str, account: Account) -> None:
             raise Refused(f"The password contains “{word}”, which is among the first things one would try.")
     if len(set(folded)) < 5:
         raise Refused("The password repeats so few characters that it would be guessed.")
+
+
+# ---------------------------------------------------------------------------------------------- people
+
+
+def add_account(  # noqa: PLR0913 - what an account is made of
+    session: Session, actor: Actor, username: str, name: str, role: str, password: str, clinics: list[Clinic],
+    hasher: PasswordHasher | None = None,
+) -> Account:  # fmt: skip
+    """A person. Raises Refused for an unknown role, a taken name or a password that would be guessed."""
+    if role not in ROLES:
+        raise Refused(f"“{role}” is not a role: one of {', '.join(ROLES)}.")
+    if session.scalars(select(Account).where(Account.username == username)).first():
+        raise Refused(f"There is an account “{username}” already; accounts are never reassigned.")
+    account = Account(
+        username=username,
+        name=name,
+        role=role,
+        password_hash=(hasher or PasswordHasher()).hash(password),
+        created_at=actor.utc,
+    )
+    check_new_password(password, account)
+    session.add(account)
+    session.flush()
+    session.add_all(Membership(account_id=account.id, clinic_id=clinic.id) for clinic in clinics)
+    session.flush()
+    after = audit.snapshot(account) | {"password_hash": "(set)", "clinics": [clinic.code for clinic in clinics]}
+    audit.note(
+        session, actor, "create", "account", account.id, after=after, clinic_id=clinics[0].id if clinics else None
+    )
+    return account
+
+
+def disable_account(session: Session, actor: Actor, username: str) -> Account:
+    """Disable a person: their sessions end, their name stays. Raises NotFound."""
+    account = session.scalars(select(Account).where(Account.username == username)).first()
+    if account is None:
+        raise NotFound(f"There is no account “{username}”.")
+    if account.disabled_at is None:
+        account.disabled_at = actor.utc
+        end_sessions(session, account.id, actor.utc)
+        session.flush()
+        audit.note(
+            session,
+            actor,
+            "disable",
+            "account",
+            account.id,
+            before={"disabled_at": None},
+            after={"disabled_at": audit.plain(actor.utc)},
+        )
+    return account
 
 
 # ---------------------------------------------------------------------------------------------- signing in
