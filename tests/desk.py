@@ -60,6 +60,7 @@ class Desk:
             if started is not None:
                 course = {"protocol_id": protocol, "indication": "alopecia areata", "started_on": self.ago(started)}
                 enrol.add_course(session, actor, row, course, (Decimal(dose[0]), dose[1]))
+            rejudge(session, actor, row)
             key = row.id
         if screened and started is not None:
             self.results(key, started + 7, **SCREENED)

@@ -79,6 +79,12 @@ def test_a_tie_is_said_and_not_broken() -> None:
     assert "equally" in why
 
 
+def test_the_starter_set_gives_way_to_the_clinics_own_line() -> None:
+    lines = [line(1, ages=(18, None), low="2", since="1900-01-01"), line(2, low="3", since="2026-01-01")]
+    assert choose(lines, "female", 30, DAY)[0].low == D(3)  # type: ignore[union-attr]
+    assert choose(lines, "female", 30, date(2025, 12, 31))[0].low == D(2)  # type: ignore[union-attr]
+
+
 def test_a_range_of_the_future_judges_nothing_yet() -> None:
     assert choose([line(1, since="2026-03-02")], "female", 30, DAY)[0] is None
 

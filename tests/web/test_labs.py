@@ -361,7 +361,7 @@ def test_a_pasted_line_never_overwrites_what_was_typed(bob: Browser, cast: Cast)
     data = sheet({"ANC": ("2.1", "10*9/L")}, do="paste", block="ANC\t0.46\t10*9/L")
     page = BeautifulSoup(bob.post(f"/patients/{cast.a.patient}/labs/new", data).text, "html5lib")
     assert page.select_one("input[name=value]")["value"] == "2.1"
-    assert "ANC 2.1 10*9/L is in the grid already" in words(str(page.select_one(".labs-left")))
+    assert "ANC 2.1 ×10⁹/L is in the grid already" in words(str(page.select_one(".labs-left")))
 
 
 # ---------------------------------------------------------------------------------------------- drafts

@@ -9,9 +9,9 @@ import time_machine
 from bs4 import BeautifulSoup
 
 from tests.desk import Desk, statements
-from tests.people import Cast
+from tests.people import Cast, add_account
 from tracker.db import Database
-from tracker.models import Account, Flag, Patient, QueueVisit
+from tracker.models import Flag, Patient, QueueVisit
 from tracker.operations.actor import Actor
 from tracker.operations.review import Decision, decide
 
@@ -225,7 +225,8 @@ def crowd(database: Database, cast: Cast, number: int) -> None:
     with database.transaction() as session:
         model = session.get_one(Flag, cast.a.flag)
         kept = {name: getattr(model, name) for name in Flag.__table__.columns.keys() if name not in ("id", "patient_id")}
-        for place in range(number):
+        begun = session.query(Patient).count()
+        for place in range(begun, begun + number):
             patient = Patient(
                 clinic_id=cast.a.clinic, mrn=f"C-{place:03}", family_name=f"Crowd{place:03}", given_name="X", sex="male",
                 birth_date=date(1980, 1, 1), created_at=NOON,
@@ -258,22 +259,9 @@ def test_the_number_of_statements_does_not_grow_with_the_queue(alice: Any, datab
     crowd(database, cast, 4)
     page(alice)
     few = asked()
-    crowd_more(database, cast)
+    crowd(database, cast, 45)
     assert asked() == few
     assert few <= 8 + 2, "eight for the queue, one to know who asks, one for the count in the menu"
-
-
-def crowd_more(database: Database, cast: Cast) -> None:
-    with database.transaction() as session:
-        model = session.get_one(Flag, cast.a.flag)
-        kept = {name: getattr(model, name) for name in Flag.__table__.columns.keys() if name not in ("id", "patient_id")}
-        for place in range(45):
-            patient = Patient(
-                clinic_id=cast.a.clinic, mrn=f"M-{place:03}", family_name="More", given_name="X", created_at=NOON
-            )
-            session.add(patient)
-            session.flush()
-            session.add(Flag(**kept | {"fingerprint": f"more {place}"}, patient_id=patient.id))
 
 
 def test_looking_writes_nothing(alice: Any, database: Database) -> None:
@@ -423,10 +411,8 @@ def test_the_patients_of_another_clinic_are_neither_shown_nor_touched(alice: Any
 
 
 def test_somebody_without_a_clinic_is_told_whom_to_ask(database: Database, sign_in: Who) -> None:
-    from tests.people import add_account  # noqa: PLC0415 - this test alone
-
     with database.transaction() as session:
-        assert isinstance(add_account(session, "frank", "Frank Fir", "clinician"), Account)
+        add_account(session, "frank", "Frank Fir", "clinician")
     answer = sign_in("frank").get("/")
     assert answer.status_code == 403
     assert "not a member of a clinic yet" in answer.text

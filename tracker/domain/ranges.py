@@ -9,6 +9,7 @@ from tracker.domain.errors import Refused
 from tracker.domain.values import above, below, plain, shown
 
 SHOWN_DIGITS = 6  # a clinic's bound converted to the unit of a result has a tail nobody reads
+STARTER_FROM = date(1900, 1, 1)  # the starter set is in force from the beginning, until the clinic says otherwise
 PRINTED, LABORATORY, CLINIC = "printed", "laboratory", "clinic"
 
 
@@ -106,7 +107,8 @@ def choose(candidates: Iterable[ConfiguredRange], sex: str, age: int | None, on:
     """The configured range that judges a sample, and the reason where there is none.
 
     `candidates` are the lines of one analyte for one laboratory (or of the clinic, for any laboratory), in any order.
-    The version in force on the sample's day, then the most specific by sex and age at that day. A tie is a
+    The version in force on the sample's day, then the most specific by sex and age at that day. The starter set gives way
+    to any line of the clinic's own that fits. A tie is a
     configuration error and is said, not broken silently.
     """
     in_force: dict[tuple[str, str, str, int | None, int | None], ConfiguredRange] = {}
@@ -126,6 +128,8 @@ def choose(candidates: Iterable[ConfiguredRange], sex: str, age: int | None, on:
             missing = "sex" if sex not in ("female", "male") else "age"
             return None, f"the range depends on {missing}, which is not known"
         return None, "no reference range is configured for this person"
+    own = [line for line in fitting if line.effective_from != STARTER_FROM]
+    fitting = own or fitting
     fitting.sort(key=lambda line: line.specificity, reverse=True)
     if len(fitting) > 1 and fitting[0].specificity == fitting[1].specificity:
         return None, "two configured ranges fit equally: the range table needs mending"

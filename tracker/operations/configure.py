@@ -1,13 +1,12 @@
 """Clinics, people and yardsticks: what an administrator changes."""
 
-from datetime import date
 from typing import Any
 
 from sqlalchemy import select
 from sqlalchemy.orm import Session
 
 from tracker.domain.errors import NotAllowed, Refused
-from tracker.domain.ranges import check_bounds
+from tracker.domain.ranges import STARTER_FROM, check_bounds
 from tracker.domain.readings import RangeReading
 from tracker.domain.units import to_canonical
 from tracker.library.analytes import ANALYTES, find
@@ -16,8 +15,6 @@ from tracker.models import Clinic, ReferenceRange
 from tracker.operations import audit
 from tracker.operations.actor import Actor
 from tracker.operations.record import DUPLICATE, FILED
-
-STARTER_FROM = date(1900, 1, 1)
 
 
 def add_clinic(session: Session, actor: Actor, code: str, name: str, time_zone: str = "UTC") -> Clinic:

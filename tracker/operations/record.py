@@ -254,6 +254,8 @@ def _file(  # noqa: PLR0913 - one row and the state it meets
         if old.id is None:
             raise NotRecordable("value", f"This file gives two values for the same sample: {old.shown} stands already.")
         if new["status"] != CORRECTED and old.status != PRELIMINARY:
+            if _replaced_before(session, identity, new):
+                return DUPLICATE
             raise NotRecordable(
                 "value",
                 f"The same sample is on file with {old.shown}. Send it with the status “corrected” to replace it.",
@@ -266,6 +268,18 @@ def _file(  # noqa: PLR0913 - one row and the state it meets
     known[identity] = Existing(None, new["comparator"], new["figure"], new["text"], new["unit"], new["status"])
     inserts.append(new)
     return FILED
+
+
+def _replaced_before(session: Session, identity: Identity, new: dict[str, Any]) -> bool:
+    """Whether a row is a version that has been replaced since: a file sent twice changes nothing."""
+    r = LabResult
+    keys = (r.patient_id, r.subject, r.collected_at, r.laboratory, r.accession)
+    rows = session.execute(
+        select(r.id, r.comparator, r.figure, r.text, r.unit, r.status).where(
+            r.retired_at.is_not(None), *(column == value for column, value in zip(keys, identity, strict=True))
+        )
+    )
+    return any(Existing(*row).says(new) for row in rows)
 
 
 def _cancel(

@@ -39,6 +39,7 @@ def change_course(
     if on > max(today, course.started_on):
         raise Refused("A change of treatment is recorded on the day it happens, not ahead.")
     if kind == STOP:
+        enrol.check_course_dates(patient, course.started_on, on)
         _nothing_after(session, course, on)
         enrol.stop_course(session, actor, patient, course, on, details["reason"])
         return

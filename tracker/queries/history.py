@@ -65,7 +65,7 @@ class Loader:
             if id not in people:
                 continue
             person = people[id]
-            observations = tuple(Observation(*row[1:-1], bool(row[-1])) for row in seen.get(id, ()))
+            observations = tuple(Observation(*row[1:]) for row in seen.get(id, ()))
             yield History(
                 person=person,
                 as_of=self.as_of,

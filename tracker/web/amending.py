@@ -4,7 +4,9 @@ from typing import Any
 
 from flask import flash
 from sqlalchemy.orm import Session
-from wtforms.validators import InputRequired, Length
+from wtforms import Field
+from wtforms.form import BaseForm
+from wtforms.validators import InputRequired, Length, ValidationError
 
 from tracker.operations.evaluate import Changes
 from tracker.queries.trail import Entry, of_records
@@ -14,6 +16,18 @@ from tracker.web.wording import said
 
 MOST = 4  # sentences of a kind; the rest is counted
 FEW_WORDS = (InputRequired("Say in a few words why."), Length(min=5, message="Say in a few words why."))
+
+
+class NeededWith:
+    """Validator, before Optional: needed where another field is filled in."""
+
+    def __init__(self, other: str, message: str) -> None:
+        self.other, self.message = other, message
+
+    def __call__(self, form: BaseForm, field: Field) -> None:
+        empty = field.data is None and not any(field.raw_data or ())
+        if empty and form[self.other].data:
+            raise ValidationError(self.message)
 
 
 class VoidForm(Form):

@@ -4,8 +4,7 @@ from typing import Any
 
 from flask import Blueprint, redirect, render_template, request, url_for
 from flask.typing import ResponseReturnValue
-from wtforms import Field
-from wtforms.validators import InputRequired, NumberRange, Optional, ValidationError
+from wtforms.validators import InputRequired, NumberRange, Optional
 
 from tracker.domain import history as facts
 from tracker.domain.errors import Refused, Stale
@@ -21,7 +20,7 @@ from tracker.queries.checklist import Checklist, checklist, concerns
 from tracker.queries.course_card import course_card
 from tracker.queries.patients import dosing
 from tracker.web.access import current_actor, get_course, get_patient
-from tracker.web.amending import FEW_WORDS, VoidForm, clash, tell
+from tracker.web.amending import FEW_WORDS, NeededWith, VoidForm, clash, tell
 from tracker.web.database import reading, writing
 from tracker.web.fields import ChoiceField, DayField, FigureField, LongTextField, TextField, VersionField, WholeField
 from tracker.web.filters import day
@@ -46,12 +45,8 @@ class CourseForm(Form):
     indication = TextField("Indication", [Optional()], default="alopecia areata")
     licensing = ChoiceField("Licence", [Optional()], choices=list(LICENSING.items()))
     discussion = LongTextField("What was discussed", [Optional()])
-    discussed_on = DayField("Discussed on", [Optional()])
+    discussed_on = DayField("Discussed on", [NeededWith("discussion", "On which day was it discussed?"), Optional()])
     started_on = DayField("First dose on", [InputRequired("When is or was the first dose?")])
-
-    def validate_discussed_on(self, field: Field) -> None:
-        if self.discussion.data and field.data is None and not field.errors:
-            raise ValidationError("On which day was it discussed?")
 
     def details(self) -> dict[str, Any]:
         """The columns of the course. Raises Refused where another drug has no name."""
@@ -72,13 +67,9 @@ TIMES_RANGE = NumberRange(min=1, max=6, message="Once to six times a day.")
 
 class NewCourseForm(CourseForm):
     dose_mg = FigureField("Dose", [Optional(), DOSE_RANGE])
-    times_per_day = WholeField("Times a day", [Optional(), TIMES_RANGE])
+    times_per_day = WholeField("Times a day", [NeededWith("dose_mg", "How many times a day?"), Optional(), TIMES_RANGE])
     stopped_on = DayField("Last dose on", [Optional()])
     stop_reason = LongTextField("Why it was stopped", [Optional()], longest=500)
-
-    def validate_times_per_day(self, field: Field) -> None:
-        if field.data is None and self.dose_mg.data is not None and not field.errors:
-            raise ValidationError("How many times a day?")
 
 
 class CorrectionForm(CourseForm):

@@ -89,9 +89,9 @@ def time_on_drug(started: date | None) -> str:
 
 
 def unit(value: str) -> str:
-    """`10*9/L` as `×10⁹/L`; other units as they are."""
+    """`10*9/L` as `×10⁹/L`, `mL/min/{1.73_m2}` as `mL/min/1.73 m²`; other units as they are."""
     if not value.startswith("10*"):
-        return value
+        return value.replace("{1.73_m2}", "1.73 m²").replace("[IU]", "IU").removeprefix("{ratio}").removeprefix("{INR}")
     power, slash, rest = value[3:].partition("/")
     return f"×10{power.translate(SUPERSCRIPTS)}{slash}{rest}"
 

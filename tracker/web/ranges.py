@@ -2,8 +2,8 @@
 
 from flask import Blueprint, redirect, render_template, request, url_for
 from flask.typing import ResponseReturnValue
-from wtforms import Field, RadioField, SelectField
-from wtforms.validators import DataRequired, InputRequired, Optional, ValidationError
+from wtforms import RadioField, SelectField
+from wtforms.validators import DataRequired, InputRequired, Optional
 
 from tracker.domain.errors import NotFound, Refused, Stale
 from tracker.domain.readings import RangeReading
@@ -47,10 +47,6 @@ class RangeForm(Form):
     effective_from = DayField("In force from", [InputRequired("From which day of sampling on?")])
     source = TextField("Source", [DataRequired("Where does the range come from?")], longest=300)
     reason = LongTextField("Why it changes", FEW_WORDS, longest=500)
-
-    def validate_high(self, field: Field) -> None:
-        if field.data is None and self.low.data is None and not (field.errors or self.low.errors):
-            raise ValidationError("A range has a lower bound, an upper bound, or both.")
 
     def as_reading(self) -> RangeReading:
         """What the form says. Ages are completed years, “below” is exclusive."""
