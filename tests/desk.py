@@ -49,11 +49,17 @@ class Desk:
             return add_account(session, username, f"{username.title()} Ash", role, clinic).id
 
     def patient(
-        self, mrn: str, family: str, *, started: int | None = 60, protocol: str = "tofacitinib_us", screened: bool = True,
-        dose: tuple[str, int] = ("5", 2), **person: Any,
+        self, mrn: str, family: str, *, started: int | None = 60, protocol: str = "tofacitinib_us",
+        screened: bool = True, dose: tuple[str, int] = ("5", 2), **person: Any,
     ) -> int:  # fmt: skip
-        """A man of 40 who started the drug `started` days ago (before 0: will start), with the tests a start asks for."""
-        details = {"mrn": mrn, "family_name": family, "given_name": "Kim", "sex": "male", "birth_date": date(1986, 2, 1)}
+        """A man of 40 who started the drug `started` days ago (below 0: will), with the tests a start asks for."""
+        details = {
+            "mrn": mrn,
+            "family_name": family,
+            "given_name": "Kim",
+            "sex": "male",
+            "birth_date": date(1986, 2, 1),
+        }
         actor = self.actor()
         with self.database.transaction() as session:
             row = enrol.add_patient(session, actor, self.cast.a.clinic, details | person)
@@ -98,9 +104,7 @@ class Desk:
     def flags(self, patient_id: int, **columns: Any) -> list[Flag]:
         """The flags of a patient with these values, the worst first."""
         with self.database.reading() as session:
-            rows = session.scalars(
-                select(Flag).where(Flag.patient_id == patient_id).order_by(Flag.attention, Flag.id)
-            )
+            rows = session.scalars(select(Flag).where(Flag.patient_id == patient_id).order_by(Flag.attention, Flag.id))
             return [row for row in rows if all(getattr(row, name) == value for name, value in columns.items())]
 
     def flag(self, patient_id: int, **columns: Any) -> Flag:

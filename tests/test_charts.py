@@ -1,4 +1,4 @@
-"""The chart of one patient: what a reader sees of ranges, limits, bounds, doses and flags, read from the document itself."""
+"""The chart of one patient: what a reader sees of ranges, limits, bounds, doses and flags, read from the document."""
 
 import json
 from collections.abc import Iterator

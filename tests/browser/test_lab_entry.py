@@ -9,7 +9,7 @@ from playwright.sync_api import Browser, Locator, Page, expect
 from sqlalchemy import func, select
 
 from tests.people import PASSWORD
-from tracker.models import LabResult
+from tracker.models import Draft, LabResult
 
 # As the grid has them from top to bottom; the neutrophils are below the limit of the label.
 TYPED = ("5.4", "0.46", "1,5", "13.1", "240", "22", "24", "70", "0.6", "0.8", "190", "95", "55", "120", "<200")
@@ -131,6 +131,11 @@ def test_what_was_typed_survives_the_back_button(page: Page, live_server: Any) -
     open_grid(page, live_server)
     page.keyboard.type("5.4")  # and away at once, before anything was kept by itself
     page.goto(f"{live_server.url}/account")
+    for _ in range(200):  # the page before sends it while this one is drawn already
+        with live_server.database.reading() as session:
+            if session.scalars(select(Draft)).first():
+                break
+        page.wait_for_timeout(50)
     page.go_back()
     expect(value(page, "WBC")).to_have_value("5.4")
 

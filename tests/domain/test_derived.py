@@ -294,6 +294,13 @@ def test_a_measured_ldl_is_kept_and_none_is_computed_beyond_400_of_triglycerides
     assert set(computed(lab("CHOL", "260"), lab("HDL", "35"), lab("TG", "600"))) == {"NONHDL"}
 
 
+def test_a_lipid_panel_is_what_was_drawn_on_one_day() -> None:
+    later = MORNING + timedelta(hours=1)
+    added = computed(lab("CHOL", "200"), lab("HDL", "50", at=later), lab("TG", "150", at=later))
+    assert added["LDL"].value == D(120)
+    assert "LDL" not in computed(lab("CHOL", "200"), lab("HDL", "50"), lab("TG", "150"), lab("LDL", "118", at=later))
+
+
 def test_creatinine_gives_both_kidney_values_where_there_is_a_weight() -> None:
     added = computed(lab("CREAT", "0.9"), weights=(weight("48", date(2026, 1, 2)),))
     assert rounded(added["EGFR"].value, 1) == D("63.8")
@@ -307,6 +314,13 @@ def test_the_weight_before_the_sample_goes_before_the_one_after_it() -> None:
     before, after = weight("50", date(2026, 2, 1)), weight("60", date(2026, 3, 5))
     assert weight_for((before, after), date(2026, 3, 1)) == before
     assert weight_for((after,), date(2026, 3, 1)) == after
+
+
+def test_a_weight_without_a_date_serves_where_no_other_does() -> None:
+    undated, dated = weight("50", date(2026, 11, 22))._replace(undated=True), weight("60", date(2025, 6, 1))
+    assert weight_for((undated,), date(2025, 1, 1)) == undated
+    assert weight_for((dated, undated), date(2025, 7, 1)) == dated
+    assert weight_for((undated,), date(2027, 11, 23)) is None
 
 
 def test_a_weight_is_good_for_a_year() -> None:

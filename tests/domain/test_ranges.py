@@ -73,6 +73,19 @@ def test_an_unknown_age_is_no_range_where_the_range_depends_on_it() -> None:
     assert "age" in why
 
 
+def test_a_line_that_would_come_first_if_the_sex_were_known_leaves_the_question_open() -> None:
+    lines = [line(1, low="2", since="1900-01-01"), line(2, sex="female", low="12"), line(3, sex="male", low="14")]
+    found, why = choose(lines, "unknown", 30, DAY)
+    assert found is None
+    assert "sex" in why
+    assert choose(lines, "male", None, DAY)[0].low == D(14)  # type: ignore[union-attr]
+
+
+def test_an_open_line_that_would_not_come_first_asks_nothing() -> None:
+    lines = [line(1, sex="female", low="12"), line(2, ages=(18, 50), low="13")]
+    assert choose(lines, "female", None, DAY)[0].low == D(12)  # type: ignore[union-attr]
+
+
 def test_a_tie_is_said_and_not_broken() -> None:
     found, why = choose([line(1, ages=(18, 40)), line(2, ages=(20, 42))], "female", 30, DAY)
     assert found is None

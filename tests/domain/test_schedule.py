@@ -238,7 +238,8 @@ def test_the_proposed_interval_for_liver_enzymes_is_not_passed_off_as_the_labels
 
 def test_no_interval_in_the_label_and_none_proposed_is_no_item() -> None:
     course = {"protocol": "baricitinib_us", "started_on": START}
-    assert [item.subject for item in due_items(told({"as_of": "2026-01-01", "courses": [course]}))] == ["LIPIDS"]
+    items = due_items(told({"as_of": "2026-01-01", "courses": [course]}))
+    assert [item.subject for item in items] == ["IGRA", "LIPIDS"]
 
 
 def test_a_window_is_counted_in_calendar_time() -> None:

@@ -80,6 +80,16 @@ def test_a_drug_taken_out_stays_on_record_with_its_reason(sign_in: SignIn, datab
     assert open_flags(database, cast.a.patient, "dosing") == []
 
 
+def test_the_same_drug_sent_twice_is_stored_once(sign_in: SignIn, database: Database, cast: Cast) -> None:
+    bob = sign_in("bob")
+    add_drug(bob, cast.a.patient)
+    before = count(database, Medication)
+    again = bob.post(f"/patients/{cast.a.patient}/medications/new", KETOCONAZOLE)
+    assert again.status_code == 422
+    assert "on record already" in problems(again)
+    assert count(database, Medication) == before
+
+
 def test_a_drug_without_a_name_is_asked_for(sign_in: SignIn, database: Database, cast: Cast) -> None:
     before = count(database, Medication)
     answer = sign_in("bob").post(f"/patients/{cast.a.patient}/medications/new", KETOCONAZOLE | {"drug-name": " "})
@@ -149,6 +159,15 @@ def test_a_liver_that_fails_is_told_by_the_label(sign_in: SignIn, database: Data
     assert open_flags(database, cast.a.patient, "dosing") == []
     assert count(database, Observation) == observation
     assert row(database, Observation, observation).voided_at is not None
+
+
+def test_the_same_observation_sent_twice_is_stored_once(sign_in: SignIn, database: Database, cast: Cast) -> None:
+    bob = sign_in("bob")
+    assert observe(bob, cast.a.patient, "salt", "37.4").status_code == 303
+    before = count(database, Observation)
+    assert "on record already" in problems(observe(bob, cast.a.patient, "salt", "37.4"))
+    assert count(database, Observation) == before
+    assert observe(bob, cast.a.patient, "salt", "37.4", "2026-02-19").status_code == 303
 
 
 def test_what_was_taken_out_is_not_taken_out_twice(sign_in: SignIn, cast: Cast) -> None:

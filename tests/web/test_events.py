@@ -133,6 +133,17 @@ def test_what_contradicts_itself_is_said_and_nothing_is_lost(
     assert count(database, AdverseEvent) == before
 
 
+def test_the_same_sent_twice_is_stored_once(sign_in: SignIn, database: Database, cast: Cast) -> None:
+    bob = sign_in("bob")
+    add(bob, cast)
+    before = count(database, AdverseEvent)
+    again = add(sign_in("alice"), cast, term="herpes ZOSTER left T5", grade="2")
+    assert again.status_code == 422
+    assert "on record already" in problems(again)
+    assert count(database, AdverseEvent) == before
+    assert add(bob, cast, onset_on="2026-02-18").status_code == 303
+
+
 def test_when_it_is_over_the_flag_clears_and_the_page_says_so(sign_in: SignIn, database: Database, cast: Cast) -> None:
     bob = sign_in("bob")
     add(bob, cast)

@@ -380,3 +380,32 @@ def test_others_read_and_do_not_import_and_strangers_see_nothing(
         assert mallory.post(f"/imports/tray/{what}", form).status_code == 404
     with database.reading() as session:
         assert session.get_one(HeldRow, cast.a.held_row).state == "waiting"
+
+
+def test_a_file_larger_than_is_taken_is_refused_before_it_is_read(app: Flask, bob: Browser, cast: Cast) -> None:
+    app.config["MAX_CONTENT_LENGTH"] = 4000
+    answer = send(bob, HEAD + "AL-0001,2026-02-12,ANC,2.1,10*9/L,\n" * 500)
+    assert answer.status_code == 413
+    assert "Too large" in words(answer.text)
+    assert not Path(app.config["UPLOAD_FOLDER"]).exists()
+
+
+def test_a_long_list_of_imports_is_paged(bob: Browser, cast: Cast, database: Database) -> None:
+    with database.transaction() as session:
+        session.add_all(
+            ImportBatch(
+                clinic_id=cast.a.clinic,
+                filename=f"old-{number}.csv",
+                format="csv results",
+                origin="cli",
+                imported_at=NOON,
+            )
+            for number in range(60)
+        )
+    first = BeautifulSoup(bob.get("/imports").text, "html5lib")
+    assert "old-59.csv" in str(first)
+    assert "old-5.csv" not in str(first)
+    following = first.find("a", rel="next")["href"]
+    assert "old-5.csv" in bob.get(following).text
+    for odd in ("before=x", "before=" + "9" * 40, "before=-1", "before=²"):
+        assert bob.get(f"/imports?{odd}").status_code == 200

@@ -181,7 +181,7 @@ def test_a_panel_is_stored_and_read_back_with_the_flags_it_opened(bob: Browser, 
     assert answer.status_code == 303
     page = words(bob.get(answer.location).text)
     assert "14 results stored." in page
-    assert "Neutrophils absolute ANC 0.44 ×10⁹/L ≥ 2.0 and ≤ 8.25 of the clinic ↓ low" in page
+    assert "Neutrophils absolute ANC 0.44 ×10⁹/L ≥ 2.0 and ≤ 8.25 of the clinic unverified ↓ low" in page
     assert "Neutrophils 0.44 ×10⁹/L, below the action limit 0.5 ×10⁹/L" in page
     assert "confirmed by repeat" in page  # the one of a week before was 0.46
     assert on_file(database, cast.a.patient)["ALT", DAY] == "<5 U/L"

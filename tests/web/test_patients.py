@@ -6,6 +6,7 @@ from zoneinfo import ZoneInfo
 
 import pytest
 import time_machine
+from sqlalchemy import event
 
 from tests.people import Cast
 from tests.web.conftest import Browser
@@ -257,3 +258,32 @@ def test_reading_writes_nothing(sign_in: SignIn, database: Database, cast: Cast)
     for path in ("", "/edit", "/changes", "/courses/new", "/events/new", "/medications/new", "/observations/new"):
         assert alice.get(f"/patients/{cast.a.patient}{path}").status_code == 200
     assert (count(database, AuditEntry), row(database, Patient, cast.a.patient).judged_at) == before
+
+
+def statements(database: Database, ask: Callable[[], object]) -> int:
+    """How many statements a page asks the database."""
+    seen: list[str] = []
+
+    def note(_connection: object, _cursor: object, statement: str, *_rest: object) -> None:
+        seen.append(statement)
+
+    event.listen(database.engine, "before_cursor_execute", note)
+    try:
+        ask()
+    finally:
+        event.remove(database.engine, "before_cursor_execute", note)
+    return len(seen)
+
+
+def test_the_list_asks_no_more_of_the_database_for_more_patients(
+    sign_in: SignIn, database: Database, cast: Cast
+) -> None:
+    bob = sign_in("bob")
+    bob.get("/patients")
+    few = statements(database, lambda: bob.get("/patients"))
+    with database.transaction() as session:
+        for number in range(40):
+            person = {"mrn": f"P{number:03}", "family_name": f"Fam{number:03}"}
+            enrol.add_patient(session, Actor("import", NOW, "cli"), cast.a.clinic, person)
+    assert statements(database, lambda: bob.get("/patients")) == few
+    assert few <= 10

@@ -97,9 +97,7 @@ def test_a_line_that_no_second_source_bore_out_is_marked(alice: Any, desk: Desk)
     assert "unverified" in told
 
 
-def test_the_worst_stand_first_and_what_somebody_carries_stands_after_what_nobody_does(
-    alice: Any, desk: Desk
-) -> None:
+def test_the_worst_stand_first_and_what_somebody_carries_stands_after_what_nobody_does(alice: Any, desk: Desk) -> None:
     anaemic = desk.patient("B-1", "Brisson")
     desk.healthy(anaemic, 61)
     desk.healthy(anaemic, 1, HB="8.6")
@@ -224,12 +222,13 @@ def crowd(database: Database, cast: Cast, number: int) -> None:
     """Many patients with one flag each, copied from Ida's."""
     with database.transaction() as session:
         model = session.get_one(Flag, cast.a.flag)
-        kept = {name: getattr(model, name) for name in Flag.__table__.columns.keys() if name not in ("id", "patient_id")}
+        columns = [column.key for column in Flag.__table__.columns if column.key not in ("id", "patient_id")]
+        kept = {name: getattr(model, name) for name in columns}
         begun = session.query(Patient).count()
         for place in range(begun, begun + number):
             patient = Patient(
-                clinic_id=cast.a.clinic, mrn=f"C-{place:03}", family_name=f"Crowd{place:03}", given_name="X", sex="male",
-                birth_date=date(1980, 1, 1), created_at=NOON,
+                clinic_id=cast.a.clinic, mrn=f"C-{place:03}", family_name=f"Crowd{place:03}", given_name="X",
+                sex="male", birth_date=date(1980, 1, 1), created_at=NOON,
             )  # fmt: skip
             session.add(patient)
             session.flush()
@@ -353,9 +352,10 @@ def test_two_who_take_the_same_patient_one_is_told_who_was_first(alice: Any, des
     late = alice.post(f"/patients/{desk.cast.a.patient}/take", {"owners": ""})
     assert late.status_code == 409
     assert "Somebody else took this patient over" in late.text
-    assert alice.post(
-        f"/patients/{desk.cast.a.patient}/take", {"owners": str(desk.cast.accounts["bob"])}
-    ).status_code == 303, "whoever sees that bob has it may take it over"
+    assert (
+        alice.post(f"/patients/{desk.cast.a.patient}/take", {"owners": str(desk.cast.accounts["bob"])}).status_code
+        == 303
+    ), "whoever sees that bob has it may take it over"
 
 
 def test_where_one_is_sent_afterwards_is_a_page_of_ours(alice: Any, desk: Desk) -> None:

@@ -1,4 +1,4 @@
-"""The review of one patient: what a flag rests on, who judged, and what a decision does to the flag and to the treatment."""
+"""The review of one patient: what a flag rests on, who judged, and what a decision does to flag and treatment."""
 
 from collections.abc import Callable, Iterator
 from datetime import UTC, date, datetime
@@ -108,9 +108,7 @@ def test_the_layers_are_kept_apart_and_the_folded_ones_say_under_what(alice: Any
     assert any("Laboratory range" in part and "said by: Action limit of the protocol" in part for part in also)
 
 
-def test_a_banner_names_the_patient_twice_over_and_the_treatment_as_it_stands(
-    alice: Any, desk: Desk, ida: int
-) -> None:
+def test_a_banner_names_the_patient_twice_over_and_the_treatment_as_it_stands(alice: Any, desk: Desk, ida: int) -> None:
     assert words(page(alice, ida).select_one(".jw-patient")) == (
         "Almondine, Ida Record AL-0001 Born 17 May 1988 (37) Sex female Drug tofacitinib 5 mg twice daily On it day 30"
     )
@@ -287,7 +285,9 @@ def test_saving_may_lead_on_to_the_next_patient(alice: Any, desk: Desk, ida: int
     assert following.headers["Location"].startswith(f"/patients/{untested}/review?")
     end = alice.get(f"/patients/{untested}/review/next?{following.headers['Location'].partition('?')[2]}")
     onward = end.headers["Location"]
-    assert "Almondine" in alice.get(onward, follow_redirects=True).text, "what somebody carries comes last, then the queue"
+    assert "Almondine" in alice.get(onward, follow_redirects=True).text, (
+        "what somebody carries comes last, then the queue"
+    )
 
 
 def test_next_keeps_to_the_filter_one_came_with_and_ends_at_the_queue(alice: Any, desk: Desk, ida: int) -> None:

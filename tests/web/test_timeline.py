@@ -125,7 +125,9 @@ def test_a_flag_somebody_decided_about_is_hollow(alice: Any, desk: Desk, berg: i
     flag = desk.flag(berg, rule="action_limit", subject="ANC", attention=0)
     alice.post(f"/patients/{berg}/review", {"flag": f"{flag.id}:{flag.version}", "action": "acknowledge"})
     marks = values(chart(alice, berg)["Neutrophils, ×10⁹/L"], "flag")
-    assert [mark["decided"] for mark in marks if mark["severity"] == "urgent" and "action limit" in mark["words"]] == [True]
+    assert [mark["decided"] for mark in marks if mark["severity"] == "urgent" and "action limit" in mark["words"]] == [
+        True
+    ]
     assert "acknowledged" in marks[-1]["words"]
 
 

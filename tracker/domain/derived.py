@@ -281,6 +281,14 @@ def _draws_with(labs: Labs, code: str) -> set[datetime]:
     return {lab.collected_at for lab in labs.get(code, ()) if lab.figure is not None}
 
 
+def _of_the_day(results: Mapping[datetime, Lab], draw: Lab) -> Lab | None:
+    """The result of the same draw, else the nearest of that day: a lipid panel is what was drawn on one day."""
+    if draw.collected_at in results:
+        return results[draw.collected_at]
+    same_day = (lab for lab in results.values() if lab.collected_on == draw.collected_on)
+    return min(same_day, key=lambda lab: abs(lab.collected_at - draw.collected_at), default=None)
+
+
 def _counts(labs: Labs) -> Iterator[_Computed]:
     for code, percent in _COUNTS:
         if percent not in labs or "WBC" not in labs:
@@ -297,15 +305,17 @@ def _lipids(labs: Labs) -> Iterator[_Computed]:
     if "CHOL" not in labs or "HDL" not in labs:
         return
     hdls, tgs = _by_draw(labs, "HDL"), _by_draw(labs, "TG")
-    measured_rest, measured_ldl = _draws_with(labs, "NONHDL"), _draws_with(labs, "LDL")
+    measured_rest = _draws_with(labs, "NONHDL")
+    measured_ldl = {lab.collected_on for lab in labs.get("LDL", ()) if lab.figure is not None}
     for at, chol in _by_draw(labs, "CHOL").items():
-        if at not in hdls:
+        hdl, tg = _of_the_day(hdls, chol), _of_the_day(tgs, chol)
+        if hdl is None:
             continue
-        rest = non_hdl(_value(chol), _value(hdls[at])).value
+        rest = non_hdl(_value(chol), _value(hdl)).value
         if rest is not None and at not in measured_rest:
             yield _Computed("NONHDL", rest, "computed: total less HDL", chol)
-        if at in tgs and at not in measured_ldl:
-            ldl = friedewald(_value(chol), _value(hdls[at]), _value(tgs[at])).value
+        if tg is not None and chol.collected_on not in measured_ldl:
+            ldl = friedewald(_value(chol), _value(hdl), _value(tg)).value
             if ldl is not None:
                 yield _Computed("LDL", ldl, "computed by Friedewald", chol)
 

@@ -107,9 +107,9 @@ def choose(candidates: Iterable[ConfiguredRange], sex: str, age: int | None, on:
     """The configured range that judges a sample, and the reason where there is none.
 
     `candidates` are the lines of one analyte for one laboratory (or of the clinic, for any laboratory), in any order.
-    The version in force on the sample's day, then the most specific by sex and age at that day. The starter set gives way
-    to any line of the clinic's own that fits. A tie is a
-    configuration error and is said, not broken silently.
+    The version in force on the sample's day, then the most specific by sex and age at that day. The starter set gives
+    way to any line of the clinic's own that fits. A tie is a configuration error and is said, not broken silently; so
+    is a line that would come first if only the sex or the age were known.
     """
     in_force: dict[tuple[str, str, str, int | None, int | None], ConfiguredRange] = {}
     for line in candidates:
@@ -117,23 +117,24 @@ def choose(candidates: Iterable[ConfiguredRange], sex: str, age: int | None, on:
             held = in_force.get(line.scope)
             if held is None or (line.effective_from, line.id) > (held.effective_from, held.id):
                 in_force[line.scope] = line
-    fitting, open_question = [], False
-    for line in in_force.values():
-        answer = line.fits(sex, age)
-        open_question = open_question or answer is None
-        if answer:
-            fitting.append(line)
+    fitting = sorted((line for line in in_force.values() if line.fits(sex, age)), key=_rank, reverse=True)
+    unsettled = [
+        line for line in in_force.values()
+        if line.fits(sex, age) is None and (not fitting or _rank(line) > _rank(fitting[0]))
+    ]  # fmt: skip
+    if unsettled:
+        sexed = sex not in ("female", "male") and any(line.sex for line in unsettled)
+        return None, f"the range depends on {'sex' if sexed else 'age'}, which is not known"
     if not fitting:
-        if open_question:
-            missing = "sex" if sex not in ("female", "male") else "age"
-            return None, f"the range depends on {missing}, which is not known"
         return None, "no reference range is configured for this person"
-    own = [line for line in fitting if line.effective_from != STARTER_FROM]
-    fitting = own or fitting
-    fitting.sort(key=lambda line: line.specificity, reverse=True)
-    if len(fitting) > 1 and fitting[0].specificity == fitting[1].specificity:
+    if len(fitting) > 1 and _rank(fitting[0]) == _rank(fitting[1]):
         return None, "two configured ranges fit equally: the range table needs mending"
     return fitting[0].as_range(), ""
+
+
+def _rank(line: ConfiguredRange) -> tuple[bool, tuple[bool, int]]:
+    """The clinic's own before the starter set, then the more specific."""
+    return (line.effective_from != STARTER_FROM, line.specificity)
 
 
 def check_bounds(low: Decimal | None, high: Decimal | None) -> None:

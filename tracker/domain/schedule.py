@@ -14,13 +14,13 @@ from tracker.domain.findings import Finding
 from tracker.domain.history import Course, History, Hold, Lab
 from tracker.domain.illness import AFTERMATH, clusters, infections
 from tracker.domain.protocol import Protocol, ScheduleEntry, Sourced
+from tracker.domain.retests import HBV_DNA_EVERY, TB_TEST_VALID, Retest, retests
 
 NOT_DUE, DUE, OVERDUE = "not_due", "due", "overdue"
 DAY = timedelta(days=1)
 LONG_BREAK = timedelta(days=28)  # author-proposed: so long off the drug, and the first check begins again
 VERY_LATE = timedelta(days=30)
 HOLD_REVIEW = timedelta(days=14)  # author-proposed
-TB_TEST_VALID, HBV_DNA_EVERY = Span(12, 0), Span(3, 0)  # author-proposed
 INITIATION_MAX_AGE = timedelta(days=90)  # older than this, a result no longer speaks for or against a start
 
 
@@ -201,8 +201,28 @@ def due_items(history: History) -> tuple[DueItem, ...]:
     by_subject: dict[str, list[tuple[Course, Check]]] = {}
     for course, check in _open_checks(history):
         by_subject.setdefault(check.subject, []).append((course, check))
-    items = (_item(pairs, history.as_of) for pairs in by_subject.values())
+    items = [_item(pairs, history.as_of) for pairs in by_subject.values()]
+    items += _retests(history)
     return tuple(sorted(items, key=lambda item: (item.due_on, item.subject)))
+
+
+def _retests(history: History) -> list[DueItem]:
+    """The TB and hepatitis B tests that are to come, one item a test; there is no grace."""
+    found: dict[str, tuple[Course, Retest]] = {}
+    for course, protocol in history.treatments():
+        for retest in retests(history, course, protocol) if not course.over(history.as_of) else ():
+            if retest.subject not in found or retest.due_on < found[retest.subject][1].due_on:
+                found[retest.subject] = (course, retest)
+    return [_retest_item(course, retest, history.as_of) for course, retest in found.values()]
+
+
+def _retest_item(course: Course, retest: Retest, as_of: date) -> DueItem:
+    late = retest.due_on + DAY
+    stands = NOT_DUE if as_of < retest.due_from else DUE if as_of < late else OVERDUE
+    return DueItem(
+        retest.subject, retest.due_from, retest.due_on, late, stands, retest.reason, retest.origin.source,
+        retest.origin.verified, course.id,
+    )  # fmt: skip
 
 
 def _item(pairs: list[tuple[Course, Check]], as_of: date) -> DueItem:

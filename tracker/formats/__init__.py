@@ -22,8 +22,8 @@ from tracker.formats.tables import GUESSED, open_table, rows
 __all__ = ["ORDER", "Source", "csv_lines", "json_lines", "read", "write_csv", "write_json"]
 
 ORDER = (
-    "ranges",
     "patients",
+    "ranges",
     "courses",
     "exposures",
     "course_events",

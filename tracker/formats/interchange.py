@@ -6,6 +6,7 @@ from typing import Any
 
 from tracker.domain.errors import Refused
 from tracker.domain.readings import (
+    CANCELLED,
     FINAL,
     STATUSES,
     CourseEventReading,
@@ -93,6 +94,8 @@ def _interactions(cell: str) -> tuple[str, ...]:
 
 def _result(*values: Any) -> LabReading:
     reading = LabReading(*values)
+    if not reading.value and reading.status != CANCELLED:
+        raise Misfit("value", "value is empty: every row needs it.")
     lower, upper, said = printed_range(reading.ref_low, reading.ref_high)
     if said:
         column = "ref_high" if reading.ref_low is None else "ref_low"
@@ -171,7 +174,7 @@ LAYOUTS: Mapping[str, Layout] = {
             _MRN,
             Column("collected_at", moment, required=True, zoned=True),
             Column("analyte", required=True),
-            Column("value", reported, required=True, repeats=False),
+            Column("value", reported, required=True, repeats=False, blank=True),  # of a cancelled result
             Column("unit"),
             Column("ref_low", printed_bound),
             Column("ref_high", printed_bound),

@@ -33,6 +33,7 @@ class Column(NamedTuple):
     """A column and how its cells are read: `parse(cell)`, or `parse(cell, zone=...)` where `zoned`.
 
     Not `repeats` where hardly two cells are the same, so that remembering what they meant costs more than reading them.
+    `blank`: the column is needed and a cell of it may be empty; `make` decides when.
     """
 
     name: str
@@ -40,6 +41,7 @@ class Column(NamedTuple):
     required: bool = False
     zoned: bool = False
     repeats: bool = True
+    blank: bool = False
 
 
 class Layout(NamedTuple):
@@ -204,6 +206,8 @@ def _reader(column: Column, zone: ZoneInfo) -> Callable[[str], object]:
     def needed(cell: str) -> object:
         if cell:
             return parse(cell)
+        if column.blank:
+            return ""
         raise Refused(f"{column.name} is empty: every row needs it.")
 
     return lru_cache(_REMEMBERED)(needed) if column.repeats else needed

@@ -97,6 +97,20 @@ def publish_range(
     return FILED
 
 
+def take_over_ranges(session: Session, actor: Actor, giver: Clinic, clinic: Clinic) -> None:
+    """A clinic that an operator's table names for the first time: the ranges published on the server hold there too."""
+    lines = select(ReferenceRange).where(
+        ReferenceRange.clinic_id == giver.id, ReferenceRange.state == "published",
+        ReferenceRange.effective_from != STARTER_FROM,
+    )  # fmt: skip
+    for line in session.scalars(lines.order_by(ReferenceRange.id)).all():
+        reading = RangeReading(
+            line.analyte, line.unit, line.effective_from, line.laboratory, line.sex, line.age_from, line.age_to,
+            line.low, ">=" if line.low_inclusive else ">", line.high, "<=" if line.high_inclusive else "<", line.source,
+        )  # fmt: skip
+        publish_range(session, actor, clinic, reading, reason=f"taken over from {giver.name}")
+
+
 def draft_range(session: Session, actor: Actor, clinic_id: int, reading: RangeReading, reason: str) -> ReferenceRange:
     """A new version of a range, in force once a second person has published it."""
     if len(reason.strip()) < 5:

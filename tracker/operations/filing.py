@@ -136,8 +136,10 @@ class Filer:
                 return clinic
         if not self.may_configure:
             raise Refused(f"“{name}” is not a clinic you work in.")
-        self.clinics.append(configure.add_clinic(self.session, self.actor, name, name, self.clinics[0].time_zone))
-        return self.clinics[-1]
+        clinic = configure.add_clinic(self.session, self.actor, name, name, self.clinics[0].time_zone)
+        configure.take_over_ranges(self.session, self.actor, self.clinics[0], clinic)
+        self.clinics.append(clinic)
+        return clinic
 
     def _range(self, reading: RangeReading) -> str:
         if not self.may_configure:

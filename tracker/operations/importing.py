@@ -133,6 +133,8 @@ class Importer:
         if kind == "results":
             self._results(known, batch_id, report)
         else:
+            if kind == "course_events":  # a resume needs its hold, wherever in the file that stands
+                known.sort(key=lambda pair: pair[0].reading.on)  # type: ignore[union-attr]  # its readings have a day
             for row, found in known:
                 self._one(row, batch_id, report, found)
 

@@ -10,17 +10,26 @@ from decimal import Decimal
 from functools import lru_cache
 from typing import Any, NamedTuple
 
-from sqlalchemy import bindparam, insert, select, update
+from sqlalchemy import bindparam, insert, update
 from sqlalchemy.orm import Session
 
 from tracker.domain.errors import NotFound, Refused, Stale
 from tracker.domain.readings import CANCELLED, CORRECTED, FINAL, PRELIMINARY, LabReading, Problem
 from tracker.domain.units import Analyte, check, normal_unit, to_canonical, unit_of
-from tracker.domain.values import Number, plain, read_number
+from tracker.domain.values import Number, read_number
 from tracker.library import analytes
 from tracker.models import LabResult, Patient, table_of
 from tracker.operations import audit
 from tracker.operations.actor import Actor
+from tracker.operations.standing import (
+    CANCELLED_BY_LAB,
+    Existing,
+    Standing,
+    analyte_of,
+    identity_of,
+    identity_of_columns,
+    in_force,
+)
 
 FILED, DUPLICATE, REFUSED = "filed", "duplicate", "refused"
 _VERSIONS = (PRELIMINARY, FINAL, CORRECTED, CANCELLED)
@@ -49,19 +58,14 @@ class NotRecordable(Refused):
 
 
 @lru_cache(maxsize=4096)
-def _analyte(name: str, local_code: str, unit: str) -> Analyte | None:
-    return analytes.find(name, unit) or (analytes.find(local_code, unit) if local_code else None)
-
-
-@lru_cache(maxsize=4096)
-def _unit(analyte: Analyte | None, unit: str) -> str:
-    return (unit_of(analyte, unit) if analyte else None) or normal_unit(unit)
+def _unit(code: str, unit: str) -> str:
+    return (unit_of(analytes.ANALYTES[code], unit) if code else None) or normal_unit(unit)
 
 
 def prepare(reading: LabReading, whose: Whose, now: datetime, previous: Decimal | None = None) -> Prepared:
     """Check one reading and turn it into columns. `previous` is the last canonical value. Raises NotRecordable."""
     _check_time(reading, whose, now)
-    analyte = _analyte(reading.analyte, reading.local_code, reading.unit)
+    analyte = analyte_of(reading)
     number = _number(reading, analyte)
     questions: tuple[str, ...] = ()
     value: Decimal | None = None
@@ -79,7 +83,7 @@ def prepare(reading: LabReading, whose: Whose, now: datetime, previous: Decimal 
         "collected_at": reading.collected.at, "collected_on": reading.collected.on,
         "time_known": reading.collected.time_known,
         "comparator": number.comparator if number else "", "figure": number.figure if number else None,
-        "unit": _unit(analyte, reading.unit), "value": value, "text": text,
+        "unit": _unit(analyte.code if analyte else "", reading.unit), "value": value, "text": text,
         "ref_low": reading.ref_low, "ref_high": reading.ref_high, "range_id": None, "lab_flag": reading.lab_flag,
         "laboratory": reading.laboratory, "accession": reading.accession,
         "status": reading.status, "comment": reading.comment,
@@ -121,9 +125,6 @@ def _words(reading: LabReading, analyte: Analyte | None) -> str:
 
 # ---------------------------------------------------------------------------------------------- storing
 
-Identity = tuple[int, str, datetime, str, str]
-
-
 @dataclass(slots=True)
 class Recorded:
     """What became of the readings: an outcome each, in order, with the problems; who is affected; what was retired.
@@ -138,35 +139,6 @@ class Recorded:
     unmapped: list[tuple[int, str]] = field(default_factory=list)
 
 
-class Existing(NamedTuple):
-    """A result in force with the identity of a new one."""
-
-    id: int | None
-    comparator: str
-    figure: Decimal | None
-    text: str
-    unit: str
-    status: str
-
-    def says(self, new: dict[str, Any]) -> bool:
-        """Whether the new row says the same: a file sent twice changes nothing."""
-        return all(getattr(self, name) == new[name] for name in ("figure", "comparator", "unit", "text"))
-
-    @property
-    def shown(self) -> str:
-        return self.text if self.figure is None else f"{self.comparator}{plain(self.figure)} {self.unit}".strip()
-
-
-def _identity(new: dict[str, Any]) -> Identity:
-    return (new["patient_id"], new["subject"], new["collected_at"], new["laboratory"], new["accession"])
-
-
-def _identity_of(reading: LabReading, whose: Whose) -> Identity:
-    analyte = _analyte(reading.analyte, reading.local_code, reading.unit)
-    subject = analyte.code if analyte else reading.analyte
-    return (whose.patient_id, subject, reading.collected.at, reading.laboratory, reading.accession)
-
-
 def record(
     session: Session, actor: Actor, rows: Sequence[tuple[int, LabReading, Whose]], batch_id: int | None = None
 ) -> Recorded:
@@ -176,7 +148,7 @@ def record(
     marks it corrected (or the stored one was preliminary), voids it where it is cancelled, and is refused otherwise.
     """
     done = Recorded()
-    known = _existing(session, {whose.patient_id for _, _, whose in rows}, rows)
+    known = in_force(session, [(reading, whose.patient_id) for _, reading, whose in rows])
     inserts: list[dict[str, Any]] = []
     done.outcomes = [REFUSED] * len(rows)
     for place in _in_turn(rows):
@@ -186,7 +158,7 @@ def record(
             new = ready.columns if ready else None
             if _meets_pending(reading, whose, known):
                 _insert(session, actor, inserts, batch_id)
-                known = _existing(session, {whose.patient_id for _, _, whose in rows}, rows)
+                known = in_force(session, [(reading, whose.patient_id) for _, reading, whose in rows])
             outcome = _file(session, actor, reading, whose, new, known, inserts, done)
         except NotRecordable as why:
             done.problems.append(Problem(number, why.column, str(why)))
@@ -205,12 +177,19 @@ def record(
 
 def _in_turn(rows: Sequence[tuple[int, LabReading, Whose]]) -> list[int]:
     """The places of the rows in the order in which a laboratory issues versions of one sample: a file may mix them."""
-    return sorted(range(len(rows)), key=lambda place: _VERSIONS.index(rows[place][1].status))
+
+    def version(place: int) -> tuple[int, float]:
+        reading = rows[place][1]
+        return _VERSIONS.index(reading.status), reading.recorded_at.timestamp() if reading.recorded_at else 0.0
+
+    if all(reading.status == FINAL for _, reading, _ in rows):
+        return list(range(len(rows)))
+    return sorted(range(len(rows)), key=version)
 
 
-def _meets_pending(reading: LabReading, whose: Whose, known: dict[Identity, Existing]) -> bool:
+def _meets_pending(reading: LabReading, whose: Whose, known: Standing) -> bool:
     """Whether a row replaces or voids one that stands in the same file and is not stored yet."""
-    old = known.get(_identity_of(reading, whose))
+    old = known.now.get(identity_of(reading, whose.patient_id))
     if old is None or old.id is not None:
         return False
     return reading.status in (CORRECTED, CANCELLED) or old.status == PRELIMINARY
@@ -242,19 +221,19 @@ def _store(session: Session, actor: Actor, inserts: list[dict[str, Any]], noted:
 
 def _file(  # noqa: PLR0913 - one row and the state it meets
     session: Session, actor: Actor, reading: LabReading, whose: Whose, new: dict[str, Any] | None,
-    known: dict[Identity, Existing], inserts: list[dict[str, Any]], done: Recorded,
+    known: Standing, inserts: list[dict[str, Any]], done: Recorded,
 ) -> str:  # fmt: skip
     if new is None:
         return _cancel(session, actor, reading, whose, known, done)
-    identity = _identity(new)
-    old = known.get(identity)
+    identity = identity_of_columns(new)
+    old = known.now.get(identity)
     if old is not None:
         if old.says(new) and (old.status == new["status"] or old.status != PRELIMINARY):
             return DUPLICATE
         if old.id is None:
             raise NotRecordable("value", f"This file gives two values for the same sample: {old.shown} stands already.")
         if new["status"] != CORRECTED and old.status != PRELIMINARY:
-            if _replaced_before(session, identity, new):
+            if known.said_before(identity, new):
                 return DUPLICATE
             raise NotRecordable(
                 "value",
@@ -262,33 +241,26 @@ def _file(  # noqa: PLR0913 - one row and the state it meets
             )
         _retire(session, actor, old.id, whose.patient_id, "replaced by the laboratory's correction")
         done.amended.add(old.id)
+    elif known.was_cancelled(identity, new):
+        return DUPLICATE
     new["replaces_id"] = old.id if old else None
     new["reason"] = "corrected by the laboratory" if old else ""
     new["retired_at"], new["retired_reason"] = None, ""
-    known[identity] = Existing(None, new["comparator"], new["figure"], new["text"], new["unit"], new["status"])
+    known.now[identity] = Existing(None, new["comparator"], new["figure"], new["text"], new["unit"], new["status"])
     inserts.append(new)
     return FILED
 
 
-def _replaced_before(session: Session, identity: Identity, new: dict[str, Any]) -> bool:
-    """Whether a row is a version that has been replaced since: a file sent twice changes nothing."""
-    r = LabResult
-    keys = (r.patient_id, r.subject, r.collected_at, r.laboratory, r.accession)
-    rows = session.execute(
-        select(r.id, r.comparator, r.figure, r.text, r.unit, r.status).where(
-            r.retired_at.is_not(None), *(column == value for column, value in zip(keys, identity, strict=True))
-        )
-    )
-    return any(Existing(*row).says(new) for row in rows)
-
-
 def _cancel(
-    session: Session, actor: Actor, reading: LabReading, whose: Whose, known: dict[Identity, Existing], done: Recorded
+    session: Session, actor: Actor, reading: LabReading, whose: Whose, known: Standing, done: Recorded
 ) -> str:
-    old = known.pop(_identity_of(reading, whose), None)
+    identity = identity_of(reading, whose.patient_id)
+    old = known.now.pop(identity, None)
+    if old is None and identity in known.cancelled:
+        return DUPLICATE
     if old is None or old.id is None:
         raise NotRecordable("status", "The result is cancelled, and there is none on file to void.")
-    _retire(session, actor, old.id, whose.patient_id, "cancelled by the laboratory")
+    _retire(session, actor, old.id, whose.patient_id, CANCELLED_BY_LAB)
     done.amended.add(old.id)
     return FILED
 
@@ -303,25 +275,6 @@ def _retire(session: Session, actor: Actor, result_id: int, patient_id: int, rea
         session, actor, "retire", "lab_result", result_id,
         before={"retired_at": None}, after={"retired_at": audit.plain(actor.utc)}, reason=reason, patient_id=patient_id,
     )  # fmt: skip
-
-
-def _existing(
-    session: Session, patient_ids: set[int], rows: Sequence[tuple[int, LabReading, Whose]]
-) -> dict[Identity, Existing]:
-    if not patient_ids:
-        return {}
-    days = [reading.collected.on for _, reading, _ in rows]
-    r = LabResult
-    found = session.execute(
-        select(
-            r.patient_id, r.subject, r.collected_at, r.laboratory, r.accession,
-            r.id, r.comparator, r.figure, r.text, r.unit, r.status,
-        ).where(
-            r.patient_id.in_(sorted(patient_ids)), r.retired_at.is_(None),
-            r.collected_on >= min(days), r.collected_on <= max(days),
-        )
-    )  # fmt: skip
-    return {(row[0], row[1], row[2], row[3], row[4]): Existing(*row[5:]) for row in found}
 
 
 # ---------------------------------------------------------------------------------------------- one result, by a person

@@ -2,7 +2,7 @@
 
 from collections.abc import Mapping
 from datetime import date
-from typing import Any, NamedTuple
+from typing import Any
 
 from sqlalchemy import func, select
 from sqlalchemy.orm import Session
@@ -16,25 +16,31 @@ from tracker.operations.actor import Actor
 DOSE, HOLD, RESUME, STOP = "dose", "hold", "resume", "stop"
 
 
-class Seen(NamedTuple):
-    """The state of a course that a form showed: the row and the last thing that happened in it."""
-
-    version: str
-
-
-def seen(session: Session, course: Course) -> Seen:
-    """What a form carries, so that a change is refused where somebody else changed the course meanwhile."""
-    last = session.scalar(select(func.max(CourseEvent.id)).where(CourseEvent.course_id == course.id))
-    return Seen(f"{course.version}.{last or 0}")
+def seen(session: Session, course: Course) -> str:
+    """What a form carries: the version of the row, how often something happened in the course, and was taken out."""
+    e = CourseEvent
+    rows = select(func.count(e.id), func.count(e.voided_at)).where(e.course_id == course.id)
+    happened, voided = session.execute(rows).one()
+    return f"{course.version}.{happened}.{voided}"
 
 
 def change_course(
-    session: Session, actor: Actor, patient: Patient, course: Course, kind: str, details: Mapping[str, Any]
+    session: Session,
+    actor: Actor,
+    patient: Patient,
+    course: Course,
+    kind: str,
+    details: Mapping[str, Any],
+    version: str,
 ) -> None:
-    """A dose, a hold, a resume or the stop, on `details["on"]`. Raises Refused where it cannot be so."""
+    """A dose, a hold, a resume or the stop, on `details["on"]`, in the course as the form of `version` showed it.
+
+    Raises Refused where it cannot be so, Stale where the course was changed meanwhile.
+    """
     on: date = details["on"]
-    if course.voided_at is not None:
-        raise Stale("This course was voided meanwhile.")
+    session.refresh(course, with_for_update=True)
+    if course.voided_at is not None or seen(session, course) != version:
+        raise Stale("Somebody else changed this course after you opened it.")
     today = actor.today(enrol.zone_of(session, patient.clinic_id))
     if on > max(today, course.started_on):
         raise Refused("A change of treatment is recorded on the day it happens, not ahead.")

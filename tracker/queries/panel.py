@@ -46,6 +46,7 @@ class Judged(NamedTuple):
     limits: Range | None
     why: str
     place: str | None
+    verified: bool = True
 
 
 def person_of(patient: Patient) -> Person:
@@ -148,7 +149,9 @@ def sample(session: Session, patient_id: int, at: datetime, laboratory: str, acc
 def judged(session: Session, patient: Patient, results: Sequence[LabResult]) -> list[Judged]:
     """Results with the range that judges each now, as the evaluator chooses it."""
     yardsticks = load_yardsticks(session, patient.clinic_id)
-    return [_judged(yardsticks, patient, result) for result in results]
+    found = [_judged(yardsticks, patient, result) for result in results]
+    unverified = _unverified(session, {each.limits.id for each in found if each.limits and each.limits.id})
+    return [each._replace(verified=not (each.limits and each.limits.id in unverified)) for each in found]
 
 
 def _judged(yardsticks: Yardsticks, patient: Patient, r: LabResult) -> Judged:

@@ -4,7 +4,8 @@ What it flags:
 For the latest result of each analyte only: no reference range, or one that depends on a sex or an age that is not
 known; a unit that is not one of the analyte's or that cannot be graded; a censored value (`<0.6`) that may lie on
 either side of the range, of a limit or of a grade; no number where one is needed. For a course: no baseline where
-the label limits the fall from it; no result before the start where the label limits the start. For the latest
+the label limits the fall from it; no result before the start where the label limits the start; no weight where the
+label sets the dose by creatinine clearance, no dose where a line of the label would cap it. For the latest
 draw: values that contradict each other (a differential that does not add up, haemoglobin against haematocrit,
 direct above total bilirubin, HDL above total cholesterol). Results under names that nobody has mapped are listed
 in one finding. Each vanishes when what was missing comes.
@@ -27,6 +28,7 @@ from decimal import Decimal
 from functools import lru_cache
 from typing import NamedTuple
 
+from tracker.domain.dosing_facts import unjudged
 from tracker.domain.draws import Contradiction, contradictions
 from tracker.domain.episodes import at_or_beyond, bounds, evidence, fallen, reading
 from tracker.domain.findings import INFO, ROUTINE, SOON, Finding
@@ -86,6 +88,7 @@ def check(history: History) -> Iterator[Finding]:
     for course, protocol in history.treatments():
         if not course.over(history.as_of):
             yield from _not_measured(history, course, protocol)
+            yield from _dose(history, course, protocol)
 
 
 # ------------------------------------------------------------------------------------- one result by itself
@@ -249,6 +252,25 @@ def _not_measured(history: History, course: Course, protocol: Protocol) -> Itera
                 verified=limit.origin.verified,
                 yardstick=protocol.yardstick,
             )
+
+
+def _dose(history: History, course: Course, protocol: Protocol) -> Iterator[Finding]:
+    """What keeps the dose from being judged: a weight, sex or age for the kidneys, or the dose itself."""
+    for gap in unjudged(history, course, protocol):
+        known = max((fact.collected_on for fact in gap.evidence), default=course.started_on)
+        day = max(known, course.started_on) if course.started(history.as_of) else known
+        yield Finding(
+            rule=CODE,
+            subject=gap.subject,
+            entry=gap.entry,
+            severity=ROUTINE,
+            sentence=f"The dose of {protocol.title} could not be judged: {gap.says}",
+            opened_on=day,
+            last_seen_on=day,
+            starts=course.started_on.isoformat(),
+            yardstick=protocol.yardstick,
+            evidence=gap.evidence,
+        )
 
 
 # --------------------------------------------------------------------------------------------- the finding

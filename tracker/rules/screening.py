@@ -27,7 +27,7 @@ from tracker.domain.dates import Span, add
 from tracker.domain.findings import INFO, ROUTINE, SOON, URGENT, Evidence, Finding
 from tracker.domain.history import Course, History
 from tracker.domain.protocol import Protocol, Screen, Sourced
-from tracker.domain.schedule import HBV_DNA_EVERY, TB_TEST_VALID
+from tracker.domain.retests import DNA_QUARTERLY, HBV_DNA_EVERY, TB_TEST_VALID, TB_YEARLY
 from tracker.domain.screening_facts import (
     HEPATITIS,
     NAMES,
@@ -122,12 +122,9 @@ class _Again(NamedTuple):
     source: str
 
 
-_TB_AGAIN = _Again(
-    TB, "yearly", ROUTINE, "TB test", TB_TEST_VALID, "clinic practice: yearly; the label says per guideline"
-)
+_TB_AGAIN = _Again(TB, "yearly", ROUTINE, "TB test", TB_TEST_VALID, TB_YEARLY)
 _DNA_AGAIN = _Again(
-    HEPATITIS, "hbv_dna_due", SOON, "Hepatitis B DNA (core antibody positive)", HBV_DNA_EVERY,
-    "author-proposed: every 3 months where anti-HBc is positive and HBsAg is not",
+    HEPATITIS, "hbv_dna_due", SOON, "Hepatitis B DNA (core antibody positive)", HBV_DNA_EVERY, DNA_QUARTERLY,
 )  # fmt: skip
 
 

@@ -6,7 +6,7 @@ from flask import flash
 from sqlalchemy.orm import Session
 from wtforms import Field
 from wtforms.form import BaseForm
-from wtforms.validators import InputRequired, Length, ValidationError
+from wtforms.validators import InputRequired, Length, StopValidation
 
 from tracker.operations.evaluate import Changes
 from tracker.queries.trail import Entry, of_records
@@ -27,7 +27,7 @@ class NeededWith:
     def __call__(self, form: BaseForm, field: Field) -> None:
         empty = field.data is None and not any(field.raw_data or ())
         if empty and form[self.other].data:
-            raise ValidationError(self.message)
+            raise StopValidation(self.message)  # Optional would clear it
 
 
 class VoidForm(Form):

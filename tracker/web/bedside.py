@@ -12,6 +12,7 @@ from wtforms.widgets import CheckboxInput, ListWidget
 
 from tracker.domain.errors import Refused, Stale
 from tracker.models import Medication, Observation
+from tracker.operations.duplicates import refuse_twice
 from tracker.operations.enrol import OBSERVATION_KINDS, add_medication, add_observation, correct, void
 from tracker.operations.evaluate import Changes, rejudge
 from tracker.queries.patients import dosing
@@ -124,10 +125,11 @@ def add_drug(patient_id: int) -> ResponseReturnValue:
         try:
             with writing() as session:
                 actor, patient = current_actor(), get_patient(session, patient_id)
+                refuse_twice(session, patient, Medication, details)
                 add_medication(session, actor, patient, details)
                 done = rejudge(session, actor, patient)
         except Refused as error:
-            refuse(form, error, "stopped_on")
+            refuse(form, error, "name")
         else:
             tell(f"{form.name.data} is on record.", done)
             return redirect(url_for("patients.show", patient_id=patient_id, _anchor="drugs"), 303)
@@ -142,6 +144,7 @@ def add_seen(patient_id: int) -> ResponseReturnValue:
         try:
             with writing() as session:
                 actor, patient = current_actor(), get_patient(session, patient_id)
+                refuse_twice(session, patient, Observation, given)
                 add_observation(session, actor, patient, given["on"], given["kind"], given["value"])
                 done = rejudge(session, actor, patient)
         except Refused as error:
@@ -226,6 +229,7 @@ def _seen(observation_id: int, form: VoidForm) -> str:
 def _stop(session: Session, row: Medication, on: date) -> Changes:
     """The end of another drug. Raises Refused before its start, Stale where an end was recorded meanwhile."""
     actor, patient = current_actor(), get_patient(session, row.patient_id)
+    session.refresh(row, with_for_update=True)
     if row.stopped_on is not None or row.voided_at is not None:
         raise Stale("The end of this drug was recorded meanwhile.")
     if row.started_on is not None and on < row.started_on:
@@ -236,5 +240,6 @@ def _stop(session: Session, row: Medication, on: date) -> Changes:
 
 def _void(session: Session, row: Medication | Observation, form: VoidForm) -> Changes:
     actor, patient = current_actor(), get_patient(session, row.patient_id)
+    session.refresh(row, with_for_update=True)
     void(session, actor, row, patient=patient, reason=form.data["reason"])
     return rejudge(session, actor, patient)

@@ -201,7 +201,7 @@ class _Maker:
             headline(flag),
             said(flag.sentence),
             suggestion(flag),
-            tuple(self._seen(fact) for fact in reversed(flag.evidence)),
+            tuple(sorted(map(self._seen, flag.evidence), key=lambda seen: seen.on, reverse=True)),
             tuple(one for one in self.decided if one.review.flag_id == flag.id),
             tuple(one for one in reversed(self.decided) if _is_like(one, flag))[:5],
             self.owners.get(flag.owner_id or 0, ""),

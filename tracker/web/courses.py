@@ -125,6 +125,7 @@ def create(patient_id: int) -> ResponseReturnValue:
         details = form.details() | {"stopped_on": given["stopped_on"], "stop_reason": given["stop_reason"] or ""}
         with writing() as session:
             actor, patient = current_actor(), get_patient(session, patient_id)
+            session.refresh(patient, with_for_update=True)  # the same sent twice begins one course
             course = add_course(session, actor, patient, details, (given["dose_mg"], given["times_per_day"]))
             done = rejudge(session, actor, patient)
     except Refused as error:

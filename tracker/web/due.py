@@ -179,5 +179,13 @@ def _due_rows(session: Session, due: list[tuple[int, DueItem]]) -> list[Row]:
 def _due_item(item: DueItem) -> Item:
     late = (today(zone()) - item.due_on).days
     return Item(
-        (subject_name(item.subject),), item.due_on, late, said(item.reason), said(item.source), item.verified, "", None, ""
+        (subject_name(item.subject),),
+        item.due_on,
+        late,
+        said(item.reason),
+        said(item.source),
+        item.verified,
+        "",
+        None,
+        "",
     )

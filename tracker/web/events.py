@@ -10,6 +10,7 @@ from wtforms.widgets import CheckboxInput, ListWidget
 
 from tracker.domain.errors import Refused, Stale
 from tracker.models import AdverseEvent
+from tracker.operations.duplicates import refuse_twice
 from tracker.operations.enrol import add_event, check_event_dates, correct, void, zone_of
 from tracker.operations.evaluate import rejudge
 from tracker.queries.patients import dosing
@@ -200,6 +201,7 @@ def create(patient_id: int) -> ResponseReturnValue:
     try:
         with writing() as session:
             actor, patient = current_actor(), get_patient(session, patient_id)
+            refuse_twice(session, patient, AdverseEvent, form.details())
             event = add_event(session, actor, patient, form.details())
             done = rejudge(session, actor, patient)
     except Refused as error:

@@ -58,6 +58,7 @@ def page_of(*endpoints: str, **values: Any) -> str:
             return url_for(endpoint, **values)
     return ""
 
+
 OTHERS = 4  # further flags named in a row; the rest is counted
 INFO_PLACE = dashboard.INFO_PLACE
 
@@ -118,6 +119,13 @@ class View(NamedTuple):
         return {name: value for name, value in asked.items() if value}
 
 
+class Other(NamedTuple):
+    """A further flag of a patient in a word; `carried` is its review state where somebody has taken it on."""
+
+    headline: Headline
+    carried: str
+
+
 class Row(NamedTuple):
     """One patient as the page shows it."""
 
@@ -127,7 +135,7 @@ class Row(NamedTuple):
     worst: Flag
     headline: Headline
     why: str
-    others: list[Headline]
+    others: list[Other]
     more: int
     info: int
     points: list[tuple[date, Decimal]]
@@ -223,12 +231,12 @@ def _severity(flag: Flag) -> str:
     return SEVERITIES[flag.attention % CARRIED_OFFSET] if flag.review not in CARRIED else flag.severity
 
 
-def _others(worst: Flag, rest: list[Flag]) -> list[Headline]:
-    """The other flags in a word each: one a subject, and not what the worst one says already."""
-    named: dict[str, Headline] = {}
-    for flag in rest:
+def _others(worst: Flag, rest: list[Flag]) -> list[Other]:
+    """The other flags in a word each, the worst first: one a subject, and not what the first one says already."""
+    named: dict[str, Other] = {}
+    for flag in sorted(rest, key=lambda flag: (RANK[flag.severity], flag.attention)):
         if flag.subject != worst.subject:
-            named.setdefault(flag.subject, headline(flag))
+            named.setdefault(flag.subject, Other(headline(flag), flag.review if flag.review in CARRIED else ""))
     return list(named.values())
 
 

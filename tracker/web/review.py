@@ -143,8 +143,9 @@ def _case(session: Session, patient: Patient) -> CaseFile:
 
 
 def _first_choice(case: CaseFile) -> list[Line]:
-    """What the decision is about unless one says otherwise: the worst flag that waits."""
-    return list(case.decidable()[:1])
+    """What the decision is about unless one says otherwise: the worst flag that nobody has decided about yet."""
+    lines = sorted(case.decidable(), key=lambda line: line.flag.attention)
+    return lines[:1]
 
 
 def _fresh(chosen: Sequence[Line]) -> DecisionForm:

@@ -57,7 +57,9 @@ def show(patient_id: int) -> ResponseReturnValue:
 def _older(patient_id: int, tests: str | None, before: date | None) -> str:
     if before is None:
         return ""
-    return url_for("timeline.show", patient_id=patient_id, tests=tests, before=before.isoformat(), _anchor="table-title")
+    return url_for(
+        "timeline.show", patient_id=patient_id, tests=tests, before=before.isoformat(), _anchor="table-title"
+    )
 
 
 @screen.get("/patients/<int:patient_id>/timeline.json")
@@ -86,7 +88,7 @@ def picture(found: Timeline, everything: bool = False, subjects: Iterable[str] =
 
 
 def watched(found: Timeline) -> set[str]:
-    """Tests with a limit of the drug or a flag that is more than information; where there is neither, the usual ones."""
+    """Tests with a limit of the drug or a flag that is more than information; where there is neither, the usual."""
     limited = {one.subject for one in found.series if one.limits}
     flagged = {mark.subject for mark in found.marks if mark.severity != INFO}
     if "HYS_LAW" in flagged:

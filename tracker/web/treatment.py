@@ -69,7 +69,7 @@ def change(course_id: int) -> ResponseReturnValue:
     course = get_course(session, course_id)
     patient = get_patient(session, course.patient_id)
     today = current_actor().today(zone_of(session, patient.clinic_id))
-    return _changing(course, kind, FORMS[kind](on=max(today, course.started_on), version=seen(session, course).version))
+    return _changing(course, kind, FORMS[kind](on=max(today, course.started_on), version=seen(session, course)))
 
 
 @screen.get("/courses/<int:course_id>/lines")
@@ -90,16 +90,16 @@ def store_change(course_id: int) -> ResponseReturnValue:
     try:
         with writing() as session:
             actor, course = current_actor(), get_course(session, course_id)
-            form.version.check(seen(session, course))
             patient = get_patient(session, course.patient_id)
-            change_course(session, actor, patient, course, kind, details | {"reason": details["reason"] or ""})
+            details["reason"] = details["reason"] or ""
+            change_course(session, actor, patient, course, kind, details, form.version.data or "")
             done = rejudge(session, actor, patient)
     except Refused as error:
         refuse(form, error, "on")
         return _changing(get_course(reading(), course_id), kind, form), 422
     except Stale:
         course = get_course(reading(), course_id)
-        form.version.data = seen(reading(), course).version
+        form.version.data = seen(reading(), course)
         return _changing(course, kind, form, stale=True), 409
     tell(f"{DONE[kind]}.", done)
     return redirect(url_for("courses.show", course_id=course_id), 303)
@@ -114,6 +114,7 @@ def void_line(course_id: int) -> ResponseReturnValue:
         return _lines(course, form), 422
     with writing() as session:
         actor, course = current_actor(), get_course(session, course_id)
+        session.refresh(course, with_for_update=True)
         patient = get_patient(session, course.patient_id)
         event = next((event for event in events_of(session, course.id) if str(event.id) == form.line.data), None)
         if event is None:

@@ -52,6 +52,8 @@ def folder() -> Path:
     else:
         found = Path(tempfile.gettempdir()) / f"jakwatch-uploads-{os.getuid() if hasattr(os, 'getuid') else 'own'}"
     found.mkdir(mode=0o700, parents=True, exist_ok=True)
+    if hasattr(os, "getuid") and found.stat().st_uid != os.getuid():
+        raise PermissionError(f"the folder for uploads, {found}, belongs to another user")
     return found
 
 

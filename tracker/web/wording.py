@@ -113,7 +113,8 @@ Fact = Mapping[str, Any]
 
 def headline(flag: Flag) -> Headline:
     """What the flag is about; `overdue` and `not judged` are said, so that no value stands there as if it had been."""
-    name = subject_name(flag.subject) + AS_HEADLINE.get(flag.rule, "")
+    says_it = flag.rule == "not_evaluated" and (flag.subject in SUBJECTS or flag.subject in rules.TITLES)
+    name = subject_name(flag.subject) + ("" if says_it else AS_HEADLINE.get(flag.rule, ""))
     fact = latest_fact(flag)
     if fact is None:
         return Headline(name, "", "", "")
@@ -121,7 +122,7 @@ def headline(flag: Flag) -> Headline:
 
 
 def latest_fact(flag: Flag) -> Fact | None:
-    """The last evidence that is about the flag's own subject and a result; none where the want of one is the finding."""
+    """The last evidence that is about the flag's own subject and a result; None where its want is the finding."""
     if flag.rule == "overdue":
         return None
     own = [fact for fact in flag.evidence if fact["analyte"] == flag.subject and fact["result_id"] is not None]

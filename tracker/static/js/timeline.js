@@ -1,6 +1,7 @@
 // Draws the charts of [data-timeline]: fetches the document named there, lays the colours of the page over it, and draws it
 // anew when the page gets wider, darker or is printed. No script is made at run time: Vega reads its expressions itself (`ast`).
 const DAY = 86400000;
+const PAPER = 690; // pixels across a page of A4; what a browser prints before it is drawn anew is only made smaller
 const STYLES = {
   band: { color: "--jw-band" },
   line: { color: "--jw-soft" },
@@ -99,9 +100,11 @@ class Timeline {
 
   // One drawing at a time; what is asked for meanwhile is drawn once after it.
   async draw() {
-    const width = Math.floor(this.stage.clientWidth - this.margins);
+    const paper = window.matchMedia("print").matches;
+    const room = paper ? Math.min(this.stage.clientWidth, PAPER) : this.stage.clientWidth;
+    const width = Math.floor(room - this.margins);
     const theme = document.documentElement.getAttribute("data-bs-theme");
-    const key = `${width} ${theme} ${window.matchMedia("print").matches}`;
+    const key = `${width} ${theme} ${paper}`;
     if (width < 120 || key === this.drawn) return;
     this.drawn = key;
     if (this.busy) {
@@ -122,7 +125,9 @@ class Timeline {
     });
     if (this.view) this.view.finalize();
     this.view = made.view;
-    const taken = Math.ceil(this.stage.querySelector("svg").width.baseVal.value) - width;
+    const svg = this.stage.querySelector("svg");
+    svg.setAttribute("aria-hidden", "true"); // the stage says what it is, and the table has every value
+    const taken = Math.ceil(svg.width.baseVal.value) - width;
     if (Math.abs(taken - this.margins) > 2 && !this.again) {
       this.margins = taken;
       this.again = true;

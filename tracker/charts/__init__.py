@@ -1,101 +1,49 @@
-"""One patient on one time axis, as a Vega-Lite document: lanes for the drug and for events, then a small chart a test.
+"""One patient on one time axis, as a Vega-Lite document: lanes for the drug and for events, then a chart a test.
 
-Pure: what is to be drawn comes as the values below, in the order in which it is to stand; the same document serves the
-page and the paper. Nothing is worked out from a figure here. Every mark carries a style name, and the colours of paper are
-in `config`: a page lays its own over them without touching the rest. Texts come ready to be read.
+Pure: what is to be drawn comes as the values of `picture`, in the order in which it is to stand; the same document
+serves the page and the paper. Nothing is worked out from a figure here. Every mark carries a style name, and the
+colours of paper are in `config`: a page lays its own over them without touching the rest.
 
-Vega-Lite knows no decimals, so figures become floats at the last step, for the position on the page and for nothing else.
+Vega-Lite knows no decimals: figures become floats at the last step, for the position on the page and for nothing else.
 """
 
 from collections.abc import Iterator, Sequence
 from datetime import date, timedelta
 from decimal import Decimal
-from typing import Any, NamedTuple
+
+from tracker.charts.looks import BOUND, COMPUTED, FLAG_COLOURS, MARGIN, MEASURED, SHAPES, Part, config
+from tracker.charts.picture import DOSE, LANES, SEVERITIES, Bar, Line, Mark, Panel, Picture, Point
+
+__all__ = [
+    "FLAG_COLOURS",
+    "LANES",
+    "PANEL_HEIGHT",
+    "SEVERITIES",
+    "SHAPES",
+    "Bar",
+    "Line",
+    "Mark",
+    "Panel",
+    "Picture",
+    "Point",
+    "apart",
+    "bounds",
+    "config",
+    "span",
+    "spec",
+]
 
 SCHEMA = "https://vega.github.io/schema/vega-lite/v6.json"
 
 PANEL_HEIGHT = 62
 LANE_STEP = 18
 AXIS = 42  # pixels kept for the labels of the left axis, the same in every part, so that days stand under each other
-MARGIN = 118  # pixels kept on the right for what the lines are called
 LINE_OF_TEXT = Decimal(12)
 ROOM = Decimal("0.08")  # kept free above and below the values
 
-URGENT, SOON, ROUTINE, INFO = "urgent", "soon", "routine", "info"
-SEVERITIES = (URGENT, SOON, ROUTINE, INFO)
-SHAPES = ("M-.42-1H.42L1-.42V.42L.42 1H-.42L-1 .42V-.42Z", "M0-1L1 .85H-1Z", "circle", "M-1-.3H1V.3H-1Z")
-"""Octagon, triangle, circle, dash: the shapes that the words of severity have everywhere."""
-MEASURED, BOUND, COMPUTED = "circle", "triangle-down", "square"
-
-DOSE, HOLD, INFECTION, EVENT = "dose", "hold", "infection", "event"
-LANES = ((DOSE, "Drug"), (HOLD, "On hold"), (INFECTION, "Infections"), (EVENT, "Other events"))
-
-
-class Point(NamedTuple):
-    """One result. `low` and `high` are the range in force for it, None an open side; `words` is the whole of it to be read."""
-
-    on: date
-    value: Decimal
-    words: str
-    low: Decimal | None = None
-    high: Decimal | None = None
-    place: str = ""
-    censored: bool = False
-    computed: bool = False
-
-
-class Line(NamedTuple):
-    """A level that matters over the whole chart: an action limit, the patient's own baseline. `label` is the short of it."""
-
-    label: str
-    words: str
-    value: Decimal
-
-
-class Mark(NamedTuple):
-    """A flag: when it began, how bad it is, the sentence, and whether somebody has decided about it."""
-
-    on: date
-    severity: str
-    words: str
-    decided: bool
-
-
-class Panel(NamedTuple):
-    """The chart of one test; `points` oldest first."""
-
-    title: str
-    unit: str
-    points: Sequence[Point]
-    baseline: Line | None = None
-    limits: Sequence[Line] = ()
-    marks: Sequence[Mark] = ()
-
-
-class Bar(NamedTuple):
-    """Something that lasts, in one of the LANES. `until` is None while it goes on; `words` is the whole of it to be read."""
-
-    lane: str
-    label: str
-    words: str
-    on: date
-    until: date | None
-
-
-class Picture(NamedTuple):
-    """All there is to draw. `marks` are the flags that belong to no panel."""
-
-    as_of: date
-    panels: Sequence[Panel]
-    bars: Sequence[Bar] = ()
-    marks: Sequence[Mark] = ()
-
-
-Part = dict[str, Any]
-
 
 def spec(picture: Picture, width: int = 640) -> Part:
-    """The document, parts of `width` pixels under each other. `from` and `to` (milliseconds) move the days that are seen."""
+    """The document, parts of `width` pixels under each other. `from` and `to` (milliseconds) are what is seen."""
     first, last = span(picture)
     parts = [*_lanes(picture), *(_panel(panel, picture.as_of) for panel in picture.panels)]
     for part in parts:
@@ -147,7 +95,13 @@ def _figure(value: Decimal) -> float:
 
 def _x(axis: Part | None) -> Part:
     domain = {"domainMin": {"expr": "from"}, "domainMax": {"expr": "to"}}
-    return {"field": "on", "type": "temporal", "scale": {"type": "utc", "nice": False, **domain}, "axis": axis, "title": None}
+    return {
+        "field": "on",
+        "type": "temporal",
+        "scale": {"type": "utc", "nice": False, **domain},
+        "axis": axis,
+        "title": None,
+    }
 
 
 def _days(side: str) -> Part:
@@ -371,7 +325,7 @@ def _pixel(value: Decimal, least: Decimal, most: Decimal) -> Decimal:
 
 
 def apart(places: Sequence[Decimal], step: Decimal = LINE_OF_TEXT) -> list[Decimal]:
-    """The same places, in their order, none nearer to another than `step`: moved down, then up again from the lower edge."""
+    """The same places in their order, none nearer to another than `step`: moved down, then up from the lower edge."""
     order = sorted(range(len(places)), key=lambda index: places[index])
     moved = [places[index] for index in order]
     for index in range(1, len(moved)):
@@ -382,47 +336,3 @@ def apart(places: Sequence[Decimal], step: Decimal = LINE_OF_TEXT) -> list[Decim
         floor = moved[index] - step
     found = dict(zip(order, moved, strict=True))
     return [found[index] for index in range(len(places))]
-
-
-# ---------------------------------------------------------------------------------------------- looks
-
-INK, SOFT, LINE = "#1b2430", "#55616e", "#dde2e7"
-BAND, LIMIT, DRUG, SICK = "#dcefe2", "#b42318", "#c9ddf2", "#f6dcb0"
-FLAG_COLOURS = ("#b42318", "#8f5200", "#2b5a92", "#55616e")
-
-
-def config() -> Part:
-    """How it looks on paper. Keys under `style` are what a page may lay its own colours over."""
-    return {
-        "background": "transparent",
-        "font": "system-ui, sans-serif",
-        "aria": False,
-        "view": {"stroke": None},
-        "range": {"category": list(FLAG_COLOURS)},
-        "title": {"color": INK, "fontSize": 12, "fontWeight": 600, "offset": 4, "frame": "group"},
-        "axis": {"labelColor": SOFT, "gridColor": LINE, "domainColor": LINE, "tickColor": LINE, "labelFontSize": 11,
-                 "tickSize": 3},
-        "style": _styles(),
-    }  # fmt: skip
-
-
-def _styles() -> Part:
-    names = {"fontSize": 11, "align": "left", "baseline": "middle", "dx": 6, "limit": MARGIN - 8}
-    label = {"color": INK, "baseline": "middle", "fontSize": 11}
-    return {
-        "band": {"color": BAND},
-        "line": {"color": SOFT, "strokeWidth": 1.3, "strokeJoin": "round"},
-        "value": {"color": INK, "stroke": INK, "strokeWidth": 1.3, "filled": True, "opacity": 1},
-        "target": {"color": INK, "opacity": 0, "size": 260, "filled": True},
-        "limit": {"color": LIMIT, "strokeWidth": 1, "strokeDash": [5, 3]},
-        "limitlabel": {"color": LIMIT, **names},
-        "baseline": {"color": SOFT, "strokeWidth": 1, "strokeDash": [1, 3]},
-        "baselinelabel": {"color": SOFT, **names},
-        "flag": {"size": 80, "strokeWidth": 1.4, "filled": True, "opacity": 1},
-        DOSE: {"color": DRUG},
-        HOLD: {"color": LIMIT, "filled": False, "strokeDash": [3, 2]},
-        INFECTION: {"color": SICK},
-        EVENT: {"color": SICK},
-        "barlabel": {**label, "align": "left", "dx": 4},
-        "barlabelend": {**label, "align": "right", "dx": -4},
-    }

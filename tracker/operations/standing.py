@@ -1,0 +1,105 @@
+"""What stands on file already for the samples that a source tells of: in force, replaced, or cancelled."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from datetime import datetime
+from decimal import Decimal
+from functools import lru_cache
+from typing import Any, NamedTuple
+
+from sqlalchemy import select
+from sqlalchemy.orm import Session
+
+from tracker.domain.readings import LabReading
+from tracker.domain.units import Analyte
+from tracker.domain.values import plain
+from tracker.library import analytes
+from tracker.models import LabResult
+
+CANCELLED_BY_LAB = "cancelled by the laboratory"
+
+Identity = tuple[int, str, datetime, str, str]
+
+
+class Existing(NamedTuple):
+    """A result with the identity of a new one; without `id` it is not stored yet."""
+
+    id: int | None
+    comparator: str
+    figure: Decimal | None
+    text: str
+    unit: str
+    status: str
+
+    def says(self, new: dict[str, Any]) -> bool:
+        """Whether the new row says the same: a file sent twice changes nothing."""
+        return all(getattr(self, name) == new[name] for name in ("figure", "comparator", "unit", "text"))
+
+    @property
+    def shown(self) -> str:
+        return self.text if self.figure is None else f"{self.comparator}{plain(self.figure)} {self.unit}".strip()
+
+
+@dataclass(slots=True)
+class Standing:
+    """By identity: what is in force `now`, the versions that were `replaced`, what the laboratory `cancelled`."""
+
+    now: dict[Identity, Existing] = field(default_factory=dict)
+    replaced: dict[Identity, list[Existing]] = field(default_factory=dict)
+    cancelled: dict[Identity, list[Existing]] = field(default_factory=dict)
+
+    def said_before(self, identity: Identity, new: dict[str, Any]) -> bool:
+        """Whether a row is a version that has been replaced since."""
+        return any(old.says(new) for old in self.replaced.get(identity, ()))
+
+    def was_cancelled(self, identity: Identity, new: dict[str, Any]) -> bool:
+        """Whether a row is one that the laboratory has taken back since."""
+        return any(old.says(new) and old.status == new["status"] for old in self.cancelled.get(identity, ()))
+
+
+def in_force(session: Session, rows: Sequence[tuple[LabReading, int]]) -> Standing:
+    """What is on file for the patients and the days of `rows`, each a reading and the patient it belongs to."""
+    known = Standing()
+    days = [reading.collected.on for reading, _ in rows]
+    if not days:
+        return known
+    r = LabResult
+    found = session.execute(
+        select(
+            r.patient_id, r.subject, r.collected_at, r.laboratory, r.accession,
+            r.id, r.comparator, r.figure, r.text, r.unit, r.status, r.retired_at, r.retired_reason,
+        ).where(
+            r.patient_id.in_(sorted({patient_id for _, patient_id in rows})),
+            r.collected_on >= min(days), r.collected_on <= max(days),
+        )
+    )  # fmt: skip
+    for patient_id, subject, at, laboratory, accession, *version, retired_at, reason in found:
+        identity, existing = (patient_id, subject, at, laboratory, accession), Existing(*version)
+        if retired_at is None:
+            known.now[identity] = existing
+        else:
+            past = known.cancelled if reason == CANCELLED_BY_LAB else known.replaced
+            past.setdefault(identity, []).append(existing)
+    return known
+
+
+@lru_cache(maxsize=4096)
+def _find(name: str, local_code: str, unit: str) -> Analyte | None:
+    return analytes.find(name, unit) or (analytes.find(local_code, unit) if local_code else None)
+
+
+def analyte_of(reading: LabReading) -> Analyte | None:
+    """The analyte a reading is about; None where its name and code are not mapped."""
+    return _find(reading.analyte, reading.local_code, reading.unit)
+
+
+def identity_of(reading: LabReading, patient_id: int) -> Identity:
+    """Patient, subject, time of collection, laboratory and accession: what makes two rows one result."""
+    analyte = analyte_of(reading)
+    subject = analyte.code if analyte else reading.analyte
+    return (patient_id, subject, reading.collected.at, reading.laboratory, reading.accession)
+
+
+def identity_of_columns(new: dict[str, Any]) -> Identity:
+    """The same of a prepared row."""
+    return (new["patient_id"], new["subject"], new["collected_at"], new["laboratory"], new["accession"])
