@@ -249,7 +249,10 @@ def test_flags_and_the_audit_trail_come_out_as_tables(told: Machine) -> None:
 def test_a_range_by_command_is_published_and_everybody_is_judged_again(told: Machine) -> None:
     told.json("import", told.write("hb.csv", "mrn,collected_at,analyte,value,unit\n00231,2026-03-02,HB,12.5,g/dL\n"))
     assert [f for f in told.json("flags") if f["subject"] == "HB" and f["rule"] == "out_of_range"] == []
-    ranges = "analyte,sex,age_from,low,low_op,high,high_op,unit,effective_from,source\nHB,female,18,13.0,>=,17,<=,g/dL,2026-02-01,local study\n"
+    ranges = (
+        "analyte,sex,age_from,low,low_op,high,high_op,unit,effective_from,source\n"
+        "HB,female,18,13.0,>=,17,<=,g/dL,2026-02-01,local study\n"
+    )
     document = told.json("import", told.write("ranges.csv", ranges))
     assert document["files"][0]["filed"] == 1
     assert document["flags"]["opened"] >= 1

@@ -120,7 +120,8 @@ def test_the_canonical_value_agrees_with_the_standard_one(filed: dict[Key, tuple
             if value is None or not _same(value, Decimal(answer["LBSTRESN"])):
                 differing.append((*key, answer["LBORRES"], answer["LBORRESU"], answer["LBSTRESN"], str(value)))
     print(
-        f"\ncanonical values: {compared - len(differing)} of {compared} agree ({100 * (1 - len(differing) / compared):.3f} %)"
+        f"\ncanonical values: {compared - len(differing)} of {compared} agree"
+        f" ({100 * (1 - len(differing) / compared):.3f} %)"
     )
     for row in differing[:40]:
         print("  differs:", *row)

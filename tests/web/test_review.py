@@ -255,7 +255,7 @@ def test_without_a_running_course_there_is_nothing_to_hold(alice: Any, desk: Des
 def test_a_normal_repeat_proposes_closure_which_lies_ready(alice: Any, desk: Desk, ida: int) -> None:
     send(alice, ida, waiting(alice, ida, "Neutrophils"), action="repeat", until="2026-02-16")
     desk.results(ida, 0, ANC="2.9")
-    found = page(alice, ida)
+    found = page(alice, ida, "?only=closure")
     assert "No longer at the limit since 10 Feb: closure proposed" in words(group(found, "Neutrophils"))
     assert found.select_one("#action-close").has_attr("checked")
     answer = send(alice, ida, ticked(found), action="close")

@@ -163,11 +163,8 @@ def fallen(baseline: Lab | None, limit: Limit) -> Verdict | None:
 
 
 def last_day_of_effect(history: History, course: Course) -> date:
-    """The last day of a result that can be this course's: washout, or the protocol's next first dose."""
-    days = [
-        other.started_on for other in history.courses
-        if other.protocol_id == course.protocol_id and other.started_on > course.started_on
-    ]  # fmt: skip
+    """The last day of a result that can be this course's: washout, or the first dose of the next watched course."""
+    days = [other.started_on for other, _ in history.treatments() if other.started_on > course.started_on]
     if course.stopped_on is not None:
         days.append(course.stopped_on + WASHOUT)
     return min(days, default=date.max)

@@ -57,7 +57,10 @@ class Filer:
         self.affected.setdefault(found.clinic_id, set()).add(found.id)
 
     def file(self, reading: Any, batch_id: int, found: Found | None) -> str:
-        """File one row; `filed` or `duplicate`. `found` is whose it is, for every kind but patients and ranges. Raises Refused."""
+        """File one row: `filed` or `duplicate`. `found` is whose it is, for every kind but patients and ranges.
+
+        Raises Refused.
+        """
         if isinstance(reading, PatientReading):
             return self._patient(reading, batch_id)
         if isinstance(reading, RangeReading):

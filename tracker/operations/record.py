@@ -125,6 +125,7 @@ def _words(reading: LabReading, analyte: Analyte | None) -> str:
 
 # ---------------------------------------------------------------------------------------------- storing
 
+
 @dataclass(slots=True)
 class Recorded:
     """What became of the readings: an outcome each, in order, with the problems; who is affected; what was retired.
@@ -251,9 +252,7 @@ def _file(  # noqa: PLR0913 - one row and the state it meets
     return FILED
 
 
-def _cancel(
-    session: Session, actor: Actor, reading: LabReading, whose: Whose, known: Standing, done: Recorded
-) -> str:
+def _cancel(session: Session, actor: Actor, reading: LabReading, whose: Whose, known: Standing, done: Recorded) -> str:
     identity = identity_of(reading, whose.patient_id)
     old = known.now.pop(identity, None)
     if old is None and identity in known.cancelled:

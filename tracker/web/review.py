@@ -143,8 +143,9 @@ def _case(session: Session, patient: Patient) -> CaseFile:
 
 
 def _first_choice(case: CaseFile) -> list[Line]:
-    """What the decision is about unless one says otherwise: the worst flag that nobody has decided about yet."""
-    lines = sorted(case.decidable(), key=lambda line: line.flag.attention)
+    """What the decision is about unless one says otherwise: the worst flag of those one came for."""
+    leads = LEADS.get(request.args.get("only", ""), lambda flag: True)
+    lines = sorted(case.decidable(), key=lambda line: (not leads(line.flag), line.flag.attention))
     return lines[:1]
 
 
