@@ -172,9 +172,7 @@ def _postgres_database(server: str, template: str) -> Iterator[str]:
     try:
         yield make_url(server).set(database=name).render_as_string(hide_password=False)
     finally:
-        _administer(
-            server, f"SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE datname = '{name}'"
-        )
+        _administer(server, f"SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE datname = '{name}'")
         # Dropped when the next one retires: a session takes a moment to end, and DROP would wait for it.
         _drop_retired(server)
         _retired.append(name)

@@ -12,10 +12,11 @@ from tests.people import Cast
 from tests.web.conftest import Browser
 from tests.web.reading import count, open_flags, problems, row, told, typed, words
 from tracker.db import Database
-from tracker.domain.readings import LabReading, read_moment
-from tracker.models import AuditEntry, Patient
+from tracker.domain.readings import LabReading, Row, read_moment
+from tracker.models import AuditEntry, Clinic, Patient
 from tracker.operations import enrol, entry
 from tracker.operations.actor import Actor
+from tracker.operations.importing import Importer
 
 SignIn = Callable[[str], Browser]
 NOW = datetime(2026, 2, 20, 9, 0, tzinfo=UTC)
@@ -287,3 +288,16 @@ def test_the_list_asks_no_more_of_the_database_for_more_patients(
             enrol.add_patient(session, Actor("import", NOW, "cli"), cast.a.clinic, person)
     assert statements(database, lambda: bob.get("/patients")) == few
     assert few <= 10
+
+
+def test_rows_that_waited_for_a_record_number_are_filed_when_it_is_enrolled(
+    sign_in: SignIn, database: Database, cast: Cast
+) -> None:
+    actor = Actor("Bob", NOW, "import")
+    waiting = LabReading("AL-0007", read_moment("2026-02-01", ZoneInfo("UTC")), "ANC", "0.4", "10*9/L")
+    with database.transaction() as session:
+        importer = Importer(session, actor, [session.get_one(Clinic, cast.a.clinic)])
+        assert importer.file("results.csv", "csv", "results", [Row(2, waiting)]).unmatched == 1
+    answer = sign_in("bob").post("/patients/new", ROBIN, follow_redirects=True)
+    assert "1 rows that waited for this record number were filed" in answer.text
+    assert "Neutrophils 0.4" in answer.text

@@ -7,10 +7,11 @@ from flask.typing import ResponseReturnValue
 from wtforms.validators import DataRequired, InputRequired, Optional
 
 from tracker.domain.errors import Refused, Stale
-from tracker.models import Patient
+from tracker.models import Clinic, Patient
 from tracker.operations.enrol import add_patient, zone_of
 from tracker.operations.evaluate import rejudge
 from tracker.operations.person import correct_person
+from tracker.operations.tray import release
 from tracker.queries import patient_card, patient_list, trail
 from tracker.queries.patients import dosing, flags, record
 from tracker.web.access import current_actor, current_clinic, get_patient
@@ -93,11 +94,15 @@ def create() -> ResponseReturnValue:
     if form.validate():
         try:
             with writing() as session:
-                patient = add_patient(session, current_actor(), current_clinic().id, form.details())
+                actor = current_actor()
+                patient = add_patient(session, actor, current_clinic().id, form.details())
+                waited, changes = release(session, actor, session.get_one(Clinic, patient.clinic_id))
         except Refused as error:
             refuse(form, error)
         else:
-            tell(f"{patient.full_name}, {patient.mrn}, is on record. Next: the course of treatment.")
+            rows = f" {waited} rows that waited for this record number were filed." if waited else ""
+            enrolled = f"{patient.full_name}, {patient.mrn}, is on record.{rows} Next: the course of treatment."
+            tell(enrolled, changes if waited else None)
             return redirect(url_for("patients.show", patient_id=patient.id), 303)
     return render_template("patients/new.html", form=form, clinic=current_clinic()), 422
 
