@@ -66,7 +66,8 @@ class Flag(Base):
         CheckConstraint(f"severity IN {SEVERITIES}", name="severity_known"),
         Index(
             "ix_flag_queue",  # the whole of what the queue's order and its tiles ask, so that they read the index alone
-            "clinic_id", "patient_id", "attention", "first_seen_at", "rule", "machine", "confirmation", "review", "owner_id",
+            "clinic_id", "patient_id", "attention", "first_seen_at", "rule", "machine", "confirmation", "review",
+            "owner_id",
             sqlite_where=text("attention < 9"), postgresql_where=text("attention < 9"),
         ),
         STRICT,
