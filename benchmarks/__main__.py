@@ -10,10 +10,11 @@ Builds one SQLite database of made-up results in a temporary folder and measures
 
 import argparse
 import tempfile
+from collections.abc import Iterator
 from pathlib import Path
 
 from benchmarks import measures
-from benchmarks.world import build
+from benchmarks.world import World, build
 
 
 def main() -> None:
@@ -26,13 +27,15 @@ def main() -> None:
         world = build(Path(folder), chosen.patients)
         print(f"{world.patients} patients, {world.results} results, {world.open_flags} open flags\n")
         print(f"{'measure':34} {'ours':>14} {'baseline':>14} {'ratio':>8}   aim")
-        for line in (
-            measures.panel(world, chosen.panels),
-            measures.importing(Path(folder), chosen.rows),
-            measures.judging(world),
-            *measures.pages(world),
-        ):
-            print(f"{line.name:34} {line.ours:>14} {line.baseline:>14} {line.ratio:>8.2f}   {line.aim}")
+        for line in _lines(world, Path(folder), chosen):
+            print(f"{line.name:34} {line.ours:>14} {line.baseline:>14} {line.ratio:>8.2f}   {line.aim}", flush=True)
+
+
+def _lines(world: World, folder: Path, chosen: argparse.Namespace) -> Iterator[measures.Line]:
+    yield measures.panel(world, chosen.panels)
+    yield measures.importing(folder, chosen.rows)
+    yield measures.judging(world)
+    yield from measures.pages(world)
 
 
 main()

@@ -1,4 +1,4 @@
-"""The job from end to end: a nurse enters a panel, the right flag stands on the queue, a dermatologist decides, a repeat confirms."""
+"""The job from end to end: a panel entered, the flag on the queue, a dermatologist's decision, the repeat that confirms."""
 
 import os
 import re
@@ -71,7 +71,11 @@ def test_from_a_panel_to_a_decision_and_its_confirmation(page: Page, live_server
 
     page.get_by_role("button", name="Sign out", exact=True).first.click()
     server.sign_in(page, "alice")
-    page.goto(f"{server.url}/patients/{patient_id}/review")
-    expect(page.get_by_text("discontinue (confirmed by repeat)").first).to_be_visible()
+    page.goto(f"{server.url}/")
+    again = page.locator("[data-row]", has_text="Newling")
+    expect(again).to_contain_text("Act today")
+    expect(again).to_contain_text("discontinue (confirmed by repeat)")
+    again.get_by_role("link", name="Review").click()
+    expect(page.get_by_text("the repeat confirmed it").first).to_be_visible()
     picture(page, "5-confirmed")
     assert PASSWORD not in page.content()

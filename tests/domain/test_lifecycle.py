@@ -59,13 +59,15 @@ def test_stopping_and_closing_grade_3_without_action_need_a_second_person(
         (Standing("closed", 2, "routine"), 2, "routine", {"amended": True}, "corrected"),
         (Standing("snoozed", None, "routine"), None, "routine", {"snooze_over": True}, "over"),
         (Standing("awaiting_repeat", 4, "urgent"), 4, "urgent", {"repeat_overdue": True}, "overdue"),
+        (Standing("awaiting_repeat", 4, "urgent"), 4, "urgent", {"confirmed": True}, "confirmed"),
+        (Standing("closed", 4, "urgent"), 4, "urgent", {"confirmed": True}, "confirmed"),
         (Standing("open", None, None), 4, "urgent", {"amended": True}, ""),
     ],
 )  # fmt: skip
 def test_when_a_decided_flag_comes_back(
     standing: Standing, grade: int | None, severity: str, extra: dict[str, bool], why: str
 ) -> None:
-    flags = {"amended": False, "repeat_overdue": False, "snooze_over": False} | extra
+    flags = {"amended": False, "confirmed": False, "repeat_overdue": False, "snooze_over": False} | extra
     found = reopening(standing, grade, severity, **flags)
     assert bool(found) == bool(why)
     assert why in found

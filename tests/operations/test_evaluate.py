@@ -78,6 +78,19 @@ def test_the_repeat_that_never_came_brings_the_flag_back(desk: Desk) -> None:
     assert (flag.confirmation, flag.review) == ("repeat_overdue", "reopened")
 
 
+def test_the_repeat_that_confirms_brings_the_flag_back(desk: Desk) -> None:
+    low(desk, "0.46", "2026-03-15")
+    decide(
+        desk,
+        desk.flag("action_limit", "ANC", entry="tofa_us_anc_stop"),
+        Decision("repeat", until=date(2026, 3, 24)),
+    )
+    low(desk, "0.44", "2026-03-18")
+    flag = desk.flag("action_limit", "ANC", entry="tofa_us_anc_stop")
+    assert (flag.confirmation, flag.review, flag.attention) == ("confirmed", "reopened", 0)
+    assert flag.reopened_because == "the repeat confirmed it"
+
+
 def test_time_alone_has_a_day_on_which_it_is_looked_at(desk: Desk) -> None:
     low(desk, "0.46", "2026-03-19")
     with desk.database.reading() as session:

@@ -85,20 +85,27 @@ def worse(standing: Standing, grade: int | None, severity: str) -> bool:
 
 
 def reopening(
-    standing: Standing, grade: int | None, severity: str, *, amended: bool, repeat_overdue: bool, snooze_over: bool
+    standing: Standing,
+    grade: int | None,
+    severity: str,
+    *,
+    amended: bool,
+    confirmed: bool,
+    repeat_overdue: bool,
+    snooze_over: bool,
 ) -> str:
     """Why a decided flag comes back, "" where it does not. Undecided flags are there already."""
     if standing.review in UNDECIDED:
         return ""
-    if amended:
-        return "a result it rests on was corrected"
-    if worse(standing, grade, severity):
-        return "worse than when it was decided"
-    if standing.review == CLOSED:
-        return ""
-    if repeat_overdue:
-        return "the repeat is overdue"
-    return "the time it was put aside for is over" if snooze_over else ""
+    carried = standing.review != CLOSED
+    reasons = (
+        (amended, "a result it rests on was corrected"),
+        (confirmed, "the repeat confirmed it"),
+        (worse(standing, grade, severity), "worse than when it was decided"),
+        (carried and repeat_overdue, "the repeat is overdue"),
+        (carried and snooze_over, "the time it was put aside for is over"),
+    )
+    return next((words for holds, words in reasons if holds), "")
 
 
 NOT_QUEUED = 9

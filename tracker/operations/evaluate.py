@@ -16,7 +16,7 @@ from sqlalchemy.orm import Session
 
 from tracker import rules
 from tracker.domain import lifecycle
-from tracker.domain.findings import RANK, REPEAT_OVERDUE, ROUTINE, Evidence, Finding
+from tracker.domain.findings import CONFIRMED, RANK, REPEAT_OVERDUE, ROUTINE, Evidence, Finding
 from tracker.domain.history import History
 from tracker.domain.schedule import next_change
 from tracker.models import Clinic, Flag, LabResult, Patient, table_of
@@ -100,6 +100,7 @@ class Stored:
     folded_under: str | None
     sentence: str
     content: str
+    confirmation: str | None
     review: str
     until: date | None
     reviewed_grade: int | None
@@ -160,6 +161,7 @@ def _update(
         why = lifecycle.reopening(
             standing, finding.grade, finding.severity,
             amended=bool(amended) and any(item.get("result_id") in amended for item in flag.evidence),
+            confirmed=finding.confirmation == CONFIRMED and flag.confirmation != CONFIRMED,
             repeat_overdue=finding.confirmation == REPEAT_OVERDUE,
             snooze_over=flag.until is not None and flag.until < history.as_of,
         )  # fmt: skip
