@@ -1,4 +1,4 @@
-"""The job from end to end: a panel entered, the flag on the queue, a dermatologist's decision, the repeat that confirms."""
+"""The job from end to end: a panel, the flag on the queue, a dermatologist decides, and the repeat confirms."""
 
 import os
 import re
