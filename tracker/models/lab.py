@@ -60,6 +60,7 @@ class LabResult(Base):
             "patient_id", "subject", "collected_at", "laboratory", "accession",
             unique=True, sqlite_where=sql("retired_at IS NULL"), postgresql_where=sql("retired_at IS NULL"),
         ),
+        Index("ix_lab_result_patient_day", "patient_id", "collected_on"),  # retired versions too
         Index("ix_lab_result_batch_id", "batch_id"),
         STRICT,
     )  # fmt: skip
