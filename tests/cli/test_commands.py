@@ -272,3 +272,23 @@ def test_the_check_is_a_line_each(told: Machine) -> None:
     outcome = told.run("check", fails=1)
     names = [line[5:] for line in outcome.stdout.splitlines() if line.startswith(("ok ", "BAD"))]
     assert names == ["storage settings", "schema", "range coverage", "audit chain"]
+
+
+@pytest.mark.parametrize(
+    ("settings", "says"), [({}, "TRACKER_SECRET_KEY is not set"), ({"TRACKER_ENV": "holiday"}, "TRACKER_ENV is")]
+)
+def test_a_server_that_would_not_be_safe_says_so_in_a_sentence(
+    machine: Machine,
+    settings: dict[str, str],
+    says: str,
+    capsys: pytest.CaptureFixture[str],
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    for name in ("TRACKER_SECRET_KEY", "TRACKER_ENV"):
+        monkeypatch.delenv(name, raising=False)
+    for name, value in (settings | {"TRACKER_DATABASE_URL": machine.url}).items():
+        monkeypatch.setenv(name, value)
+    with pytest.raises(SystemExit) as end:
+        main(["serve"])
+    assert end.value.code == 1
+    assert says in capsys.readouterr().err

@@ -121,6 +121,7 @@ def _waitress(host: str, port: int, threads: int) -> None:
 @click.option("--workers", type=click.IntRange(1, 64), default=2)
 def serve(bind: str, workers: int) -> None:
     """The production server (gunicorn); a proxy with TLS stands in front."""
-    create_app()  # refuses here, with a sentence, rather than in every worker
+    database_url()  # settings that cannot be read are refused here, with a sentence, rather than in every worker,
+    create_app()  # and so are unsafe ones
     arguments = ["gunicorn", "--bind", bind, "--workers", str(workers), "--access-logfile", "-", "tracker:create_app()"]
     os.execvp(sys.executable, [sys.executable, "-m", *arguments])  # noqa: S606 - ourselves, with fixed arguments

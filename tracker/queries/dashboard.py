@@ -10,7 +10,7 @@ from sqlalchemy.orm import Session
 
 from tracker.domain.lifecycle import CARRIED_OFFSET, NOT_QUEUED
 from tracker.library import analytes
-from tracker.models import Course, CourseEvent, Flag, LabResult, Patient, QueueVisit, Review
+from tracker.models import Course, CourseEvent, Flag, LabResult, Patient, Review
 
 PAGE = 25
 INFO_PLACE = 3
@@ -235,10 +235,3 @@ def _dosing(course: Course, events: list[CourseEvent]) -> Dosing:
             mg, times = format(event.dose_mg, "f") if event.dose_mg is not None else "", event.times_per_day
         held = event.kind == "hold"
     return Dosing(course.drug, course.protocol_id, course.started_on, course.stopped_on, mg, times, held)
-
-
-def last_visit(session: Session, account_id: int, clinic_id: int) -> datetime | None:
-    """When this person last looked at this clinic's queue."""
-    return session.scalar(
-        select(QueueVisit.seen_at).where(QueueVisit.account_id == account_id, QueueVisit.clinic_id == clinic_id)
-    )

@@ -10,7 +10,6 @@ from sqlalchemy.orm import Session
 from tracker.models import (
     Account,
     AdverseEvent,
-    AuditEntry,
     Course,
     CourseEvent,
     Flag,
@@ -112,19 +111,6 @@ def reviews(session: Session, flag_ids: Sequence[int]) -> dict[int, list[tuple[R
     return found
 
 
-def like_decisions(session: Session, patient_id: int, flag: Flag, limit: int = 5) -> list[tuple[Review, str]]:
-    """Earlier decisions on flags of the same rule and subject of this patient, newest first."""
-    rows = session.execute(
-        select(Review, Account.name)
-        .join(Account, Account.id == Review.account_id)
-        .join(Flag, Flag.id == Review.flag_id)
-        .where(Flag.patient_id == patient_id, Flag.rule == flag.rule, Flag.subject == flag.subject, Flag.id != flag.id)
-        .order_by(Review.id.desc())
-        .limit(limit)
-    )
-    return [(review, name) for review, name in rows]
-
-
 def latest(session: Session, patient_id: int, subjects: Sequence[str]) -> dict[str, LabResult]:
     """The last result in force of each subject."""
     rows = session.scalars(
@@ -147,12 +133,6 @@ def versions(session: Session, result: LabResult) -> list[LabResult]:
     while found[-1].replaces_id is not None:
         found.append(session.get_one(LabResult, found[-1].replaces_id))
     return found
-
-
-def audit_of(session: Session, patient_id: int, limit: int = 200) -> list[AuditEntry]:
-    """What changed about a patient, newest first."""
-    statement = select(AuditEntry).where(AuditEntry.patient_id == patient_id).order_by(AuditEntry.id.desc())
-    return list(session.scalars(statement.limit(limit)))
 
 
 def due_for_check(session: Session, today: date) -> dict[int, list[int]]:

@@ -6,12 +6,13 @@ from typing import Any
 from sqlalchemy.exc import OperationalError
 
 from tracker.db import Database, current_revision, head, self_check
+from tracker.domain.errors import JakwatchError
 
 SHORTEST_SECRET = 32
 KNOWN_SECRETS = ("changeme", "change-me", "secret", "development", "default", "example", "jakwatch", "password")
 
 
-class Misconfigured(Exception):
+class Misconfigured(JakwatchError):
     """The settings are not safe to start with; one sentence a line."""
 
 
