@@ -81,6 +81,15 @@ def empty_database_url(request: pytest.FixtureRequest, tmp_path: Path) -> Iterat
 
 
 @pytest.fixture
+def vacant_url(request: pytest.FixtureRequest, database_url: str, tmp_path: Path) -> Iterator[str]:
+    """Beside the one of `database_url`, a database of the same kind without tables: where a backup goes back to."""
+    if database_url.startswith("sqlite"):
+        yield f"sqlite:///{tmp_path / 'vacant.db'}"
+    else:
+        yield from _postgres_database(request.getfixturevalue("postgres_server"), template="template0")
+
+
+@pytest.fixture
 def sqlite_url(sqlite_template: Path, tmp_path: Path) -> str:
     """A migrated SQLite file without rows, for this test alone."""
     copy = tmp_path / "jakwatch.db"

@@ -112,6 +112,11 @@ def head() -> str:
     return revision
 
 
+def newer_than_known(revision: str) -> bool:
+    """Is this a revision that this version of the program has never heard of?"""
+    return revision not in {r.revision for r in ScriptDirectory(str(MIGRATIONS)).walk_revisions()}
+
+
 def migrate(url: str, revision: str = "head") -> None:
     """Bring the schema to `revision` (up or down)."""
     engine = make_engine(url)

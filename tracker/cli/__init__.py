@@ -14,6 +14,9 @@ from tracker.domain.errors import JakwatchError
 COMMANDS = {
     "upgrade": "tracker.cli.database:upgrade",
     "check": "tracker.cli.database:check",
+    "backup": "tracker.cli.backups:backup",
+    "restore": "tracker.cli.backups:restore",
+    "backup-key": "tracker.cli.backups:backup_key",
     "demo": "tracker.cli.serving:demo",
     "serve": "tracker.cli.serving:serve",
     "import": "tracker.cli.files:import_files",
