@@ -6,6 +6,9 @@
 | TRACKER_SECRET_KEY | signs the tokens of forms; 32 characters or more | none; elsewhere made up at each start |
 | TRACKER_INSTANCE | folder for the database file | `instance` beside this file; to be named once installed |
 | TRACKER_DATABASE_URL | `sqlite:///file` or `postgresql://…` | `jakwatch.db` in the instance folder |
+| TRACKER_AUDIT_KEY | what the audit trail is sealed with | TRACKER_SECRET_KEY; without either, no key |
+| TRACKER_AUDIT_OLD_KEYS | former values of either, separated by commas | none |
+| TRACKER_AUDIT_ANCHOR | file that keeps the head of the audit trail | beside an SQLite file; in TRACKER_INSTANCE |
 | TRACKER_IDLE_MINUTES | a browser left alone for so long is signed out | 15 (demo and development: 480) |
 | TRACKER_SESSION_HOURS | a browser in constant use is signed out after | 12 |
 | TRACKER_UPLOAD_MB | largest file taken | 100 |
@@ -32,13 +35,17 @@ def from_environment(environ: Mapping[str, str] = os.environ) -> dict[str, Any]:
     if kind not in ENVIRONMENTS:
         raise ValueError(f"TRACKER_ENV is “{kind}”; it is one of {', '.join(ENVIRONMENTS)}.")
     production = kind == "production"
+    database = environ.get("TRACKER_DATABASE_URL") or _database_file(environ)
     return {
         "ENVIRONMENT": kind,
         "PRODUCTION": production,
         "DEMO": kind == "demo",
         "DEBUG": environ.get("FLASK_DEBUG", "") not in ("", "0", "false"),
         "SECRET_KEY": environ.get("TRACKER_SECRET_KEY") or ("" if production else secrets.token_hex(32)),
-        "DATABASE_URL": environ.get("TRACKER_DATABASE_URL") or _database_file(environ),
+        "DATABASE_URL": database,
+        "AUDIT_KEY": environ.get("TRACKER_AUDIT_KEY") or environ.get("TRACKER_SECRET_KEY", ""),
+        "AUDIT_OLD_KEYS": _words(environ.get("TRACKER_AUDIT_OLD_KEYS", "")),
+        "AUDIT_ANCHOR": environ.get("TRACKER_AUDIT_ANCHOR") or _anchor(environ, database),
         "IDLE_SECONDS": 60 * _number(environ, "TRACKER_IDLE_MINUTES", 15 if production else 480),
         "SESSION_SECONDS": 3600 * _number(environ, "TRACKER_SESSION_HOURS", 12),
         "MAX_CONTENT_LENGTH": 1024 * 1024 * _number(environ, "TRACKER_UPLOAD_MB", 100),
@@ -53,6 +60,15 @@ def _database_file(environ: Mapping[str, str]) -> str:
         raise ValueError("Say where the data is kept: set TRACKER_INSTANCE to a folder, or TRACKER_DATABASE_URL.")
     folder = Path(named).resolve() if named else ROOT / "instance"
     return f"sqlite:///{folder / 'jakwatch.db'}"
+
+
+def _anchor(environ: Mapping[str, str], database: str) -> str | None:
+    """Beside an SQLite file; for a server in the instance folder, where one is named."""
+    _, found, path = database.partition("sqlite:///")
+    if found:
+        return f"{path}.anchor" if path and path != ":memory:" else None
+    named = environ.get("TRACKER_INSTANCE")
+    return str(Path(named).resolve() / "audit.anchor") if named else None
 
 
 def _number(environ: Mapping[str, str], name: str, default: int, least: int = 1) -> int:

@@ -74,24 +74,25 @@ def make_engine(url: str) -> Engine:
 
 
 class Database:
-    """An engine and the two ways to use it."""
+    """An engine and the two ways to use it. `seal` is handed to every session: what the audit trail is sealed with."""
 
-    def __init__(self, url: str) -> None:
+    def __init__(self, url: str, seal: object = None) -> None:
         self.url = url
+        self._info = {"seal": seal}
         self.engine = make_engine(url)
         self._writer = self.engine.execution_options(writes=True)
 
     @contextmanager
     def transaction(self) -> Iterator[Session]:
         """A session whose work is all stored at the end, or none of it. The only place that commits."""
-        with Session(self._writer, expire_on_commit=False) as session:
+        with Session(self._writer, expire_on_commit=False, info=dict(self._info)) as session:
             yield session
             session.commit()
 
     @contextmanager
     def reading(self) -> Iterator[Session]:
         """A session that sees one consistent state and writes nothing."""
-        with Session(self.engine, autoflush=False) as session:
+        with Session(self.engine, autoflush=False, info=dict(self._info)) as session:
             yield session
 
     def close(self) -> None:

@@ -4,9 +4,10 @@ from datetime import date, datetime
 from decimal import Decimal
 
 import pytest
-from sqlalchemy import func, select
+from sqlalchemy import func, select, text
 
 from tests.operations.conftest import NOW, TODAY, ZONE, Desk
+from tests.tampering import past_the_triggers
 from tracker.domain.errors import Refused, Stale
 from tracker.domain.readings import LabReading, read_moment
 from tracker.models import AuditEntry, LabResult, Patient
@@ -137,9 +138,8 @@ def test_every_write_leaves_a_chained_entry(desk: Desk) -> None:
 
 def test_a_changed_entry_is_found(desk: Desk) -> None:
     desk.labs(("ANC", "0.4", "10*9/L", "2026-03-01"))
-    with desk.database.transaction() as session:
-        third = session.get_one(AuditEntry, 3)
-        third.reason = "nothing to see here"
+    with past_the_triggers(desk.database) as connection:
+        connection.execute(text("UPDATE audit_entry SET reason = 'nothing to see here' WHERE id = 3"))
     with desk.database.reading() as session:
         assert first_bad_entry(session) == 3
 

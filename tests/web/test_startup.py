@@ -1,6 +1,8 @@
 """Whoever would start an unsafe system is told what to mend."""
 
 import re
+import shutil
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
@@ -11,6 +13,9 @@ from sqlalchemy import text
 import config
 from tracker import create_app, load_settings
 from tracker.db import Database
+from tracker.operations import configure
+from tracker.operations.actor import Actor
+from tracker.operations.anchors import Seal
 from tracker.web import startup
 from tracker.web.startup import Misconfigured
 
@@ -64,6 +69,20 @@ def test_production_starts_on_a_database_of_this_version(sqlite_url: str) -> Non
 def test_production_refuses_a_database_of_another_version(tmp_path: Path) -> None:
     with pytest.raises(Misconfigured, match=r"at version none, this program needs .* tracker upgrade"):
         create_app(settings(TRACKER_DATABASE_URL=f"sqlite:///{tmp_path / 'new.db'}"))
+
+
+def test_production_refuses_a_database_that_is_older_than_its_audit_anchor(sqlite_url: str, tmp_path: Path) -> None:
+    named = settings(TRACKER_DATABASE_URL=sqlite_url)
+    path, older = Path(sqlite_url.removeprefix("sqlite:///")), tmp_path / "older.db"
+    shutil.copy(path, older)
+    database = Database(sqlite_url, Seal.of(named))
+    with database.transaction() as session:
+        configure.add_clinic(session, Actor("setup", datetime(2026, 3, 1, tzinfo=UTC), "cli"), "derm", "Dermatology")
+    database.close()
+    create_app(named).extensions["database"].close()
+    shutil.copy(older, path)
+    with pytest.raises(Misconfigured, match="audit trail is not the one that was left, entry 1: it is missing"):
+        create_app(named)
 
 
 def test_production_refuses_storage_that_loses_what_it_acknowledged(

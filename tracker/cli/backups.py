@@ -8,8 +8,9 @@ import click
 
 from tracker import db
 from tracker.cli import archive, copies
-from tracker.cli.context import database, database_url
+from tracker.cli.context import database, database_url, operator
 from tracker.domain.errors import Refused
+from tracker.operations.audit import begin_again, examine
 
 KEY = "TRACKER_BACKUP_KEY"
 
@@ -44,6 +45,14 @@ def backup(file: Path, encrypt: bool) -> None:
 def restore(file: Path) -> None:
     """Bring FILE into an empty database, and compare every table with what was backed up."""
     manifest = copies.restore(database_url(), file, _key())
+    if manifest["revision"] == db.head():
+        with database() as opened, opened.reading() as session:
+            begin_again(session, operator().utc)
+            fault = examine(session)
+        if fault:
+            raise Refused(
+                f"Restored as it was backed up, but its audit trail is broken at entry {fault.entry}: {fault.why}."
+            )
     rows = sum(table["rows"] for table in manifest["tables"].values())
     click.echo(f"Restored and compared: {rows} rows of {len(manifest['tables'])} tables, as of {manifest['made_at']}.")
     if manifest["revision"] != db.head():

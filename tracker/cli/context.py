@@ -16,23 +16,34 @@ from tracker.db import Database, current_revision, head
 from tracker.domain.errors import NotFound, Refused
 from tracker.models import Clinic
 from tracker.operations.actor import Actor
+from tracker.operations.anchors import Seal
 
 
 def database_url() -> str:
     """TRACKER_DATABASE_URL, else an SQLite file under the instance folder. Raises Refused for settings that cannot be
     read.
     """
+    url: str = _settings()["DATABASE_URL"]
+    return url
+
+
+def open_database(url: str | None = None) -> Database:
+    """That database, or the one of this installation, with the keys its audit trail is sealed with."""
+    settings = _settings()
+    return Database(url or settings["DATABASE_URL"], Seal.of(settings))
+
+
+def _settings() -> dict[str, Any]:
     try:
-        url: str = load_settings()["DATABASE_URL"]
+        return load_settings()
     except ValueError as why:
         raise Refused(str(why)) from why
-    return url
 
 
 @contextmanager
 def database(current: bool = True) -> Iterator[Database]:
     """The database of this installation. Raises Refused where its schema is not of this version (`current`)."""
-    opened = Database(database_url())
+    opened = open_database()
     try:
         if current:
             found = current_revision(opened.engine)

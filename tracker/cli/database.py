@@ -5,15 +5,20 @@ import sys
 import click
 
 from tracker import db
-from tracker.cli.context import clinics, database, database_url
-from tracker.operations.audit import first_bad_entry
+from tracker.cli.context import clinics, database, operator
+from tracker.operations.audit import begin_again, examine
 from tracker.queries.coverage import problems
 
 
 @click.command()
 def upgrade() -> None:
     """Bring the database's schema to this version."""
-    db.upgrade(database_url())
+    with database(current=False) as opened:
+        fresh = db.current_revision(opened.engine) is None
+        db.upgrade(opened.url)
+        if fresh:
+            with opened.reading() as session:
+                begin_again(session, operator().utc)
     click.echo(f"The database is at revision {db.head()}.")
 
 
@@ -35,10 +40,8 @@ def check() -> None:
         if found == db.head():
             with opened.reading() as session:
                 lines.append(("range coverage", [p for c in clinics(session) for p in problems(session, c)]))
-                bad = first_bad_entry(session)
-                lines.append(
-                    ("audit chain", [] if bad is None else [f"entry {bad} does not follow from the one before."])
-                )
+                fault = examine(session)
+                lines.append(("audit chain", [f"entry {fault.entry}: {fault.why}."] if fault else []))
     for name, faults in lines:
         click.echo(f"{'ok ' if not faults else 'BAD'}  {name}" + "".join(f"\n     {fault}" for fault in faults))
     if any(faults for _, faults in lines):

@@ -10,8 +10,7 @@ import click
 from sqlalchemy import select
 from sqlalchemy.orm import Session
 
-from tracker.cli.context import Day, clinics, database, database_url, operator, say_json
-from tracker.db import Database
+from tracker.cli.context import Day, clinics, database, database_url, open_database, operator, say_json
 from tracker.domain.errors import NotFound
 from tracker.models import Clinic, Patient
 from tracker.operations.enrol import zone_of
@@ -140,7 +139,7 @@ def _chunk(job: tuple[str, int, list[int], bool]) -> dict[str, int]:
     """Judge up to a thousand patients in one transaction; runs in a process of its own."""
     url, clinic_id, ids, dry_run = job
     now = datetime.now(UTC)
-    opened = Database(url)
+    opened = open_database(url)
     try:
         with opened.reading() if dry_run else opened.transaction() as session:
             today = now.astimezone(zone_of(session, clinic_id)).date()

@@ -12,9 +12,9 @@ from sqlalchemy import func, select
 from sqlalchemy.orm import Session
 
 from tracker import create_app, load_settings
-from tracker.cli.context import database_url, operator
+from tracker.cli.context import database_url, open_database, operator
 from tracker.cli.demo_data import readings
-from tracker.db import Database, upgrade
+from tracker.db import upgrade
 from tracker.domain.errors import Refused
 from tracker.domain.readings import Row
 from tracker.models import Account, Clinic, Patient
@@ -63,14 +63,14 @@ def _demo_url(fresh: bool) -> str:
         return named
     path = Path(database_url().removeprefix("sqlite:///")).with_name("demo.db")
     if fresh:
-        for name in (path.name, f"{path.name}-wal", f"{path.name}-shm"):
+        for name in (path.name, f"{path.name}-wal", f"{path.name}-shm", f"{path.name}.anchor"):
             path.with_name(name).unlink(missing_ok=True)
     return f"sqlite:///{path}"
 
 
 def _fill(url: str) -> int:
     """Clinic, people and patients, unless they are there. Raises Refused over somebody's real data."""
-    opened = Database(url)
+    opened = open_database(url)
     try:
         with opened.transaction() as session:
             if session.scalars(select(Clinic).limit(1)).first() is None:

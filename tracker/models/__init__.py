@@ -1,12 +1,12 @@
 """The tables. A file an aggregate; columns and invariants only: no session, no clock, no URL."""
 
-from tracker.models.access import ROLES, Account, BrowserSession, Clinic, Draft, Membership
+from tracker.models.access import ROLES, Account, BrowserSession, Clinic, Draft, Membership, RecoveryCode
 from tracker.models.adverse_event import AdverseEvent
 from tracker.models.audit import AuditEntry
 from tracker.models.base import Base, table_of
 from tracker.models.flag import Flag, QueueVisit, Review
 from tracker.models.lab import HeldRow, ImportBatch, ImportProblem, LabResult, ReferenceRange
-from tracker.models.patient import AccessNote, Observation, Patient
+from tracker.models.patient import AccessNote, EmergencyAccess, Observation, Patient
 from tracker.models.treatment import Course, CourseEvent, Medication
 
 __all__ = [
@@ -21,6 +21,7 @@ __all__ = [
     "Course",
     "CourseEvent",
     "Draft",
+    "EmergencyAccess",
     "Flag",
     "HeldRow",
     "ImportBatch",
@@ -31,6 +32,7 @@ __all__ = [
     "Observation",
     "Patient",
     "QueueVisit",
+    "RecoveryCode",
     "ReferenceRange",
     "Review",
     "table_of",

@@ -1,5 +1,5 @@
 """What changed, by whom, from what to what, and why. Append-only and chained: each entry carries the digest of the
-one before.
+one before, and the name of the key that its own was made with ("" for none).
 """
 
 from datetime import datetime
@@ -32,6 +32,7 @@ class AuditEntry(Base):
     request_id: Mapped[str] = mapped_column(default="")
     previous: Mapped[str]
     digest: Mapped[str]
+    sealed_with: Mapped[str] = mapped_column(default="")
     __table_args__ = (
         Index("ix_audit_entry_patient", "patient_id", "id"),
         Index("ix_audit_entry_clinic", "clinic_id", "id"),

@@ -64,7 +64,10 @@ class Observation(Base):
 
 
 class AccessNote(Base):
-    """Somebody opened a patient's page, searched or exported: who looked, and when."""
+    """Somebody opened a page about a patient, searched or exported: who looked, at what, and when. Append-only.
+
+    `what`: the page. `detail`: what was searched for or exported.
+    """
 
     __tablename__ = "access_note"
     id: Mapped[Key]
@@ -72,4 +75,26 @@ class AccessNote(Base):
     account_id: Mapped[UserId]
     patient_id: Mapped[int | None] = mapped_column(ForeignKey("patient.id"), index=True)
     what: Mapped[str]
+    detail: Mapped[str] = mapped_column(default="")
+    clinic_id: Mapped[int | None] = mapped_column(ForeignKey("clinic.id"))
+    __table_args__ = (STRICT,)
+
+
+class EmergencyAccess(Base):
+    """Somebody opened the record of another clinic's patient in an emergency: why, until when, who closed the alert.
+
+    `clinic_id` is the patient's: it is judged there whether that was right.
+    """
+
+    __tablename__ = "emergency_access"
+    id: Mapped[Key]
+    account_id: Mapped[UserId] = mapped_column(index=True)
+    patient_id: Mapped[PatientId]
+    clinic_id: Mapped[ClinicId]
+    reason: Mapped[str]
+    opened_at: Mapped[datetime]
+    ends_at: Mapped[datetime]
+    closed_at: Mapped[datetime | None]
+    closed_by: Mapped[int | None] = mapped_column(ForeignKey("account.id"))
+    closing_comment: Mapped[str] = mapped_column(default="")
     __table_args__ = (STRICT,)

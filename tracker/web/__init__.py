@@ -128,7 +128,7 @@ def make_app(settings: dict[str, Any]) -> Flask:
     app.config.update({**DEFAULTS, **settings})
     _set_cookies(app)
     _set_templates(app)
-    database.init_app(app, app.config["DATABASE_URL"])
+    database.init_app(app)
     if app.config["PRODUCTION"]:
         startup.check_storage(app.extensions["database"])
     errors.init_app(app)

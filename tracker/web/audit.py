@@ -10,7 +10,7 @@ from flask.typing import ResponseReturnValue
 from tracker.domain.errors import Refused
 from tracker.formats.export import csv_lines
 from tracker.models import Base
-from tracker.operations.audit import first_bad_entry
+from tracker.operations.audit import examine
 from tracker.queries import trail
 from tracker.queries.trail import Search
 from tracker.web.access import current_clinics
@@ -62,11 +62,12 @@ def export() -> ResponseReturnValue:
 @screen.post("/audit/check")
 def check() -> ResponseReturnValue:
     """Walk the chain of digests from the first entry to the last. Nothing is written."""
-    bad = first_bad_entry(reading())
-    if bad is None:
+    with database().reading() as session:
+        fault = examine(session)
+    if fault is None:
         flash("The chain holds: every entry follows from the one before it.")
     else:
-        flash(f"The chain is broken at entry {bad}: it, or the one before it, was changed outside Jakwatch.")
+        flash(f"The chain is broken at entry {fault.entry}: {fault.why}. This was done outside Jakwatch.")
     return redirect(url_for("audit.index"), 303)
 
 

@@ -7,6 +7,7 @@ from flask import Flask, current_app, g
 from sqlalchemy.orm import Session
 
 from tracker.db import Database
+from tracker.operations.anchors import Seal
 
 
 def database() -> Database:
@@ -45,6 +46,6 @@ def writing() -> Iterator[Session]:
         yield session
 
 
-def init_app(app: Flask, url: str) -> None:
-    app.extensions["database"] = Database(url)
+def init_app(app: Flask) -> None:
+    app.extensions["database"] = Database(app.config["DATABASE_URL"], Seal.of(app.config))
     app.teardown_appcontext(stop_reading)

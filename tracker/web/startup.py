@@ -7,6 +7,7 @@ from sqlalchemy.exc import OperationalError
 
 from tracker.db import Database, current_revision, head, self_check
 from tracker.domain.errors import JakwatchError
+from tracker.operations.audit import head_fault
 
 SHORTEST_SECRET = 32
 KNOWN_SECRETS = ("changeme", "change-me", "secret", "development", "default", "example", "jakwatch", "password")
@@ -46,7 +47,8 @@ def setting_problems(settings: Mapping[str, Any]) -> list[str]:
 
 
 def check_storage(database: Database) -> None:
-    """Raise Misconfigured where the database would lose what it acknowledged, or is of another version.
+    """Raise Misconfigured where the database would lose what it acknowledged, is of another version, or holds another
+    audit trail than the one that the anchors saw.
 
     One that cannot be reached is left for later: it answers 503 until it can.
     """
@@ -59,5 +61,10 @@ def check_storage(database: Database) -> None:
         problems.append(
             f"The database is at version {found or 'none'}, this program needs {known}. Run: tracker upgrade"
         )
+    else:
+        with database.reading() as session:
+            fault = head_fault(session)
+        if fault:
+            problems.append(f"The audit trail is not the one that was left, entry {fault.entry}: {fault.why}.")
     if problems:
         raise Misconfigured("\n".join(problems))
