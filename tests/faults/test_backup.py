@@ -140,7 +140,7 @@ def test_encrypted_with_the_public_half_it_opens_with_the_private_one_alone(sqli
     seed(Database(sqlite_url))
     file, empty = tmp_path / "one.age", f"sqlite:///{tmp_path / 'empty.db'}"
     (public, private), (_, of_another) = new_key(), new_key()
-    assert "backup-key" in refusal(run(sqlite_url, "backup", file, "--encrypt"))
+    assert "keygen" in refusal(run(sqlite_url, "backup", file, "--encrypt"))
     assert "not an age key" in refusal(run(sqlite_url, "backup", file, "--encrypt", key="hunter2"))
     assert run(sqlite_url, "backup", file, "--encrypt", key=public).exit_code == 0
     content = file.read_bytes()

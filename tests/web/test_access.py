@@ -14,6 +14,7 @@ from flask_wtf.csrf import generate_csrf
 from sqlalchemy import select
 from werkzeug.test import TestResponse
 
+from tests.oracle import watching
 from tests.people import BY_ROLE, CLINICS, Cast, Records, account, add_account
 from tracker.db import Database
 from tracker.models import Account, BrowserSession
@@ -90,12 +91,15 @@ def ask(app: Flask, database: Database, cast: Cast, endpoint: str, method: str, 
     client, token = client_of(app, database, cast, role)
     form = {name: getattr(records, value, value) if isinstance(value, str) else value
             for name, value in told.get("form", {}).items()}  # fmt: skip
-    return client.open(
-        address(app, endpoint, records, told.get("url", {})),
-        method=method,
-        data=None if method == "GET" else {"csrf_token": token, **form},
-        buffered=True,
-    )
+    with watching() as oracle:
+        answer = client.open(
+            address(app, endpoint, records, told.get("url", {})),
+            method=method,
+            data=None if method == "GET" else {"csrf_token": token, **form},
+            buffered=True,
+        )
+    assert oracle.unaudited == [], endpoint
+    return answer
 
 
 def client_of(app: Flask, database: Database, cast: Cast, role: str) -> tuple[FlaskClient, str]:

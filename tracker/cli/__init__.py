@@ -16,7 +16,7 @@ COMMANDS = {
     "check": "tracker.cli.database:check",
     "backup": "tracker.cli.backups:backup",
     "restore": "tracker.cli.backups:restore",
-    "backup-key": "tracker.cli.backups:backup_key",
+    "keygen": "tracker.cli.backups:keygen",
     "demo": "tracker.cli.serving:demo",
     "serve": "tracker.cli.serving:serve",
     "import": "tracker.cli.files:import_files",

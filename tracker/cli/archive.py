@@ -69,7 +69,7 @@ def _encrypted(packed: Path, key: str) -> Path:
         else:
             recipient = pyrage.x25519.Recipient.from_str(key)
     except (pyrage.IdentityError, pyrage.RecipientError) as why:
-        raise Refused("TRACKER_BACKUP_KEY is not an age key: make a pair with “tracker backup-key”.") from why
+        raise Refused("TRACKER_BACKUP_KEY is not an age key: make a pair with “tracker keygen”.") from why
     hidden = packed.with_name("packed.age")
     pyrage.encrypt_file(str(packed), str(hidden), [recipient])
     return hidden

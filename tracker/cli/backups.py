@@ -1,4 +1,4 @@
-"""tracker backup, tracker restore, tracker backup-key"""
+"""tracker backup, tracker restore, tracker keygen"""
 
 import os
 from datetime import UTC, datetime
@@ -29,7 +29,7 @@ def backup(file: Path, encrypt: bool) -> None:
     """
     key = _key() if encrypt else None
     if encrypt and key is None:
-        raise Refused(f"--encrypt needs an age key in {KEY}: make a pair with “tracker backup-key”.")
+        raise Refused(f"--encrypt needs an age key in {KEY}: make a pair with “tracker keygen”.")
     with database(current=False) as opened:
         url = opened.url
     manifest = copies.back_up(url, file, datetime.now(UTC), key)
@@ -59,8 +59,8 @@ def restore(file: Path) -> None:
         click.echo("It is of an older schema: run “tracker upgrade”.")
 
 
-@click.command("backup-key")
-def backup_key() -> None:
+@click.command("keygen")
+def keygen() -> None:
     """Make a pair of keys for encrypted backups. Nothing of it is stored here."""
     public, private = archive.new_key()
     click.echo(f"Public half, for “tracker backup --encrypt”:   {public}")
