@@ -5,7 +5,7 @@ she sees of clinic A is a hole. Ida, the patient of each clinic, is on tofacitin
 """
 
 from dataclasses import dataclass, fields
-from datetime import UTC, date, datetime
+from datetime import UTC, date, datetime, timedelta
 from decimal import Decimal
 from functools import cache
 from zoneinfo import ZoneInfo
@@ -16,7 +16,18 @@ from sqlalchemy.orm import Session
 
 from tracker.db import Database
 from tracker.domain.readings import LabReading, RangeReading, read_moment
-from tracker.models import Account, Clinic, Flag, HeldRow, ImportBatch, LabResult, Membership, Patient, ReferenceRange
+from tracker.models import (
+    Account,
+    Clinic,
+    EmergencyAccess,
+    Flag,
+    HeldRow,
+    ImportBatch,
+    LabResult,
+    Membership,
+    Patient,
+    ReferenceRange,
+)
 from tracker.operations import configure, enrol, entry
 from tracker.operations.actor import Actor
 
@@ -56,6 +67,7 @@ class Records:
     range: int
     batch: int
     held_row: int
+    access: int
 
     def url_values(self) -> dict[str, int]:
         """What the variables of an address are filled with: `{"patient_id": 1, "course_id": 1, …}`."""
@@ -128,6 +140,7 @@ def _records(session: Session, clinic: Clinic, who: Account, family: str) -> Rec
         medication=enrol.add_medication(session, actor, patient, {"name": f"{family} remedy"}).id,
         observation=enrol.add_observation(session, actor, patient, STARTED, "weight_kg", "70").id,
         range=_draft(session, actor, clinic).id,
+        access=_emergency(session, patient, who),
         **_panel(session, actor, patient, clinic),
         **_held_row(session, clinic, who, family),
     )
@@ -148,6 +161,17 @@ def _draft(session: Session, actor: Actor, clinic: Clinic) -> ReferenceRange:
     """A range that waits for a second person."""
     reading = RangeReading("ANC", "10*9/L", STARTED, low=Decimal("1.5"), high=Decimal("7.7"))
     return configure.draft_range(session, actor, clinic.id, reading, "the laboratory's new method")
+
+
+def _emergency(session: Session, patient: Patient, who: Account) -> int:
+    """An alert that nobody has looked into; the hour is long over."""
+    access = EmergencyAccess(
+        account_id=who.id, patient_id=patient.id, clinic_id=patient.clinic_id, reason="found unconscious",
+        opened_at=SEEDED, ends_at=SEEDED + timedelta(hours=1),
+    )  # fmt: skip
+    session.add(access)
+    session.flush()
+    return access.id
 
 
 def _held_row(session: Session, clinic: Clinic, who: Account, family: str) -> dict[str, int]:

@@ -6,23 +6,24 @@ Measured reasons are in DESIGN.md, “Storage”.
 
 import importlib
 import sqlite3
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
 from types import ModuleType
-from typing import Any
+from typing import Any, NamedTuple
 
 from alembic import command
 from alembic.config import Config as AlembicConfig
 from alembic.runtime.migration import MigrationContext
 from alembic.script import ScriptDirectory
-from sqlalchemy import Engine, create_engine, event, make_url, text
+from sqlalchemy import Connection, Engine, create_engine, event, make_url, text
 from sqlalchemy.orm import Session
 
 _HERE = Path(__file__).resolve().parent
 MIGRATIONS = next(  # beside the package in a checkout, inside it in a wheel
     folder for folder in (_HERE / "migrations", _HERE.parent / "migrations") if (folder / "env.py").exists()
 )
+PATIENCE, BRIEF = 10_000, 200  # milliseconds that a writer waits for another; and one that can come back later
 SAFE_WAL = (3, 51, 3)  # 3.7.0 to 3.51.2 can corrupt a WAL file when two connections checkpoint at once
 
 
@@ -47,15 +48,21 @@ def _prepare_sqlite(engine: Engine, driver: Any) -> None:
     def settings(connection: Any, _record: Any) -> None:
         connection.isolation_level = None  # we say BEGIN ourselves
         for pragma in (
-            "busy_timeout=10000", f"journal_mode={journal}", f"synchronous={synchronous}",
+            f"busy_timeout={PATIENCE}", f"journal_mode={journal}", f"synchronous={synchronous}",
             "foreign_keys=ON", "cache_size=-64000", "temp_store=MEMORY",
         ):  # fmt: skip
             connection.execute(f"PRAGMA {pragma}")
 
     @event.listens_for(engine, "begin")
     def begin(connection: Any) -> None:
-        writes = connection.get_execution_options().get("writes", False)
-        connection.exec_driver_sql("BEGIN IMMEDIATE" if writes else "BEGIN")
+        options = connection.get_execution_options()
+        if options.get("brief"):
+            connection.exec_driver_sql(f"PRAGMA busy_timeout={BRIEF}")
+        try:
+            connection.exec_driver_sql("BEGIN IMMEDIATE" if options.get("writes") else "BEGIN")
+        finally:
+            if options.get("brief"):
+                connection.exec_driver_sql(f"PRAGMA busy_timeout={PATIENCE}")
 
 
 def make_engine(url: str) -> Engine:
@@ -73,27 +80,73 @@ def make_engine(url: str) -> Engine:
     )
 
 
-class Database:
-    """An engine and the two ways to use it. `seal` is handed to every session: what the audit trail is sealed with."""
+class Scope(NamedTuple):
+    """Whose rows a transaction sees on PostgreSQL, where its row-level security holds (every role but the owner):
+    those of these clinics (None: of all), and of single patients beside.
+    """
 
-    def __init__(self, url: str, seal: object = None) -> None:
+    clinics: frozenset[int] | None = None
+    patients: frozenset[int] = frozenset()
+
+
+EVERYWHERE, NOWHERE = Scope(), Scope(frozenset())
+_SET_SCOPE = "SELECT set_config('jakwatch.clinics', %s, true), set_config('jakwatch.patients', %s, true)"
+
+
+class ScopedSession(Session):
+    """A session whose transactions each begin by saying whose rows they are about."""
+
+
+@event.listens_for(ScopedSession, "after_begin")
+def _say_scope(session: Session, _transaction: Any, connection: Connection) -> None:
+    if connection.dialect.name == "postgresql":
+        scope: Scope = session.info["scope"]
+        clinics = "*" if scope.clinics is None else ",".join(map(str, sorted(scope.clinics)))
+        raw = connection.connection.dbapi_connection
+        assert raw is not None  # a transaction has just begun on it
+        raw.cursor().execute(_SET_SCOPE, (clinics, ",".join(map(str, sorted(scope.patients)))))
+
+
+def rescope(session: Session, scope: Scope) -> None:
+    """See other rows from here on, in the transaction that is running and those that follow."""
+    session.info["scope"] = scope
+    if session.in_transaction():
+        _say_scope(session, None, session.connection())
+
+
+class Database:
+    """An engine and the two ways to use it.
+
+    `seal` is handed to every session: what the audit trail is sealed with. `scope` says whose rows a session sees
+    where none is named.
+    """
+
+    def __init__(self, url: str, seal: object = None, scope: Callable[[], Scope] = lambda: EVERYWHERE) -> None:
         self.url = url
-        self._info = {"seal": seal}
         self.engine = make_engine(url)
+        self._seal, self._scope = seal, scope
         self._writer = self.engine.execution_options(writes=True)
+        self._brief_writer = self.engine.execution_options(writes=True, brief=True)
 
     @contextmanager
-    def transaction(self) -> Iterator[Session]:
-        """A session whose work is all stored at the end, or none of it. The only place that commits."""
-        with Session(self._writer, expire_on_commit=False, info=dict(self._info)) as session:
+    def transaction(self, scope: Scope | None = None, brief: bool = False) -> Iterator[Session]:
+        """A session whose work is all stored at the end, or none of it. The only place that commits.
+
+        `brief`: fail soon where another writer is at it (SQLite), for what can be stored later as well.
+        """
+        engine = self._brief_writer if brief else self._writer
+        with ScopedSession(engine, expire_on_commit=False, info=self._info(scope)) as session:
             yield session
             session.commit()
 
     @contextmanager
-    def reading(self) -> Iterator[Session]:
+    def reading(self, scope: Scope | None = None) -> Iterator[Session]:
         """A session that sees one consistent state and writes nothing."""
-        with Session(self.engine, autoflush=False, info=dict(self._info)) as session:
+        with ScopedSession(self.engine, autoflush=False, info=self._info(scope)) as session:
             yield session
+
+    def _info(self, scope: Scope | None) -> dict[Any, Any]:
+        return {"seal": self._seal, "scope": self._scope() if scope is None else scope}
 
     def close(self) -> None:
         self.engine.dispose()

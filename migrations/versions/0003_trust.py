@@ -33,7 +33,7 @@ DECIDED = (
     "details",
 )
 
-BY_CLINIC = ("import_batch", "held_row", "flag", "emergency_access")
+BY_CLINIC = ("import_batch", "held_row", "flag")
 BY_PATIENT = ("lab_result", "course", "course_event", "medication", "observation", "adverse_event", "review")
 # A setting of the transaction names the clinics (and single patients) that its statements may see; "*" is all of them.
 MY_CLINIC = "(current_setting('jakwatch.clinics', true) = '*' OR {column} = ANY (string_to_array(nullif(current_setting('jakwatch.clinics', true), ''), ',')::bigint[]))"
@@ -137,6 +137,14 @@ def _row_security() -> None:
             f"CREATE POLICY of_my_patients ON {table} USING (EXISTS (SELECT 1 FROM {source} WHERE {source}.id = {table}.{column}))"
         )
 
+    # The trail: everybody may add to it. An entry without a clinic goes by its patient; with neither it is everybody's.
+    op.execute("ALTER TABLE audit_entry ENABLE ROW LEVEL SECURITY")
+    whose = "CASE WHEN clinic_id IS NOT NULL THEN {mine} WHEN patient_id IS NOT NULL THEN EXISTS (SELECT 1 FROM patient WHERE patient.id = audit_entry.patient_id) ELSE true END"
+    op.execute(
+        f"CREATE POLICY of_my_clinics ON audit_entry FOR SELECT USING ({whose.format(mine=MY_CLINIC.format(column='clinic_id') + ' OR ' + MY_PATIENT.format(column='patient_id'))})"
+    )
+    op.execute("CREATE POLICY added_by_all ON audit_entry FOR INSERT WITH CHECK (true)")
+
 
 def downgrade() -> None:
     if op.get_bind().dialect.name == "sqlite":
@@ -145,9 +153,12 @@ def downgrade() -> None:
                 op.execute(f"DROP TRIGGER IF EXISTS {table}_{name}")
     else:
         op.execute("DROP FUNCTION keep_as_it_is CASCADE")
-        for table in ("patient", *BY_CLINIC, *BY_PATIENT):
+        for table in (*BY_PATIENT, *BY_CLINIC, "patient"):
             op.execute(f"DROP POLICY {'of_my_patients' if table in BY_PATIENT else 'of_my_clinics'} ON {table}")
             op.execute(f"ALTER TABLE {table} DISABLE ROW LEVEL SECURITY")
+        op.execute("DROP POLICY of_my_clinics ON audit_entry")
+        op.execute("DROP POLICY added_by_all ON audit_entry")
+        op.execute("ALTER TABLE audit_entry DISABLE ROW LEVEL SECURITY")
     op.drop_table("emergency_access")
     op.drop_table("recovery_code")
     for name in ("totp_step", "totp_since", "totp_secret"):

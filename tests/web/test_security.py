@@ -35,10 +35,12 @@ METHODS = ["GET", "HEAD", "OPTIONS", "POST", "DELETE", "TRACE"]
 
 
 def state(database: Database) -> str:
-    """One digest of everything that is stored."""
+    """One digest of everything that is stored, but for the log of who looked."""
     told = hashlib.sha256()
     with database.reading() as session:
         for table in Base.metadata.sorted_tables:
+            if table.name == "access_note":
+                continue
             for row in session.execute(select(table).order_by(*table.primary_key.columns)):
                 told.update(repr((table.name, tuple(row))).encode())
     return told.hexdigest()

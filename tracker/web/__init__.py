@@ -59,12 +59,14 @@ from tracker.web import (
     courses,
     database,
     due,
+    emergency,
     errors,
     events,
     filters,
     health,
     imports,
     labs,
+    looking,
     patients,
     queue,
     ranges,
@@ -100,6 +102,8 @@ BLUEPRINTS: tuple[Blueprint, ...] = (
     labs.screen,
     results.screen,
     imports.screen,
+    looking.screen,
+    emergency.screen,
 )
 
 _HERE = Path(__file__).resolve().parent.parent
@@ -136,6 +140,7 @@ def make_app(settings: dict[str, Any]) -> Flask:
     app.before_request(_name_request)
     security.init_app(app)
     app.before_request(access.guard)
+    looking.init_app(app)
     CSRFProtect(app)
     for blueprint in BLUEPRINTS:
         app.register_blueprint(blueprint)

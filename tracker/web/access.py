@@ -17,6 +17,7 @@ from tracker.domain.errors import NotAllowed, NotFound
 from tracker.models import (
     AdverseEvent,
     Course,
+    EmergencyAccess,
     Flag,
     HeldRow,
     ImportBatch,
@@ -28,6 +29,7 @@ from tracker.models import (
 )
 from tracker.operations.actor import Actor
 from tracker.web.clock import now
+from tracker.web.database import see_mine
 from tracker.web.sessions import User, Workplace
 
 log = logging.getLogger("tracker.security")
@@ -39,7 +41,8 @@ STAFF = frozenset({RECORDER, CLINICIAN, ADMIN, AUDITOR})  # everybody who signed
 RECORDERS = frozenset({RECORDER, CLINICIAN})  # write what was measured, given and observed
 DECIDERS = frozenset({CLINICIAN})  # decide about flags and treatment
 ADMINS = frozenset({ADMIN})  # people, ranges, configuration
-INSPECTORS = frozenset({ADMIN, AUDITOR})  # the audit trail
+INSPECTORS = frozenset({ADMIN, AUDITOR})  # the audit trail, the alerts of emergencies
+OVERSEERS = frozenset({CLINICIAN, ADMIN, AUDITOR})  # who looked at a patient
 
 # One line a page, grouped by screen. tests/web/matrix.yaml says the same once more, and every cell of it is tried.
 ENDPOINTS: Mapping[str, frozenset[str]] = {
@@ -73,6 +76,11 @@ ENDPOINTS: Mapping[str, frozenset[str]] = {
     "patients.edit": RECORDERS,
     "patients.update": RECORDERS,
     "patients.changes": STAFF,
+    "looking.patient": OVERSEERS,
+    "emergency.new": DECIDERS,
+    "emergency.open_record": DECIDERS,
+    "emergency.alerts": INSPECTORS,
+    "emergency.close": INSPECTORS,
     "bedside.new_drug": RECORDERS,
     "bedside.add_drug": RECORDERS,
     "bedside.drug": RECORDERS,
@@ -182,10 +190,18 @@ def current_actor(origin: str = "form") -> Actor:
     return Actor(user.name, now(), origin, user.id, user.role, g.request_id)
 
 
+def emergency() -> EmergencyAccess | None:
+    """The emergency in which the record on this page is open, None on every other page."""
+    found: EmergencyAccess | None = g.get("emergency")
+    return found
+
+
 def may(endpoint: str) -> bool:
     """May the person at the browser call this page? For menus and buttons; the page itself is guarded anyway."""
-    user = signed_in()
-    return user is not None and user.role in ENDPOINTS.get(endpoint, ())
+    user, allowed = signed_in(), ENDPOINTS.get(endpoint, frozenset())
+    if "emergency" in g and allowed < STAFF:
+        return False  # the record is open for reading
+    return user is not None and user.role in allowed
 
 
 # ---------------------------------------------------------------------------------------------- may they in
@@ -239,11 +255,15 @@ def typed() -> list[tuple[str, str]]:
 # ---------------------------------------------------------------------------------------------- may they this
 
 Owned = TypeVar("Owned", AdverseEvent, Course, Flag, LabResult, Medication, Observation)
-Kept = TypeVar("Kept", HeldRow, ImportBatch, Patient, ReferenceRange)
+Kept = TypeVar("Kept", HeldRow, ImportBatch, ReferenceRange)
 
 
 def get_patient(session: Session, patient_id: int) -> Patient:
-    return _of_my_clinics(session, Patient, patient_id)
+    mine = select(Patient).where(_is(Patient.id, patient_id), Patient.clinic_id.in_(current_clinics()))
+    patient = session.scalar(mine)
+    if patient is None and (opened := _emergencies(session)):
+        patient = session.scalar(select(Patient).where(_is(Patient.id, patient_id), Patient.id.in_(opened)))
+    return _looked(_found(patient))
 
 
 def get_course(session: Session, course_id: int) -> Course:
@@ -287,13 +307,36 @@ def _of_my_clinics(session: Session, kind: type[Kept], key: int) -> Kept:
 
 
 def _of_my_patients(session: Session, kind: type[Owned], key: int) -> Owned:
-    return _found(
-        session.scalar(
-            select(kind)
-            .join(Patient, Patient.id == kind.patient_id)
-            .where(_is(kind.id, key), Patient.clinic_id.in_(current_clinics()))
-        )
-    )
+    whose = select(kind, Patient).join(Patient, Patient.id == kind.patient_id).where(_is(kind.id, key))
+    row = session.execute(whose.where(Patient.clinic_id.in_(current_clinics()))).first()
+    if row is None and (opened := _emergencies(session)):
+        row = session.execute(whose.where(Patient.id.in_(opened))).first()
+    found, patient = _found(row)
+    _looked(patient)
+    record: Owned = found
+    return record
+
+
+def _emergencies(session: Session) -> dict[int, EmergencyAccess]:
+    """By patient, what this person opened in an emergency and has not ended: for pages that are read, not to write."""
+    if request.method not in ("GET", "HEAD"):
+        return {}
+    if "emergencies" not in g:
+        e = EmergencyAccess
+        mine = select(e).where(e.account_id == current_user().id, e.ends_at > now(), e.opened_at <= now())
+        g.emergencies = {row.patient_id: row for row in session.scalars(mine.order_by(e.id))}
+        if g.emergencies:
+            see_mine()
+    opened: dict[int, EmergencyAccess] = g.emergencies
+    return opened
+
+
+def _looked(patient: Patient) -> Patient:
+    """Remember whose record this page is about: for the log of who looked, and the banner of an emergency."""
+    g.setdefault("looked_at", {})[patient.id] = patient.clinic_id
+    if patient.id in g.get("emergencies", ()) and patient.clinic_id not in current_clinics():
+        g.emergency = g.emergencies[patient.id]
+    return patient
 
 
 def _is(column: Any, key: int) -> ColumnElement[bool]:

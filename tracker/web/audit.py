@@ -15,7 +15,7 @@ from tracker.queries import trail
 from tracker.queries.trail import Search
 from tracker.web.access import current_clinics
 from tracker.web.clock import today
-from tracker.web.database import database, reading
+from tracker.web.database import EVERYWHERE, database, my_scope, reading
 from tracker.web.fields import read_day
 from tracker.web.filters import zone
 
@@ -49,10 +49,10 @@ def export() -> ResponseReturnValue:
     asked, wrong = _asked()
     if wrong:
         raise Refused(" ".join(wrong.values()))
-    mine, opened = current_clinics(), database()
+    mine, opened, scope = current_clinics(), database(), my_scope()
 
     def lines() -> Iterator[str]:
-        with opened.reading() as session:
+        with opened.reading(scope) as session:
             yield from csv_lines("audit", trail.stream(session, mine, asked))
 
     name = f"jakwatch-audit-{today(zone()).isoformat()}.csv"
@@ -62,7 +62,7 @@ def export() -> ResponseReturnValue:
 @screen.post("/audit/check")
 def check() -> ResponseReturnValue:
     """Walk the chain of digests from the first entry to the last. Nothing is written."""
-    with database().reading() as session:
+    with database().reading(EVERYWHERE) as session:
         fault = examine(session)
     if fault is None:
         flash("The chain holds: every entry follows from the one before it.")

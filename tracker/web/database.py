@@ -3,17 +3,35 @@
 from collections.abc import Iterator
 from contextlib import ExitStack, contextmanager
 
-from flask import Flask, current_app, g
+from flask import Flask, current_app, g, has_request_context
 from sqlalchemy.orm import Session
 
-from tracker.db import Database
+from tracker.db import EVERYWHERE, NOWHERE, Database, Scope, rescope
 from tracker.operations.anchors import Seal
+
+__all__ = ["EVERYWHERE", "database", "my_scope", "reading", "see_mine", "stop_reading", "writing"]
 
 
 def database() -> Database:
-    """The application's database. What outlives the request, such as a streamed export: `with database().reading()`."""
+    """The application's database. What outlives the request, such as a streamed export, takes the scope along:
+    `mine = my_scope()`, and later `with database().reading(mine)`.
+    """
     found: Database = current_app.extensions["database"]
     return found
+
+
+def my_scope() -> Scope:
+    """Whose rows this person may see: of their clinics, and of who they opened in an emergency. Nobody: none."""
+    user = g.get("user") if has_request_context() else None
+    if user is None:
+        return NOWHERE
+    return Scope(frozenset(clinic.id for clinic in user.clinics), frozenset(g.get("emergencies", ())))
+
+
+def see_mine() -> None:
+    """Let the session for reading see what `my_scope()` says now."""
+    if "reading" in g:
+        rescope(g.reading, my_scope())
 
 
 def reading() -> Session:
@@ -35,17 +53,17 @@ def stop_reading(_error: BaseException | None = None) -> None:
 
 
 @contextmanager
-def writing() -> Iterator[Session]:
-    """A session whose work is all stored when the block ends, or none of it.
+def writing(scope: Scope | None = None) -> Iterator[Session]:
+    """A session whose work is all stored when the block ends, or none of it. `scope`: to see more than one's own.
 
     The session for reading is closed first: a writer never waits for its own reader (SQLite without WAL would), and
     what the page shows afterwards is read back from what is stored.
     """
     stop_reading()
-    with database().transaction() as session:
+    with database().transaction(scope) as session:
         yield session
 
 
 def init_app(app: Flask) -> None:
-    app.extensions["database"] = Database(app.config["DATABASE_URL"], Seal.of(app.config))
+    app.extensions["database"] = Database(app.config["DATABASE_URL"], Seal.of(app.config), my_scope)
     app.teardown_appcontext(stop_reading)

@@ -18,7 +18,7 @@ from tracker.domain.dates import years_between
 from tracker.domain.intended_use import INTENDED_USE
 from tracker.domain.values import shown
 from tracker.web import navigation
-from tracker.web.access import may, signed_in
+from tracker.web.access import emergency, may, signed_in
 from tracker.web.clock import now, today
 
 UNKNOWN = "not known"
@@ -187,6 +187,8 @@ def functions() -> dict[str, Any]:
         "menu": navigation.menu,
         "is_current": navigation.is_current,
         "waiting": navigation.waiting,
+        "alerts": navigation.alerts,
+        "emergency": emergency,
         "spark": spark,
         "now": now,
         "today": lambda: today(zone()),

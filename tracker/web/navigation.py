@@ -7,7 +7,8 @@ from sqlalchemy import func, select
 
 from tracker.domain.findings import RANK, SOON
 from tracker.models import Flag
-from tracker.web.access import may, signed_in
+from tracker.queries import lookers
+from tracker.web.access import current_clinics, may, signed_in
 from tracker.web.database import reading
 
 MOST = 99  # counted no further than that
@@ -62,3 +63,8 @@ def waiting() -> str:
     )
     count = reading().scalar(select(func.count()).select_from(patients.subquery())) or 0
     return f"{MOST}+" if count > MOST else str(count or "")
+
+
+def alerts() -> int:
+    """How many emergencies wait to be looked into, for those who do that."""
+    return lookers.waiting(reading(), current_clinics()) if may("emergency.close") else 0

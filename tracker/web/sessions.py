@@ -24,7 +24,7 @@ from werkzeug.wrappers import Response as BaseResponse
 from tracker.models import Account, BrowserSession, Clinic, Membership
 from tracker.operations.accounts import digest_of
 from tracker.web.clock import now
-from tracker.web.database import database, reading, stop_reading
+from tracker.web.database import database, reading, see_mine, stop_reading
 
 log = logging.getLogger(__name__)
 
@@ -83,6 +83,7 @@ class BrowserSessions(SecureCookieSessionInterface):
                 return SecureCookieSession()
             if found is not None:
                 g.user = found.user
+                see_mine()
                 return found
             g.session_ended = True
         return super().open_session(app, request)

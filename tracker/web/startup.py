@@ -5,7 +5,7 @@ from typing import Any
 
 from sqlalchemy.exc import OperationalError
 
-from tracker.db import Database, current_revision, head, self_check
+from tracker.db import EVERYWHERE, Database, current_revision, head, self_check
 from tracker.domain.errors import JakwatchError
 from tracker.operations.audit import head_fault
 
@@ -62,7 +62,7 @@ def check_storage(database: Database) -> None:
             f"The database is at version {found or 'none'}, this program needs {known}. Run: tracker upgrade"
         )
     else:
-        with database.reading() as session:
+        with database.reading(EVERYWHERE) as session:
             fault = head_fault(session)
         if fault:
             problems.append(f"The audit trail is not the one that was left, entry {fault.entry}: {fault.why}.")
