@@ -66,20 +66,22 @@ def _expand(paths: Iterable[Path]) -> list[Path]:
 def _file_all(importer: Importer, paths: list[Path], time_zone: str) -> list[Report]:
     """Every file in the order its kind asks for: patients before courses before results."""
     zone = ZoneInfo(time_zone)
-    kinds: dict[Path, str] = {}
+    turns: dict[Path, int] = {}
     reports: dict[Path, Report] = {}
     for path in paths:
         with path.open("rb") as stream:
             try:
-                kinds[path] = formats.read(path.name, stream, zone).kind
+                turns[path] = formats.read(path.name, stream, zone).turn
             except Refused as why:
                 reports[path] = Report(str(path), "unknown", problems=[Problem(0, "", str(why))])
-    for path in sorted(kinds, key=lambda p: formats.ORDER.index(kinds[p])):
+    for path in sorted(turns, key=turns.__getitem__):
         with path.open("rb") as stream:
             digest = hashlib.file_digest(stream, "sha256").hexdigest()
             stream.seek(0)
             source = formats.read(path.name, stream, zone)
-            reports[path] = importer.file(str(path), source.format, source.kind, source.rows, digest, source.remarks)
+            reports[path] = importer.file(
+                str(path), source.format, source.kind, source.rows, digest, source.remarks, source.elements
+            )
     return [reports[path] for path in paths]
 
 
@@ -91,7 +93,7 @@ def _print(reports: list[Report], flags: dict[str, int], dry_run: bool) -> None:
             f" + {report.unmatched} unmatched + {report.refused} refused"
         )
         for problem in report.problems[:SHOWN_PROBLEMS]:
-            place = f"row {problem.row}" if problem.row else "file"
+            place = f"{'row' if report.format in formats.TABLES else 'entry'} {problem.row}" if problem.row else "file"
             click.echo(f"  {place}{', ' + problem.column if problem.column else ''}: {problem.message}")
         if len(report.problems) > SHOWN_PROBLEMS:
             click.echo(f"  … and {len(report.problems) - SHOWN_PROBLEMS} more (use --json for all)")

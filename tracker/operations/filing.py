@@ -284,7 +284,7 @@ class Filer:
             self.session,
             self.actor,
             same,
-            details,
+            {name: value for name, value in details.items() if value not in (None, "")},  # empty is "not known"
             patient=patient,
             reason="a later state of the same drug, from a file",
         )

@@ -6,16 +6,17 @@ The importer works in the caller's transaction: rolled back, it was a preview.
 
 import hashlib
 import json
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
-from itertools import islice
+from itertools import groupby, islice
+from types import MappingProxyType
 from typing import Any
 
 from sqlalchemy import select
 from sqlalchemy.orm import Session
 
 from tracker.domain.errors import Refused
-from tracker.domain.readings import KINDS, Problem, Row, pack, unpack
+from tracker.domain.readings import KIND_OF, KINDS, Problem, Row, pack, unpack
 from tracker.models import Clinic, HeldRow, ImportBatch, ImportProblem, Patient
 from tracker.operations import audit, enrol
 from tracker.operations.actor import Actor
@@ -26,6 +27,7 @@ from tracker.operations.record import FILED, REFUSED, Whose, record
 CHUNK = 2000
 OUTCOMES_KEPT = 50_000
 UNMATCHED = "unmatched"
+NO_NAMES: Mapping[str, str] = MappingProxyType({})
 UNMAPPED = "“{}” is not a test Jakwatch knows: {} kept, and only a range printed with the result judges it."
 
 
@@ -80,8 +82,12 @@ class Importer:
     # ------------------------------------------------------------------------------------------ a file
 
     def file(self, path: str, layout: str, kind: str, rows: Iterable[Row], sha256: str = "",
-             remarks: Iterable[Problem] = ()) -> Report:  # fmt: skip
-        """File one source. Rows that are refused do not keep the good ones out."""
+             remarks: Iterable[Problem] = (), elements: Mapping[str, str] = NO_NAMES) -> Report:  # fmt: skip
+        """File one source. Rows that are refused do not keep the good ones out.
+
+        `kind` says in words what the source holds; what a row is, its reading says. `elements` are the names that the
+        file has for the fields of a reading.
+        """
         report = Report(path, layout, kind, problems=list(remarks))
         batch = ImportBatch(
             clinic_id=self.clinics[0].id,
@@ -95,7 +101,9 @@ class Importer:
         self.session.add(batch)
         self.session.flush()
         for chunk in _chunks(rows):
-            self._chunk(chunk, kind, batch.id, report)
+            said = len(report.problems)
+            self._chunk(chunk, batch.id, report)
+            report.problems[said:] = _placed(report.problems[said:], chunk, elements)
         report.problems += [
             Problem(first, "analyte", UNMAPPED.format(name, f"{count} rows are" if count > 1 else "the row is"))
             for name, (first, count) in report.unmapped.items()
@@ -112,13 +120,17 @@ class Importer:
         )  # fmt: skip
         return report
 
-    def _chunk(self, chunk: list[Row], kind: str, batch_id: int, report: Report) -> None:
+    def _chunk(self, chunk: list[Row], batch_id: int, report: Report) -> None:
         report.rows_in += len(chunk)
-        readings = [row for row in chunk if row.reading is not None]
         for row in chunk:
             report.problems += row.problems
             if row.reading is None:
                 report.count(REFUSED)
+        readings = (row for row in chunk if row.reading is not None)
+        for kind, rows in groupby(readings, key=lambda row: KIND_OF[type(row.reading)]):
+            self._of_one_kind(list(rows), kind, batch_id, report)
+
+    def _of_one_kind(self, readings: list[Row], kind: str, batch_id: int, report: Report) -> None:
         if kind in ("patients", "ranges"):
             for row in readings:
                 self._one(row, batch_id, report, None)
@@ -235,7 +247,7 @@ class Importer:
     def _release_one(self, held: HeldRow) -> int:
         report = Report("tray", held.kind)
         self.filer.people.pop(held.mrn, None)
-        self._chunk([Row(held.row, unpack(held.kind, json.loads(held.content)))], held.kind, held.batch_id, report)
+        self._chunk([Row(held.row, unpack(held.kind, json.loads(held.content)))], held.batch_id, report)
         if report.unmatched:
             return 0
         held.state = "filed" if report.filed or report.duplicate else "dismissed"
@@ -264,3 +276,13 @@ def _chunks(rows: Iterable[Row]) -> Iterator[list[Row]]:
     source = iter(rows)
     while chunk := list(islice(source, CHUNK)):
         yield chunk
+
+
+def _placed(problems: list[Problem], rows: list[Row], elements: Mapping[str, str]) -> list[Problem]:
+    """The problems of these rows, each with the name of its row, in the words of the file."""
+    places = {row.number: f"{row.place}: " for row in rows if row.place}
+    if not places and not elements:
+        return problems
+    return [
+        p._replace(column=elements.get(p.column, p.column), message=places.get(p.row, "") + p.message) for p in problems
+    ]

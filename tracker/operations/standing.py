@@ -85,7 +85,12 @@ def in_force(session: Session, rows: Sequence[tuple[LabReading, int]]) -> Standi
 
 @lru_cache(maxsize=4096)
 def _find(name: str, local_code: str, unit: str) -> Analyte | None:
-    return analytes.find(name, unit) or (analytes.find(local_code, unit) if local_code else None)
+    """By the LOINC codes of a result (`loinc:751-8`, several with `;`) alone, where it has any: a urine glucose is
+    called `Glucose` too. Else by its name, else by the sender's own code.
+    """
+    codes = local_code.split(";")
+    loincs = [code.removeprefix(analytes.LOINC) for code in codes if code.startswith(analytes.LOINC)]
+    return analytes.match(loincs, (name, local_code), unit)
 
 
 def analyte_of(reading: LabReading) -> Analyte | None:
