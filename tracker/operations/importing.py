@@ -21,12 +21,13 @@ from tracker.models import Clinic, HeldRow, ImportBatch, ImportProblem, Patient
 from tracker.operations import audit, enrol
 from tracker.operations.actor import Actor
 from tracker.operations.evaluate import Changes, evaluate
-from tracker.operations.filing import Filer, Found
+from tracker.operations.filing import AnotherPerson, Filer, Found
 from tracker.operations.record import FILED, REFUSED, Whose, record
 
 CHUNK = 2000
 OUTCOMES_KEPT = 50_000
 UNMATCHED = "unmatched"
+NOT_THEM = "By this file patient {} is born on another day than the one on record: nothing of theirs is filed."
 NO_NAMES: Mapping[str, str] = MappingProxyType({})
 UNMAPPED = "“{}” is not a test Jakwatch knows: {} kept, and only a range printed with the result judges it."
 
@@ -46,6 +47,7 @@ class Report:
     problems: list[Problem] = field(default_factory=list)
     filed_rows: list[tuple[int, int | None, str]] = field(default_factory=list)
     unmapped: dict[str, tuple[int, int]] = field(default_factory=dict)
+    not_them: set[str] = field(default_factory=set)
 
     def count(self, outcome: str) -> None:
         setattr(self, outcome, getattr(self, outcome) + 1)
@@ -171,6 +173,8 @@ class Importer:
             with self.session.begin_nested():
                 outcome = self.filer.file(row.reading, batch_id, found)
         except Refused as why:
+            if isinstance(why, AnotherPerson):
+                report.not_them.add(row.reading.mrn)  # type: ignore[union-attr]  # a patient
             outcome = REFUSED
             report.problems.append(Problem(row.number, "", str(why)))
         report.count(outcome)
@@ -197,6 +201,11 @@ class Importer:
     def _match(self, row: Row, kind: str, batch_id: int, report: Report) -> Found | None:
         """The one patient with this record number; without one the row waits in the tray."""
         mrn: str = row.reading.mrn  # type: ignore[union-attr]
+        if mrn in report.not_them:
+            report.count(REFUSED)
+            report.remember(row.number, None, REFUSED)
+            report.problems.append(Problem(row.number, "mrn", NOT_THEM.format(mrn)))
+            return None
         found = self.filer.people[mrn]
         if len(found) == 1:
             return found[0]

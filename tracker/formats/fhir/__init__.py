@@ -23,6 +23,8 @@ __all__ = ["ELEMENTS", "MOST_BYTES", "Parts", "read"]
 
 MOST_BYTES = 64 << 20
 
+_OFTEN = 3
+
 ELEMENTS: Mapping[str, str] = {
     "mrn": "subject", "value": "value[x]", "unit": "valueQuantity.unit", "collected_at": "effective[x]",
     "analyte": "code", "recorded_at": "issued",
@@ -58,7 +60,7 @@ def read(content: bytes, zone: ZoneInfo) -> Parts:
             unread[_named(resource)] += 1
         else:
             rows += (_row(resource, make) for make in made)
-    rows = _told_apart(rows)
+    rows = _said_once(_told_apart(rows))
     kinds = frozenset(KIND_OF[type(row.reading)] for row in rows if row.reading is not None)
     return Parts(kinds, tuple(_remarks(file, unread)), rows)
 
@@ -109,7 +111,9 @@ def _remarks(file: File, unread: Counter[str]) -> Iterator[Problem]:
         yield Problem(0, "subject", f"The patient is not in the file: the id ({shown}) is taken for the record number.")
     missing = file.results_elsewhere()
     if missing:
-        yield Problem(0, "result", f"{missing} results that reports name are not in this file: send them along.")
+        yield Problem(
+            0, "result", f"Results that a report names and this file does not hold: {missing}. Send them along."
+        )
 
 
 def _told_apart(rows: list[Row]) -> list[Row]:
@@ -122,7 +126,7 @@ def _told_apart(rows: list[Row]) -> list[Row]:
         reading = row.reading
         if isinstance(reading, LabReading) and reading.status == FINAL:
             key = (
-                reading.mrn, reading.analyte, reading.local_code, reading.collected.at, reading.laboratory,
+                reading.mrn, reading.analyte, reading.collected.at, reading.laboratory,
                 reading.accession,
             )  # fmt: skip
             values = seen.setdefault(key, [])
@@ -139,3 +143,26 @@ def _repeated(row: Row, reading: LabReading, place: int) -> Row:
     said = f"{reading.analyte} has another result of the same time: this one is kept beside it as “{accession}”."
     remark = Problem(row.number, "effective[x]", said)
     return row._replace(reading=reading._replace(accession=accession), problems=(*row.problems, remark))
+
+
+def _said_once(rows: list[Row]) -> list[Row]:
+    """What would be said of many rows in the same words is said of the first, with their number."""
+    count = Counter(_sentence(problem) for row in rows if row.reading is not None for problem in row.problems)
+    many = {sentence for sentence, times in count.items() if times > _OFTEN}
+    said: set[tuple[str, str]] = set()
+    found = []
+    for row in rows:
+        kept = []
+        for problem in row.problems:
+            sentence = _sentence(problem)
+            if row.reading is None or sentence not in many:
+                kept.append(problem)
+            elif sentence not in said:
+                said.add(sentence)
+                kept.append(problem._replace(message=f"{problem.message} So it is in {count[sentence]} rows."))
+        found.append(row._replace(problems=tuple(kept)))
+    return found
+
+
+def _sentence(problem: Problem) -> tuple[str, str]:
+    return problem.column.partition("[")[0], problem.message

@@ -21,7 +21,7 @@ _INFECTIOUS = re.compile(
 )
 _WORDS = re.compile(
     r"infect|pneumonia|sepsis|septic|cellulitis|abscess|zoster|shingles|herpes|tubercul|candid|influenza|covid|"
-    r"sars-cov|bronchitis|pharyngitis|tonsillitis|sinusitis|otitis|cystitis|pyelonephritis|urinary tract|meningitis|"
+    r"sars-cov|bronchitis|pharyngitis|tonsillitis|sinusitis|otitis|\bcystitis|pyelonephritis|urinary tract|meningitis|"
     r"encephalitis|endocarditis|osteomyelitis|erysipel|impetigo|folliculitis|tinea|mycosis|measles|varicella|"
     r"chickenpox|cytomegalovirus|aspergill|pneumocystis|cryptococc|listeri|salmonell|histoplasm|legionell",
     re.IGNORECASE,

@@ -104,6 +104,8 @@ def reading(file: File, observation: Resource, node: Node) -> LabReading:
 
 def _status(observation: Resource) -> str:
     word = observation.node.text("status")
+    if word == "unknown":
+        observation.note("status", "The status is not known to the sender: the result is taken as final.")
     if word not in STATUSES:
         known = ", ".join(STATUSES)
         said = f"“{word}” is not a status" if word else "The status is missing"
@@ -188,7 +190,7 @@ def _collected(file: File, observation: Resource, report: Resource | None) -> Mo
 def _of(observation: Resource, other: Resource, node: Node, name: str, file: File) -> Moment | None:
     at = values.moment(node, name, file.zone)
     if at is not None:
-        observation.note("effectiveDateTime", f"When the sample was taken is that of {other.place}.")
+        observation.note("effectiveDateTime", f"When the sample was taken is said by its {other.type} only.")
     return at
 
 

@@ -57,9 +57,9 @@ def _taken(node: Node) -> None:
     if status not in _TAKEN:
         raise node.wrong(
             "status",
-            f"The drug is “{status}”, so it was not taken and is not filed." if status else "The status is missing.",
+            f"The drug is “{status}”: what was taken or ordered is filed." if status else "The status is missing.",
         )
-    if intent not in _ORDERED:
+    if intent not in _ORDERED and not (intent == "plan" and node.flag("reportedBoolean")):
         raise node.wrong("intent", f"This is a {intent}, not an order: it is not filed.")
     if node.raw("taken") == "n":  # of FHIR STU3
         raise node.wrong("taken", "The drug was not taken: it is not filed.")

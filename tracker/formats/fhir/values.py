@@ -44,6 +44,8 @@ class Bounds(NamedTuple):
 def value_of(node: Node) -> Found:
     """The value[x] of an Observation or a component. Raises Misfit."""
     kinds = [kind for kind in _VALUES if node.has(f"value{kind}")]
+    if kinds == ["Quantity", "String"] and not (quantity := _only(node, "valueQuantity")).has("value"):
+        return Found(_written(node, "valueString").value, unit_of(quantity))  # a bound, as some write what is `<15`
     if len(kinds) > 1:
         raise node.wrong(f"value{kinds[1]}", f"There is a value{kinds[0]} too: one Observation has one value.")
     if not kinds:
@@ -56,7 +58,8 @@ def value_of(node: Node) -> Found:
 
 
 def _verdict_or_words(node: Node, name: str) -> Found:
-    return Found(next((_VERDICTS[code] for code in node.codes(name) if code in _VERDICTS), "") or node.words(name))
+    verdict = next((_VERDICTS[code] for code in node.codes(name) if code in _VERDICTS), "")
+    return Found(verdict or node.words(name).rpartition(" = ")[2])  # `Urine protein test = +++`
 
 
 def _written(node: Node, name: str) -> Found:
