@@ -14,6 +14,7 @@ from tracker import formats
 from tracker.cli.context import clinics, database, operator, say_json
 from tracker.domain.errors import Refused
 from tracker.domain.readings import Problem
+from tracker.formats.fhir.writing import WRITTEN
 from tracker.operations import configure
 from tracker.operations.importing import Importer, Report
 from tracker.queries import exports
@@ -112,11 +113,11 @@ TABLES = ("patients", "results", "flags", "audit")
 @click.option("--clinic", help="Only this clinic (its code).")
 def export(table: str, how: str, output: Path | None, clinic: str | None) -> None:
     """Write patients, results, flags or the audit trail out again, in the tables that import reads."""
-    if how == "fhir":
-        raise Refused("FHIR is not written by this version; csv and json are.")
+    if how == "fhir" and table not in WRITTEN:
+        raise Refused(f"The {table} trail is not written as FHIR: take csv or json.")
     with database() as opened, opened.reading() as session:
         ids = [c.id for c in clinics(session, clinic)]
-        rows = _rows(session, table, ids)
+        rows = exports.coded(session, ids) if (table, how) == ("results", "fhir") else _rows(session, table, ids)
         if output is None:
             _write(table, how, rows, sys.stdout)
         else:
@@ -131,7 +132,9 @@ def _rows(session: Session, table: str, clinic_ids: list[int]) -> exports.Rows:
 
 
 def _write(table: str, how: str, rows: Iterable[dict[str, Any]], stream: TextIO) -> None:
-    if how == "json":
+    if how == "fhir":
+        formats.write_fhir(table, rows, stream)
+    elif how == "json":
         formats.write_json(rows, stream)
     else:
         formats.write_csv(table, rows, stream)

@@ -18,10 +18,11 @@ from tracker.domain.readings import KIND_OF, Problem, Row
 from tracker.formats import fhir, recognise
 from tracker.formats.cells import listed
 from tracker.formats.export import csv_lines, json_lines, write_csv, write_json
+from tracker.formats.fhir.writing import write_fhir
 from tracker.formats.opening import open_text
 from tracker.formats.tables import GUESSED, open_table, rows
 
-__all__ = ["ORDER", "TABLES", "Source", "csv_lines", "json_lines", "read", "write_csv", "write_json"]
+__all__ = ["ORDER", "TABLES", "Source", "csv_lines", "json_lines", "read", "write_csv", "write_fhir", "write_json"]
 
 ORDER = (
     "patients",

@@ -67,11 +67,11 @@ def read(content: bytes, zone: ZoneInfo) -> Parts:
 
 def _makers(file: File, resource: Resource) -> list[Callable[[], Reading]] | None:
     """How the rows of a resource are made; None for one that is not read."""
+    if resource.owner is not None and (resource.type, resource.owner.type) != ("Observation", "DiagnosticReport"):
+        return []  # read with the resource it stands in
     if resource.type == "Observation":
         elsewhere = observations.category(resource) and not observations.observed(resource)
         return None if elsewhere else list(observations.parts(file, resource))
-    if resource.owner is not None:
-        return []
     if resource.type in _ONE_ROW:
         return [partial(_ONE_ROW[resource.type], file, resource)]
     if resource.type == "Immunization" and events.against_zoster(resource):

@@ -10,6 +10,7 @@ from tracker.formats import cells
 from tracker.formats.cells import Misfit
 
 LOINC, UCUM = "http://loinc.org", "http://unitsofmeasure.org"
+CLINIC = "urn:jakwatch:clinic"  # what an export of our own calls a clinic by
 _LOINCS = frozenset((LOINC, f"{LOINC}/", "https://loinc.org", "urn:oid:2.16.840.1.113883.6.1", "LN", "LOINC"))
 _UCUMS = frozenset((UCUM, f"{UCUM}/", "https://unitsofmeasure.org", "urn:oid:2.16.840.1.113883.6.8"))
 _LONGEST_PATH = 200

@@ -225,6 +225,11 @@ def _accession(file: File, observation: Resource, report: Resource | None) -> st
         accession = specimen.node.one("accessionIdentifier")
         if accession is not None and accession.has("value"):
             return accession.text("value")
+    for name in ("specimen", "basedOn"):
+        for reference in observation.node.many(name):  # named, and not in the file
+            identifier = reference.one("identifier")
+            if identifier is not None and identifier.has("value"):
+                return identifier.text("value")
     for resource in (*reports, *orders):
         if number := _identifier(resource.node, ()):
             return number

@@ -3,7 +3,7 @@
 from tracker.domain.readings import PatientReading
 from tracker.formats.cells import partial_date
 from tracker.formats.fhir.file import File, Resource, record_number
-from tracker.formats.fhir.nodes import Node
+from tracker.formats.fhir.nodes import CLINIC, Node
 from tracker.formats.fhir.treatment import day
 
 _SEXES = {"male": "male", "female": "female", "unknown": "unknown", "other": "unknown", "": "unknown"}
@@ -21,7 +21,16 @@ def reading(_: File, patient: Resource) -> PatientReading:
     if partly := partial_date(node.text("birthDate")):
         patient.note("birthDate", f"“{partly}” is only a part of a date: the birth date is taken as not known.")
     family, given = _name(node)
-    return PatientReading(record_number(patient), family, given, day(node, "birthDate"), _SEXES[sex])
+    return PatientReading(
+        record_number(patient), family, given, day(node, "birthDate"), _SEXES[sex], clinic=_clinic(node)
+    )
+
+
+def _clinic(node: Node) -> str:
+    """The clinic, in an export of our own; what others call an organisation is not taken for one."""
+    organisation = node.one("managingOrganization")
+    identifier = organisation.one("identifier") if organisation else None
+    return identifier.text("value") if identifier is not None and identifier.raw("system") == CLINIC else ""
 
 
 def _name(node: Node) -> tuple[str, str]:

@@ -72,7 +72,8 @@ def _written(node: Node, name: str) -> Found:
 
 def _only(node: Node, name: str) -> Node:
     found = node.one(name)
-    assert found is not None  # the caller has seen it
+    if found is None:
+        raise node.wrong(name, "An empty list stands where an object has to.")
     return found
 
 
