@@ -175,9 +175,7 @@ def test_it_works_without_a_script(browser: Browser, live_server: Any) -> None:
     assert stored(live_server) == 1
     page.get_by_label("Another test or panel").fill("CRP")
     with page.expect_navigation():
-        page.get_by_role("button", name="Add", exact=True).press(
-            "Enter"
-        )  # a key: no click is lost to a page that moves
+        page.get_by_role("button", name="Add", exact=True).press("Enter")  # no click on a page that moves
     value(page, "CRP").fill("4")
     with page.expect_navigation():
         page.get_by_role("button", name="Save").press("Enter")
