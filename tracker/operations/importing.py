@@ -21,6 +21,7 @@ from tracker.operations import audit, enrol
 from tracker.operations.actor import Actor
 from tracker.operations.evaluate import Changes, evaluate
 from tracker.operations.filing import Filer, Found
+from tracker.operations.pace import no_search_for_cycles
 from tracker.operations.record import FILED, REFUSED, Whose, record
 
 CHUNK = 2000
@@ -95,7 +96,8 @@ class Importer:
         self.session.add(batch)
         self.session.flush()
         for chunk in _chunks(rows):
-            self._chunk(chunk, kind, batch.id, report)
+            with no_search_for_cycles():
+                self._chunk(chunk, kind, batch.id, report)
         report.problems += [
             Problem(first, "analyte", UNMAPPED.format(name, f"{count} rows are" if count > 1 else "the row is"))
             for name, (first, count) in report.unmapped.items()
