@@ -22,6 +22,7 @@ from tracker.operations import audit, enrol
 from tracker.operations.actor import Actor
 from tracker.operations.evaluate import Changes, evaluate
 from tracker.operations.filing import AnotherPerson, Filer, Found
+from tracker.operations.pace import no_search_for_cycles
 from tracker.operations.record import FILED, REFUSED, Whose, record
 
 CHUNK = 2000
@@ -104,7 +105,8 @@ class Importer:
         self.session.flush()
         for chunk in _chunks(rows):
             said = len(report.problems)
-            self._chunk(chunk, batch.id, report)
+            with no_search_for_cycles():
+                self._chunk(chunk, batch.id, report)
             report.problems[said:] = _placed(report.problems[said:], chunk, elements)
         report.problems += [
             Problem(first, "analyte", UNMAPPED.format(name, f"{count} rows are" if count > 1 else "the row is"))
