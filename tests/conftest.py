@@ -48,6 +48,8 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
         fixtures = getattr(item, "fixturenames", ())
         if "browser" in fixtures:
             item.add_marker("browser")
+            # On a machine that is busy Chromium drops a click that comes before its first paint; a fault of ours stays.
+            item.add_marker(pytest.mark.flaky(reruns=1))
         callspec = getattr(item, "callspec", None)
         if "postgres_url" in fixtures or (callspec and "postgresql" in callspec.params.values()):
             item.add_marker("postgresql")

@@ -96,18 +96,18 @@ def test_version_5_is_the_default(tmp_path: Path, graded: Graded) -> None:
 def test_the_reason_says_what_was_published_and_why_a_grade_is_missing(tmp_path: Path, graded: Graded) -> None:
     lines = ["HB,79,g/L,,,,", "GLU,300,mg/dL,70,99,,", "FOO,1,,,,,", "ALC,<0.5,10*9/L,,,,", "TG,lipaemic,mg/dL,,,,"]
     missing, glucose, unknown, censored, words = (row["reason"] for row in graded(file(tmp_path, *lines)))
-    assert "Anemia: Hgb <8.0 g/dL; <4.9 mmol/L; <80 g/L; transfusion indicated" in missing
-    assert "Hemoglobin increased: no upper limit of normal" in missing
-    assert "Hyperglycemia: no term: it is graded by symptoms and treatment" in glucose
-    assert unknown == "no term: CTCAE 5.0 has no laboratory term or analyte “FOO”"
-    assert "undecidable: <0.5 may lie on either side of 0.2" in censored
-    assert words == "the value “lipaemic” is not a number"
+    assert "Anemia grade 3: Hgb <8.0 g/dL; <4.9 mmol/L; <80 g/L; transfusion indicated" in missing
+    assert "Hemoglobin increased cannot be graded: the upper limit of normal (ULN) is missing." in missing
+    assert "Hyperglycemia is not graded by a value: it is graded by symptoms and treatment" in glucose
+    assert unknown == "CTCAE 5.0 has no laboratory term or analyte “FOO”."
+    assert "cannot be graded: undecidable, since <0.5 may lie on either side of 0.2" in censored
+    assert words == "The value “lipaemic” is not a number."
 
 
 def test_what_marks_a_missing_figure_is_read_as_missing(tmp_path: Path, graded: Graded) -> None:
     rows = graded(file(tmp_path, "HB,79,g/L,NA,.,-,n/a", "HB,NA,g/L,120,160,,"))
     assert answers(rows) == [("3", ""), ("", "")]
-    assert rows[1]["reason"] == "no value"
+    assert rows[1]["reason"] == "The value is missing."
 
 
 def test_a_limit_that_is_no_number_is_not_passed_over(tmp_path: Path, graded: Graded) -> None:
@@ -115,9 +115,9 @@ def test_a_limit_that_is_no_number_is_not_passed_over(tmp_path: Path, graded: Gr
     rows = graded(file(tmp_path, *lines))
     assert answers(rows) == [("", ""), ("", ""), ("", ""), ("", "2")]
     assert [row["reason"] for row in rows[:3]] == [
-        "uln “<40” is not a plain number",
-        "baseline_flag “elevated” is not low, normal, high or empty",
-        "baseline_value “sixty” is not a plain number",
+        "The uln “<40” is not a plain number.",
+        "The baseline_flag “elevated” is not low, normal, high or empty.",
+        "The baseline_value “sixty” is not a plain number.",
     ]
 
 
@@ -166,11 +166,11 @@ def test_a_table_that_was_graded_before_is_graded_anew(tmp_path: Path, graded: G
 
 def test_a_row_of_another_width_is_not_read(tmp_path: Path, graded: Graded, run: Run) -> None:
     path = file(tmp_path, "ALT,1,5,U/L,,40,,", "ANC,0.4", "ANC,0.4,10*9/L,2.0,,,", '"ANC","0,4",10*9/L,2.0,,,')
-    assert run(path).stdout.splitlines()[1] == 'ALT,1,5,U/L,,40,,,,"the row has 8 fields, the header 7",'
+    assert run(path).stdout.splitlines()[1] == 'ALT,1,5,U/L,,40,,,,"The row has 8 fields, the header 7.",'
     rows = graded(path)
     assert answers(rows) == [("", ""), ("", ""), ("4", ""), ("4", "")]
-    assert rows[0]["reason"] == "the row has 8 fields, the header 7"
-    assert rows[1]["reason"] == "the row has 2 fields, the header 7"
+    assert rows[0]["reason"] == "The row has 8 fields, the header 7."
+    assert rows[1]["reason"] == "The row has 2 fields, the header 7."
 
 
 def long_table(rows: int) -> list[str]:

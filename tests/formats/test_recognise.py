@@ -49,10 +49,6 @@ FOREIGN = {
     "HL7 v2 over MLLP": (b"\x0bMSH|^~\\&|LAB\r\x1c\r", "an HL7 v2 message"),
     "HL7 v2 file": (b"FHS|^~\\&|LAB\rBHS|^~\\&|LAB\rMSH|^~\\&\r", "an HL7 v2 message"),
     "HL7 v2 batch": (b"\r\nBHS|^~\\&|LAB\rMSH|^~\\&\r", "an HL7 v2 message"),
-    "FHIR": (json.dumps({"id": "x", "resourceType": "Bundle"}).encode(), "FHIR as JSON"),
-    "FHIR lines": (b'{"resourceType":"Patient"}\n{"resourceType":"Patient"}\n', "FHIR as JSON"),
-    "FHIR packed": (gzip.compress(b'{"resourceType":"Patient"}'), "FHIR as JSON"),
-    "FHIR XML": (b'<?xml version="1.0"?>\n<Bundle xmlns="http://hl7.org/fhir"/>', "FHIR as XML"),
     "JSON": (b'[{"mrn": "1", "value": "5"}]', "JSON"),
     "XML": (b'<?xml version="1.0"?><a/>', "XML"),
     "web page": (b"<!DOCTYPE html><html><body>Sign in</body></html>", "a web page"),
@@ -97,8 +93,21 @@ def test_what_is_not_read_is_refused_by_its_name(content: bytes, words: str) -> 
 
 @pytest.mark.parametrize("name", ["HL7 v2", "XLSX", "ASTM", "SDTM MH", "ADaM", "a wide table", "a title", "binary"])
 def test_the_refusal_says_what_is_read(name: str) -> None:
-    with pytest.raises(Refused, match=r"results.*ranges.*SDTM datasets dm, ex, lb and ae as CSV.*gzip"):
+    with pytest.raises(Refused, match=r"results.*ranges.*SDTM datasets dm, ex, lb and ae as CSV.*FHIR.*gzip"):
         opened(FOREIGN[name][0])
+
+
+FHIR = {
+    "FHIR": json.dumps({"id": "x", "resourceType": "Patient"}).encode(),
+    "FHIR lines": b'{"resourceType":"Patient"}\n{"resourceType":"Patient"}\n',
+    "FHIR packed": gzip.compress(b'{"resourceType":"Patient"}'),
+    "FHIR XML": b'<?xml version="1.0"?>\n<Patient xmlns="http://hl7.org/fhir"/>',
+}
+
+
+@pytest.mark.parametrize("content", FHIR.values(), ids=FHIR)
+def test_fhir_is_known_by_its_content(content: bytes) -> None:
+    assert opened(content).format == "fhir"
 
 
 def test_the_name_of_a_file_says_nothing() -> None:
@@ -146,10 +155,6 @@ def test_a_messy_export_is_refused_with_the_reason(name: str, shared: Path) -> N
     [
         ("astm", "an ASTM message", 7),
         ("oru", "an HL7 v2 message", 263),
-        ("fhir_synthea", "FHIR as JSON", 32),
-        ("fhir_smart_samples", "FHIR as JSON", 12),
-        ("fhir_from_oru", "FHIR as JSON", 8),
-        ("fhir_official", "FHIR as JSON", 50),
         ("synthea_csv", "no table that is read", 5),
         ("longitudinal_liver", "no table that is read", 3),
         ("infections", "no table that is read", 2),

@@ -14,6 +14,7 @@ from tracker import formats
 from tracker.cli.context import clinics, database, operator, say_json
 from tracker.domain.errors import Refused
 from tracker.domain.readings import Problem
+from tracker.formats.fhir.writing import WRITTEN
 from tracker.operations import configure
 from tracker.operations.importing import Importer, Report
 from tracker.queries import exports
@@ -66,20 +67,22 @@ def _expand(paths: Iterable[Path]) -> list[Path]:
 def _file_all(importer: Importer, paths: list[Path], time_zone: str) -> list[Report]:
     """Every file in the order its kind asks for: patients before courses before results."""
     zone = ZoneInfo(time_zone)
-    kinds: dict[Path, str] = {}
+    turns: dict[Path, int] = {}
     reports: dict[Path, Report] = {}
     for path in paths:
         with path.open("rb") as stream:
             try:
-                kinds[path] = formats.read(path.name, stream, zone).kind
+                turns[path] = formats.read(path.name, stream, zone).turn
             except Refused as why:
                 reports[path] = Report(str(path), "unknown", problems=[Problem(0, "", str(why))])
-    for path in sorted(kinds, key=lambda p: formats.ORDER.index(kinds[p])):
+    for path in sorted(turns, key=turns.__getitem__):
         with path.open("rb") as stream:
             digest = hashlib.file_digest(stream, "sha256").hexdigest()
             stream.seek(0)
             source = formats.read(path.name, stream, zone)
-            reports[path] = importer.file(str(path), source.format, source.kind, source.rows, digest, source.remarks)
+            reports[path] = importer.file(
+                str(path), source.format, source.kind, source.rows, digest, source.remarks, source.elements
+            )
     return [reports[path] for path in paths]
 
 
@@ -91,7 +94,7 @@ def _print(reports: list[Report], flags: dict[str, int], dry_run: bool) -> None:
             f" + {report.unmatched} unmatched + {report.refused} refused"
         )
         for problem in report.problems[:SHOWN_PROBLEMS]:
-            place = f"row {problem.row}" if problem.row else "file"
+            place = f"{'row' if report.format in formats.TABLES else 'entry'} {problem.row}" if problem.row else "file"
             click.echo(f"  {place}{', ' + problem.column if problem.column else ''}: {problem.message}")
         if len(report.problems) > SHOWN_PROBLEMS:
             click.echo(f"  … and {len(report.problems) - SHOWN_PROBLEMS} more (use --json for all)")
@@ -110,11 +113,11 @@ TABLES = ("patients", "results", "flags", "audit")
 @click.option("--clinic", help="Only this clinic (its code).")
 def export(table: str, how: str, output: Path | None, clinic: str | None) -> None:
     """Write patients, results, flags or the audit trail out again, in the tables that import reads."""
-    if how == "fhir":
-        raise Refused("FHIR is not written by this version; csv and json are.")
+    if how == "fhir" and table not in WRITTEN:
+        raise Refused(f"The {table} trail is not written as FHIR: take csv or json.")
     with database() as opened, opened.reading() as session:
         ids = [c.id for c in clinics(session, clinic)]
-        rows = _rows(session, table, ids)
+        rows = exports.coded(session, ids) if (table, how) == ("results", "fhir") else _rows(session, table, ids)
         if output is None:
             _write(table, how, rows, sys.stdout)
         else:
@@ -129,7 +132,9 @@ def _rows(session: Session, table: str, clinic_ids: list[int]) -> exports.Rows:
 
 
 def _write(table: str, how: str, rows: Iterable[dict[str, Any]], stream: TextIO) -> None:
-    if how == "json":
+    if how == "fhir":
+        formats.write_fhir(table, rows, stream)
+    elif how == "json":
         formats.write_json(rows, stream)
     else:
         formats.write_csv(table, rows, stream)

@@ -13,7 +13,7 @@ from operator import itemgetter
 from typing import NamedTuple
 
 from tracker.domain.errors import Refused
-from tracker.domain.grading import Baseline, Grade, Limits, Scale, Version, scales
+from tracker.domain.grading import NO_TERM, Baseline, Grade, Limits, Scale, Version, scales
 from tracker.domain.values import Number, read_number
 
 COLUMNS = ("analyte", "value", "unit", "lln", "uln", "baseline_value", "baseline_flag")
@@ -124,7 +124,7 @@ class Grader:
         """A row with too few or too many fields has no answer: its values may stand in the wrong columns."""
         width = self.layout.width
         if answer is None:
-            answer = Answer("", "", f"the row has {len(row)} fields, the header {width}", "")
+            answer = Answer("", "", f"The row has {len(row)} fields, the header {width}.", "")
         answered = [*row[:width], *[""] * (len(self.layout.header) - min(len(row), width))]
         for place, text in zip(self.layout.added_at, answer[:3], strict=True):
             answered[place] = text
@@ -195,11 +195,21 @@ _USES = (
 
 @lru_cache(maxsize=4096)
 def _told(low: Grade, high: Grade) -> Answer:
-    reasons = [f"{given.term}: {given.reason}" for given in (low, high) if given.term and given.reason]
+    reasons = [_sentence(given) for given in (low, high) if given.term and given.reason]
     # Neither direction has a term, or the row could not be read: said once.
-    reason = "; ".join(reasons) if low.term or high.term else low.reason
+    reason = " ".join(reasons) if low.term or high.term else _sentence(low)
     below, above = ("" if given.grade is None else str(given.grade) for given in (low, high))
     return Answer(below, above, reason, written([["", below, above, reason]]).decode("utf-8"))
+
+
+def _sentence(given: Grade) -> str:
+    reason = given.reason.removeprefix(f"{NO_TERM}: ").removesuffix(".")
+    if not given.term:
+        return f"{reason[:1].upper()}{reason[1:]}."
+    if given.grade is not None:
+        return f"{given.term} grade {given.grade}: {reason}."
+    verb = "is not graded by a value" if given.reason.startswith(NO_TERM) else "cannot be graded"
+    return f"{given.term} {verb}: {reason}."
 
 
 def _number(text: str) -> Number | str:
@@ -207,7 +217,7 @@ def _number(text: str) -> Number | str:
     if text.isascii() and text.replace(".", "", 1).isdigit():
         return Number("", Decimal(text))
     if text.strip().casefold() in _UNKNOWN:
-        return "no value"
+        return "the value is missing"
     try:
         return read_number(text) or f"the value “{text}” is not a number"
     except Refused as error:
@@ -221,14 +231,14 @@ def _figure(column: str, text: str) -> Decimal | None:
         return None
     number = _number(text)
     if isinstance(number, str) or number.comparator:
-        raise Refused(f"{column} “{text}” is not a plain number")
+        raise Refused(f"the {column} “{text}” is not a plain number")
     return number.figure
 
 
 def _flag(text: str) -> str:
     flag = _FLAGS.get(text.strip().casefold())
     if flag is None:
-        raise Refused(f"baseline_flag “{text}” is not low, normal, high or empty")
+        raise Refused(f"the baseline_flag “{text}” is not low, normal, high or empty")
     return flag
 
 

@@ -19,6 +19,8 @@ Direction = Literal["low", "high"]
 ANY_UNIT = ""
 NO_TERM = "no term"
 
+_APART = str.maketrans("(),_", "    ")
+
 # What a binary float leaves behind (3.3000000000000003) is no part of a measurement.
 _FIFTEEN_DIGITS = Context(prec=15)
 
@@ -158,7 +160,7 @@ class Scale(NamedTuple):
         for upper, bound, inclusive, verdict in self.steps:
             beyond = (above if upper else below)(number.comparator, number.figure, bound, inclusive)
             if beyond is None:
-                reason = f"undecidable: {number} may lie on either side of {bound.normalize():f}"
+                reason = f"undecidable, since {number} may lie on either side of {bound.normalize():f}"
                 return Grade(None, reason, self.otherwise.term)
             if beyond:
                 return verdict
@@ -167,8 +169,8 @@ class Scale(NamedTuple):
 
 @lru_cache(maxsize=4096)
 def name_key(text: str) -> str:
-    """A code or term for looking up: case, spacing and British spelling (anaemia) do not matter."""
-    plain = " ".join(text.split()).casefold()
+    """A code or term for looking up: case, spacing, brackets and British spelling (anaemia) do not matter."""
+    plain = " ".join(text.translate(_APART).split()).casefold()
     return plain.replace("aem", "em").replace("leuco", "leuko").replace("ionised", "ionized")
 
 
@@ -221,9 +223,9 @@ def scale(term: Term, unit: str, limits: Limits) -> Scale:
 
 _OTHER_DIRECTION = Scale((), Grade(None, f"{NO_TERM}: not graded in this direction", ""))
 _MISSING = {
-    "LLN": "no lower limit of normal (LLN)",
-    "ULN": "no upper limit of normal (ULN)",
-    "baseline": "no baseline value",
+    "LLN": "the lower limit of normal (LLN) is missing",
+    "ULN": "the upper limit of normal (ULN) is missing",
+    "baseline": "the baseline value is missing",
 }
 _BY_FLAG = ("baseline high", "baseline low")
 
@@ -239,7 +241,7 @@ def _not_gradable(term: Term, unit: str) -> Scale:
     elif unit in term.rows:
         reason = _MISSING["ULN"]
     else:
-        told = f"the unit “{unit}” has no published cuts" if unit else "no unit"
+        told = f"the unit “{unit}” has no published cuts" if unit else "the unit is missing"
         reason = f"{told} (graded in {', '.join(term.units)})"
     return Scale((), Grade(None, reason, term.name))
 
@@ -271,7 +273,7 @@ def _worked_out(term: Term, rows: tuple[Row, ...], references: _References, flag
         _add(steps, upper, nearest, verdict)
         if flagged:
             # The flag says that the baseline counts: without its value no milder grade is certain either.
-            reason = f"baseline {flag}, but its value is missing"
+            reason = f"the baseline was {flag}, but its value is missing"
             return Scale(tuple(steps), Grade(None, reason, term.name))
     # What was missing for a severer grade has been passed over; for the mildest it leaves the answer open.
     if not unsure:
@@ -312,7 +314,7 @@ def _bound(cut: Cut, references: _References) -> tuple[_Bound | None, str]:
     if reference is None or (not reference and (of == "ULN" or factor != 1)):
         missing = _MISSING[of]
     else:
-        bound = (factor * reference + plus, inclusive)
+        bound = (_FIFTEEN_DIGITS.fma(factor, reference, plus), inclusive)
     if also is None:
         return bound, missing
     other, other_missing = _bound(also, references)

@@ -11,13 +11,16 @@ from tracker.domain.units import normal_unit
 
 _SAME_FIGURES = {"10*3/uL": "10*9/L", "10*6/uL": "10*12/L", "10*6/L": "/uL"}
 _A_DAY = re.compile(r"^gm?/\(?(?:24\.?(?:h|hr|hrs|hour|hours)|d|day)\)?$")
-# Laboratories that print capitals only write `G/L` for grams, others `g/l` for giga. No term has cuts in both.
-_EITHER = {"g/L": "10*9/L", "10*9/L": "g/L"}
+# Giga per litre, and grams per litre where a laboratory prints capitals only. No term has cuts in both.
+_CAPITALS = "G/L"
+_EITHER = ("10*9/L", "g/L")
 
 
 @lru_cache(maxsize=4096)
 def unit_key(unit: str) -> str:
     """The key of a unit's quantity; an unknown unit is its own key, and an empty one is ""."""
+    if "".join(unit.split()) == _CAPITALS:
+        return _CAPITALS
     normal = normal_unit(unit)
     if _A_DAY.match("".join(normal.split()).lower()):
         return "g/24h"
@@ -27,4 +30,4 @@ def unit_key(unit: str) -> str:
 def keys_of(published: str) -> tuple[str, ...]:
     """The keys under which the cuts published in a unit are found."""
     key = unit_key(published)
-    return (key, _EITHER[key]) if key in _EITHER else (key,)
+    return (key, _CAPITALS) if key in _EITHER else (key,)

@@ -8,7 +8,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from datetime import date, datetime, timedelta
 from decimal import Decimal
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 from tracker.domain.dates import years_between
 from tracker.domain.findings import Evidence
@@ -269,6 +269,8 @@ class History:
     medications: tuple[Medication, ...] = ()
     observations: tuple[Observation, ...] = ()
     vocabulary: Vocabulary = NO_WORDS
+    worked_out: dict[object, Any] = field(default_factory=dict, compare=False, repr=False)
+    """What was worked out once and is asked for by several rules; the history does not change, so neither does it."""
 
     def name(self, analyte: str) -> str:
         """The analyte's name as clinicians read it; its own text where it is not mapped."""

@@ -217,12 +217,13 @@ class Problem(NamedTuple):
 
 class Row(NamedTuple):
     """One line of a source: its reading, or None with the problems that refused it. Remarks on a good row are
-    problems too.
+    problems too. `place` names it where a number alone says too little (`Observation/abc`).
     """
 
     number: int
     reading: Reading | None
     problems: tuple[Problem, ...] = ()
+    place: str = ""
 
 
 KINDS: dict[str, type[Any]] = {
@@ -231,6 +232,9 @@ KINDS: dict[str, type[Any]] = {
     "medications": MedicationReading, "observations": ObservationReading, "ranges": RangeReading,
 }  # fmt: skip
 """Readings by the name of their table."""
+
+KIND_OF: dict[type[Any], str] = {of: kind for kind, of in KINDS.items()}
+"""The name of the table that a reading is a row of."""
 
 
 def pack(reading: Any) -> list[Any]:

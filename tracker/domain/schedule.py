@@ -5,7 +5,7 @@ first dose (or from the day a break of four weeks or more ended) and wants a sam
 later; afterwards every sample resets the interval. A hold does not pause the intervals. Months are calendar months.
 """
 
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from datetime import date, timedelta
 from typing import NamedTuple
 
@@ -151,8 +151,16 @@ def _repeats(protocol: Protocol, entry: ScheduleEntry, every: Span, done: Sequen
             yield Check(entry.subject, due - early, due, due + late, reason, _origin(entry), met, last)
 
 
-def checks(history: History, course: Course, protocol: Protocol, entry: ScheduleEntry) -> Iterator[Check]:
+def checks(history: History, course: Course, protocol: Protocol, entry: ScheduleEntry) -> tuple[Check, ...]:
     """The checks of one schedule entry in a course that has begun: the first ones, those done late, what is to come."""
+    key = (checks, course.id, entry.id)
+    found: tuple[Check, ...] | None = history.worked_out.get(key)
+    if found is None:
+        found = history.worked_out[key] = tuple(_checks(history, course, protocol, entry))
+    return found
+
+
+def _checks(history: History, course: Course, protocol: Protocol, entry: ScheduleEntry) -> Iterator[Check]:
     done = _samples(history, entry.members, course)
     first_checks = _first_checks(protocol, course, entry, done, history.as_of)
     yield from first_checks
@@ -176,7 +184,7 @@ def _open_checks(history: History) -> Iterator[tuple[Course, Check]]:
     for course, protocol in history.treatments():
         if course.over(history.as_of):
             continue
-        judge = checks if course.started(history.as_of) else _baseline
+        judge: Callable[..., Iterable[Check]] = checks if course.started(history.as_of) else _baseline
         for entry in protocol.schedule:
             asked = judge(history, course, protocol, entry)
             yield from ((course, check) for check in asked if check.met is None)

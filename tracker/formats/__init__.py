@@ -9,17 +9,20 @@ read or refused, in little memory however long the file is, and iterating never 
 is yielded, so that the rows counted are the rows that came in.
 """
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
+from types import MappingProxyType
 from typing import BinaryIO, NamedTuple
 from zoneinfo import ZoneInfo
 
-from tracker.domain.readings import Problem, Row
-from tracker.formats import recognise
+from tracker.domain.readings import KIND_OF, Problem, Row
+from tracker.formats import fhir, recognise
+from tracker.formats.cells import listed
 from tracker.formats.export import csv_lines, json_lines, write_csv, write_json
+from tracker.formats.fhir.writing import write_fhir
 from tracker.formats.opening import open_text
 from tracker.formats.tables import GUESSED, open_table, rows
 
-__all__ = ["ORDER", "Source", "csv_lines", "json_lines", "read", "write_csv", "write_json"]
+__all__ = ["ORDER", "TABLES", "Source", "csv_lines", "json_lines", "read", "write_csv", "write_fhir", "write_json"]
 
 ORDER = (
     "patients",
@@ -35,24 +38,51 @@ ORDER = (
 """The order in which the kinds of source are filed, so that nothing comes before what it needs."""
 
 
-class Source(NamedTuple):
-    """One file that can be read. `format` is csv or sdtm, `kind` one of ORDER; `remarks` are about the file as a whole.
+TABLES = (recognise.CSV, recognise.SDTM)
+"""The formats whose rows are lines with cells."""
 
-    `rows` streams, and can be gone through once.
+
+class Source(NamedTuple):
+    """One file that can be read. `format` is csv, sdtm or fhir; `kinds` are those of ORDER that its rows are of, in
+    that order; `remarks` are about the file as a whole.
+
+    `rows` streams, and can be gone through once. `first_row` is the number of the first row that is not a header.
+    `elements` names what a reading's fields are called in the file, where that is not their own name.
     """
 
     name: str
     format: str
-    kind: str
+    kinds: tuple[str, ...]
     remarks: tuple[Problem, ...]
     rows: Iterator[Row]
+    first_row: int = 2
+    elements: Mapping[str, str] = MappingProxyType({})
+
+    @property
+    def kind(self) -> str:
+        """What the file holds, in words."""
+        return listed([kind.replace("_", " ") for kind in self.kinds], "and") if len(self.kinds) > 1 else self.kinds[0]
+
+    @property
+    def turn(self) -> int:
+        """When the file is filed among others: where its first kind stands in ORDER."""
+        return ORDER.index(self.kinds[0])
 
 
 def read(name: str, stream: BinaryIO, zone: ZoneInfo) -> Source:
     """Open a file. Times without an offset are those of `zone`. Raises Refused where it cannot be read at all."""
     opened = open_text(stream)
-    recognise.refuse_foreign(opened.head)
+    found = recognise.form(opened.head)
+    if found == recognise.FHIR:
+        parts = fhir.read(opened.whole(fhir.MOST_BYTES), zone)
+        kinds = tuple(sorted(parts.kinds, key=ORDER.index)) or ("results",)
+        rows_in_turn = sorted(parts.rows, key=_turn)
+        return Source(name, found, kinds, parts.remarks, iter(rows_in_turn), 1, fhir.ELEMENTS)
     table = open_table(opened.text)
-    found = recognise.table(table)
-    remarks = (*((Problem(0, "", GUESSED),) if opened.text.guessed else ()), *found.remarks)
-    return Source(name, found.format, found.layout.kind, remarks, rows(table, found.layout, zone))
+    shape = recognise.table(table)
+    remarks = (*((Problem(0, "", GUESSED),) if opened.text.guessed else ()), *shape.remarks)
+    return Source(name, shape.format, (shape.layout.kind,), remarks, rows(table, shape.layout, zone))
+
+
+def _turn(row: Row) -> int:
+    return -1 if row.reading is None else ORDER.index(KIND_OF[type(row.reading)])

@@ -26,10 +26,22 @@ _WINDOWS = {
 
 
 class Opened(NamedTuple):
-    """A file's first bytes, unpacked, for recognising it, and its text."""
+    """A file's first bytes, unpacked, for recognising it, and its content: as text, or as bytes for a format that is
+    no table. One of the two is taken, once.
+    """
 
     head: bytes
     text: "Text"
+    chunks: Iterator[bytes]
+
+    def whole(self, most: int) -> bytes:
+        """All bytes, unpacked. Raises Refused where there are more than `most`."""
+        taken = bytearray()
+        for chunk in self.chunks:
+            taken += chunk
+            if len(taken) > most:
+                raise Refused(f"The file holds more than {most >> 20} MiB: split it into several files.")
+        return bytes(taken)
 
 
 class Text:
@@ -75,7 +87,7 @@ def open_text(stream: BinaryIO) -> Opened:
         head, chunks = _beginning(_unpacked(chunks))
     if not head.strip(b"\xef\xbb\xbf\xff\xfe \t\r\n"):
         raise Refused("The file is empty.")
-    return Opened(head, Text(chunks, head))
+    return Opened(head, Text(chunks, head), chunks)
 
 
 def _chunks(stream: BinaryIO) -> Iterator[bytes]:

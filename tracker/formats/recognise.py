@@ -12,10 +12,10 @@ from tracker.formats import interchange, sdtm
 from tracker.formats.cells import listed
 from tracker.formats.tables import Layout, Table
 
-CSV, SDTM = "csv", "sdtm"
+CSV, SDTM, FHIR = "csv", "sdtm", "fhir"
 READ = (
     f"Read are CSV tables with the columns of {listed(interchange.TABLES)}, and the SDTM datasets "
-    f"{listed(sdtm.LAYOUTS, 'and')} as CSV, each also packed with gzip."
+    f"{listed(sdtm.LAYOUTS, 'and')} as CSV, and FHIR as JSON, NDJSON or XML, each also packed with gzip."
 )
 
 _BINARY = (
@@ -56,18 +56,21 @@ class Recognised(NamedTuple):
     remarks: tuple[Problem, ...]
 
 
-def refuse_foreign(head: bytes) -> None:
-    """Raise Refused where the first bytes are those of a format that is not read here."""
+def form(head: bytes) -> str:
+    """What the first bytes are those of: `fhir`, or "" for a table. Raises Refused where it is not read here."""
     for pattern, what in _BINARY:
         if pattern.match(head):
             raise _not_read(what)
     wide = head.startswith((codecs.BOM_UTF16_LE, codecs.BOM_UTF16_BE))
     text = head.decode("utf-16" if wide else "utf-8-sig", errors="replace").lstrip("\ufeff\x0b\x02\x05 \t\r\n")
-    for form, what in _TEXT:
-        if form.match(text):
+    for pattern_of, what in _TEXT:
+        if pattern_of.match(text):
+            if what.startswith("FHIR"):
+                return FHIR
             raise _not_read(what)
     if "\0" in text:
         raise Refused(f"This is a binary file or damaged: it holds NUL bytes. {READ}")
+    return ""
 
 
 def _not_read(what: str) -> Refused:

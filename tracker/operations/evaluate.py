@@ -22,6 +22,7 @@ from tracker.domain.schedule import next_change
 from tracker.models import Clinic, Flag, LabResult, Patient, table_of
 from tracker.operations.actor import Actor
 from tracker.operations.audit import plain
+from tracker.operations.pace import no_search_for_cycles
 from tracker.operations.provenance import rulebook_digest
 from tracker.queries.history import BATCH, Loader
 
@@ -62,11 +63,12 @@ def evaluate(
         loader = Loader(session, clinic_id, as_of)
         stored = _stored_flags(session, batch, evidence=bool(amended))
         writes = _Writes(now, clinic_id)
-        for history in loader.histories(batch):
-            findings = rules.run(history)
-            changes.patients += 1
-            changes.results += sum(len(labs) for labs in history.labs.values())
-            _reconcile(history, findings, stored.get(history.person.id, ()), amended, writes, changes)
+        with no_search_for_cycles():
+            for history in loader.histories(batch):
+                findings = rules.run(history)
+                changes.patients += 1
+                changes.results += sum(len(labs) for labs in history.labs.values())
+                _reconcile(history, findings, stored.get(history.person.id, ()), amended, writes, changes)
         if store:
             writes.store(session)
             _store_ranges(session, loader.range_changes)

@@ -29,6 +29,10 @@ from tracker.operations.record import DUPLICATE, FILED
 UNKNOWN = (None, "", "unknown")
 
 
+class AnotherPerson(Refused):
+    """A record number that stands for somebody born on another day: nothing of that file may go to them."""
+
+
 class Found:
     """A patient as the importer meets them."""
 
@@ -107,7 +111,7 @@ class Filer:
         differing = [n for n, v in details.items() if v not in unknown and getattr(old, n) not in (*unknown, v)]
         if differing:
             what = ", ".join(name.replace("_", " ") for name in differing)
-            raise Refused(
+            raise (AnotherPerson if "birth_date" in differing else Refused)(
                 f"Patient {old.mrn} is on record with another {what}: correct it on the patient's page, with a reason."
             )
         filled = {n: v for n, v in details.items() if v not in unknown and getattr(old, n) in unknown}
@@ -284,7 +288,7 @@ class Filer:
             self.session,
             self.actor,
             same,
-            details,
+            {name: value for name, value in details.items() if value not in (None, "")},  # empty is "not known"
             patient=patient,
             reason="a later state of the same drug, from a file",
         )

@@ -6,26 +6,30 @@ The importer works in the caller's transaction: rolled back, it was a preview.
 
 import hashlib
 import json
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
-from itertools import islice
+from itertools import groupby, islice
+from types import MappingProxyType
 from typing import Any
 
 from sqlalchemy import select
 from sqlalchemy.orm import Session
 
 from tracker.domain.errors import Refused
-from tracker.domain.readings import KINDS, Problem, Row, pack, unpack
+from tracker.domain.readings import KIND_OF, KINDS, Problem, Row, pack, unpack
 from tracker.models import Clinic, HeldRow, ImportBatch, ImportProblem, Patient
 from tracker.operations import audit, enrol
 from tracker.operations.actor import Actor
 from tracker.operations.evaluate import Changes, evaluate
-from tracker.operations.filing import Filer, Found
+from tracker.operations.filing import AnotherPerson, Filer, Found
+from tracker.operations.pace import no_search_for_cycles
 from tracker.operations.record import FILED, REFUSED, Whose, record
 
 CHUNK = 2000
 OUTCOMES_KEPT = 50_000
 UNMATCHED = "unmatched"
+NOT_THEM = "By this file patient {} is born on another day than the one on record: nothing of theirs is filed."
+NO_NAMES: Mapping[str, str] = MappingProxyType({})
 UNMAPPED = "“{}” is not a test Jakwatch knows: {} kept, and only a range printed with the result judges it."
 
 
@@ -44,6 +48,7 @@ class Report:
     problems: list[Problem] = field(default_factory=list)
     filed_rows: list[tuple[int, int | None, str]] = field(default_factory=list)
     unmapped: dict[str, tuple[int, int]] = field(default_factory=dict)
+    not_them: set[str] = field(default_factory=set)
 
     def count(self, outcome: str) -> None:
         setattr(self, outcome, getattr(self, outcome) + 1)
@@ -80,8 +85,12 @@ class Importer:
     # ------------------------------------------------------------------------------------------ a file
 
     def file(self, path: str, layout: str, kind: str, rows: Iterable[Row], sha256: str = "",
-             remarks: Iterable[Problem] = ()) -> Report:  # fmt: skip
-        """File one source. Rows that are refused do not keep the good ones out."""
+             remarks: Iterable[Problem] = (), elements: Mapping[str, str] = NO_NAMES) -> Report:  # fmt: skip
+        """File one source. Rows that are refused do not keep the good ones out.
+
+        `kind` says in words what the source holds; what a row is, its reading says. `elements` are the names that the
+        file has for the fields of a reading.
+        """
         report = Report(path, layout, kind, problems=list(remarks))
         batch = ImportBatch(
             clinic_id=self.clinics[0].id,
@@ -95,7 +104,10 @@ class Importer:
         self.session.add(batch)
         self.session.flush()
         for chunk in _chunks(rows):
-            self._chunk(chunk, kind, batch.id, report)
+            said = len(report.problems)
+            with no_search_for_cycles():
+                self._chunk(chunk, batch.id, report)
+            report.problems[said:] = _placed(report.problems[said:], chunk, elements)
         report.problems += [
             Problem(first, "analyte", UNMAPPED.format(name, f"{count} rows are" if count > 1 else "the row is"))
             for name, (first, count) in report.unmapped.items()
@@ -112,13 +124,17 @@ class Importer:
         )  # fmt: skip
         return report
 
-    def _chunk(self, chunk: list[Row], kind: str, batch_id: int, report: Report) -> None:
+    def _chunk(self, chunk: list[Row], batch_id: int, report: Report) -> None:
         report.rows_in += len(chunk)
-        readings = [row for row in chunk if row.reading is not None]
         for row in chunk:
             report.problems += row.problems
             if row.reading is None:
                 report.count(REFUSED)
+        readings = (row for row in chunk if row.reading is not None)
+        for kind, rows in groupby(readings, key=lambda row: KIND_OF[type(row.reading)]):
+            self._of_one_kind(list(rows), kind, batch_id, report)
+
+    def _of_one_kind(self, readings: list[Row], kind: str, batch_id: int, report: Report) -> None:
         if kind in ("patients", "ranges"):
             for row in readings:
                 self._one(row, batch_id, report, None)
@@ -159,6 +175,8 @@ class Importer:
             with self.session.begin_nested():
                 outcome = self.filer.file(row.reading, batch_id, found)
         except Refused as why:
+            if isinstance(why, AnotherPerson):
+                report.not_them.add(row.reading.mrn)  # type: ignore[union-attr]  # a patient
             outcome = REFUSED
             report.problems.append(Problem(row.number, "", str(why)))
         report.count(outcome)
@@ -185,6 +203,11 @@ class Importer:
     def _match(self, row: Row, kind: str, batch_id: int, report: Report) -> Found | None:
         """The one patient with this record number; without one the row waits in the tray."""
         mrn: str = row.reading.mrn  # type: ignore[union-attr]
+        if mrn in report.not_them:
+            report.count(REFUSED)
+            report.remember(row.number, None, REFUSED)
+            report.problems.append(Problem(row.number, "mrn", NOT_THEM.format(mrn)))
+            return None
         found = self.filer.people[mrn]
         if len(found) == 1:
             return found[0]
@@ -235,7 +258,7 @@ class Importer:
     def _release_one(self, held: HeldRow) -> int:
         report = Report("tray", held.kind)
         self.filer.people.pop(held.mrn, None)
-        self._chunk([Row(held.row, unpack(held.kind, json.loads(held.content)))], held.kind, held.batch_id, report)
+        self._chunk([Row(held.row, unpack(held.kind, json.loads(held.content)))], held.batch_id, report)
         if report.unmatched:
             return 0
         held.state = "filed" if report.filed or report.duplicate else "dismissed"
@@ -264,3 +287,13 @@ def _chunks(rows: Iterable[Row]) -> Iterator[list[Row]]:
     source = iter(rows)
     while chunk := list(islice(source, CHUNK)):
         yield chunk
+
+
+def _placed(problems: list[Problem], rows: list[Row], elements: Mapping[str, str]) -> list[Problem]:
+    """The problems of these rows, each with the name of its row, in the words of the file."""
+    places = {row.number: f"{row.place}: " for row in rows if row.place}
+    if not places and not elements:
+        return problems
+    return [
+        p._replace(column=elements.get(p.column, p.column), message=places.get(p.row, "") + p.message) for p in problems
+    ]

@@ -30,7 +30,10 @@ class Taken:
     @property
     def outcomes(self) -> dict[int, tuple[str, int | None]]:
         """By row number: filed, duplicate or refused, and whose. Rows without a patient are in none."""
-        found = {row: (outcome, patient_id) for row, patient_id, outcome in self.report.filed_rows}
+        found: dict[int, tuple[str, int | None]] = {}
+        for row, patient_id, outcome in self.report.filed_rows:
+            if found.get(row, ("",))[0] != REFUSED:  # of several rows with one number the refused one is shown
+                found[row] = outcome, patient_id
         return found | dict.fromkeys(self.unread, (REFUSED, None))
 
     @property
@@ -43,7 +46,7 @@ def take(session: Session, actor: Actor, clinic: Clinic, source: Source, sha256:
     unread: set[int] = set()
     importer = Importer(session, actor, [clinic])
     rows = _watched(source.rows, unread, most_rows)
-    report = importer.file(source.name, source.format, source.kind, rows, sha256, source.remarks)
+    report = importer.file(source.name, source.format, source.kind, rows, sha256, source.remarks, source.elements)
     released = importer.release()
     batch_id = session.scalars(select(func.max(ImportBatch.id)).where(ImportBatch.clinic_id == clinic.id)).one()
     return Taken(report, importer.judge(), batch_id, unread, released)

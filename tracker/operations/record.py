@@ -242,12 +242,12 @@ def _file(  # noqa: PLR0913 - one row and the state it meets
             )
         _retire(session, actor, old.id, whose.patient_id, "replaced by the laboratory's correction")
         done.amended.add(old.id)
-    elif known.was_cancelled(identity, new):
+    elif known.was_cancelled(identity, new) or known.came_otherwise(identity, new):
         return DUPLICATE
     new["replaces_id"] = old.id if old else None
     new["reason"] = "corrected by the laboratory" if old else ""
     new["retired_at"], new["retired_reason"] = None, ""
-    known.now[identity] = Existing(None, new["comparator"], new["figure"], new["text"], new["unit"], new["status"])
+    known.hold(identity, Existing(None, new["comparator"], new["figure"], new["text"], new["unit"], new["status"]))
     inserts.append(new)
     return FILED
 

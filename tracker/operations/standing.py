@@ -10,7 +10,7 @@ from typing import Any, NamedTuple
 from sqlalchemy import select
 from sqlalchemy.orm import Session
 
-from tracker.domain.readings import LabReading
+from tracker.domain.readings import PRELIMINARY, LabReading
 from tracker.domain.units import Analyte
 from tracker.domain.values import plain
 from tracker.library import analytes
@@ -47,6 +47,23 @@ class Standing:
     now: dict[Identity, Existing] = field(default_factory=dict)
     replaced: dict[Identity, list[Existing]] = field(default_factory=dict)
     cancelled: dict[Identity, list[Existing]] = field(default_factory=dict)
+    of_sample: dict[tuple[int, str, datetime], list[Identity]] = field(default_factory=dict)
+
+    def hold(self, identity: Identity, existing: Existing) -> None:
+        """From here on this is in force."""
+        self.now[identity] = existing
+        self.of_sample.setdefault(identity[:3], []).append(identity)
+
+    def came_otherwise(self, identity: Identity, new: dict[str, Any]) -> bool:
+        """Whether a row is one that is in force and came by another door: patient, test, instant, value and unit are
+        the same, and so are laboratory and accession as far as both doors give them. One accession is enough: doors
+        call one laboratory by two names.
+        """
+        for other in self.of_sample.get(identity[:3], ()):
+            old = self.now.get(other)
+            if old is not None and other != identity and _one_sample(other, identity) and old.says(new):
+                return old.status == new["status"] or old.status != PRELIMINARY
+        return False
 
     def said_before(self, identity: Identity, new: dict[str, Any]) -> bool:
         """Whether a row is a version that has been replaced since."""
@@ -55,6 +72,13 @@ class Standing:
     def was_cancelled(self, identity: Identity, new: dict[str, Any]) -> bool:
         """Whether a row is one that the laboratory has taken back since."""
         return any(old.says(new) and old.status == new["status"] for old in self.cancelled.get(identity, ()))
+
+
+def _one_sample(one: Identity, other: Identity) -> bool:
+    (laboratory, accession), (its_laboratory, its_accession) = one[3:], other[3:]
+    if accession and its_accession:
+        return accession == its_accession
+    return not laboratory or not its_laboratory or laboratory == its_laboratory
 
 
 def in_force(session: Session, rows: Sequence[tuple[LabReading, int]]) -> Standing:
@@ -76,7 +100,7 @@ def in_force(session: Session, rows: Sequence[tuple[LabReading, int]]) -> Standi
     for patient_id, subject, at, laboratory, accession, *version, retired_at, reason in found:
         identity, existing = (patient_id, subject, at, laboratory, accession), Existing(*version)
         if retired_at is None:
-            known.now[identity] = existing
+            known.hold(identity, existing)
         else:
             past = known.cancelled if reason == CANCELLED_BY_LAB else known.replaced
             past.setdefault(identity, []).append(existing)
@@ -85,7 +109,12 @@ def in_force(session: Session, rows: Sequence[tuple[LabReading, int]]) -> Standi
 
 @lru_cache(maxsize=4096)
 def _find(name: str, local_code: str, unit: str) -> Analyte | None:
-    return analytes.find(name, unit) or (analytes.find(local_code, unit) if local_code else None)
+    """By the LOINC codes of a result (`loinc:751-8`, several with `;`) alone, where it has any: a urine glucose is
+    called `Glucose` too. Else by its name, else by the sender's own code.
+    """
+    codes = local_code.split(";")
+    loincs = [code.removeprefix(analytes.LOINC) for code in codes if code.startswith(analytes.LOINC)]
+    return analytes.match(loincs, (name, local_code), unit)
 
 
 def analyte_of(reading: LabReading) -> Analyte | None:

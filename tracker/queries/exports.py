@@ -8,6 +8,7 @@ from sqlalchemy.orm import Session
 
 from tracker.domain.findings import Finding
 from tracker.domain.values import plain
+from tracker.library import analytes
 from tracker.models import AuditEntry, Clinic, Flag, LabResult, Patient
 
 Rows = Iterator[dict[str, Any]]
@@ -27,6 +28,12 @@ def patients(session: Session, clinic_ids: Sequence[int]) -> Rows:
 
 def results(session: Session, clinic_ids: Sequence[int]) -> Rows:
     """results.csv: every result in force."""
+    for row in _results(session, clinic_ids):
+        del row["local_code"], row["mapped"]
+        yield row
+
+
+def _results(session: Session, clinic_ids: Sequence[int]) -> Rows:
     rows = session.execute(
         select(LabResult, Patient.mrn)
         .join(Patient, Patient.id == LabResult.patient_id)
@@ -40,8 +47,21 @@ def results(session: Session, clinic_ids: Sequence[int]) -> Rows:
             "analyte": row.subject, "value": row.text if row.figure is None else f"{row.comparator}{plain(row.figure)}",
             "unit": row.unit, "ref_low": row.ref_low, "ref_high": row.ref_high, "lab_flag": row.lab_flag,
             "laboratory": row.laboratory, "accession": row.accession, "status": row.status,
-            "recorded_at": row.recorded_at.isoformat(),
+            "recorded_at": row.recorded_at.isoformat(), "local_code": row.local_code, "mapped": bool(row.analyte),
         }  # fmt: skip
+
+
+def coded(session: Session, clinic_ids: Sequence[int]) -> Rows:
+    """The results with what else FHIR asks of them: the analyte's `name`, "" for one that is not mapped, and a `loinc`:
+    the one the sender gave, else the first that the analyte is known by.
+    """
+    for row in _results(session, clinic_ids):
+        local = row.pop("local_code")
+        analyte = analytes.ANALYTES.get(row["analyte"]) if row.pop("mapped") else None
+        given = [code.removeprefix(analytes.LOINC) for code in local.split(";") if code.startswith(analytes.LOINC)]
+        fitting = [code for code in given if analyte is None or code in analyte.loinc]
+        loinc = next(iter((*fitting, *(analyte.loinc if analyte else ()))), "")
+        yield row | {"name": analyte.name if analyte else "", "loinc": loinc}
 
 
 _FLAG_KEYS = (

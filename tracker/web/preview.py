@@ -25,7 +25,7 @@ from tracker.domain.readings import (
     RangeReading,
     unpack,
 )
-from tracker.formats import Source
+from tracker.formats import TABLES, Source
 from tracker.formats.cells import defused
 from tracker.formats.opening import open_text
 from tracker.formats.tables import open_table
@@ -74,11 +74,13 @@ def shown(session: Session, clinic_id: int, taken: Taken, read: Callable[[Binary
     by_row: dict[int, list[Problem]] = {}
     for problem in report.problems:
         by_row.setdefault(problem.row, []).append(problem)
-    troubled = sorted((row for row in by_row if row > 1), key=lambda row: (_rank(row, outcomes), row))[:MOST_TROUBLED]
     quiet = [row for row in sorted(outcomes) if row not in by_row][:MOST_QUIET]
-    wanted = {*troubled, *quiet}
     with path.open("rb") as stream:
-        readings = _some(read(stream), wanted)
+        source = read(stream)
+        first = source.first_row
+        of_rows = [row for row in by_row if row >= first]
+        troubled = sorted(of_rows, key=lambda row: (_rank(row, outcomes), row))[:MOST_TROUBLED]
+        readings = _some(source, {*troubled, *quiet})
     people = by_number(session, clinic_id, [mrn for mrn in (_mrn(reading) for reading in readings.values()) if mrn])
 
     def line(row: int) -> Line:
@@ -89,8 +91,8 @@ def shown(session: Session, clinic_id: int, taken: Taken, read: Callable[[Binary
 
     patients, more = _goes_to(session, outcomes)
     return Shown(
-        report, taken.changes, [p for p in report.problems if p.row <= 1], [line(row) for row in troubled],
-        sum(row > 1 for row in by_row) - len(troubled), [line(row) for row in quiet], patients, more,
+        report, taken.changes, [p for p in report.problems if p.row < first], [line(row) for row in troubled],
+        len(of_rows) - len(troubled), [line(row) for row in quiet], patients, more,
     )  # fmt: skip
 
 
@@ -101,12 +103,12 @@ def _rank(row: int, outcomes: dict[int, tuple[str, int | None]]) -> int:
 
 
 def _some(source: Source, wanted: set[int]) -> dict[int, Any]:
+    """The readings of these rows; of several with one number the first that could be read."""
     found: dict[int, Any] = {}
-    last = max(wanted, default=0)
     for row in source.rows:
-        if row.number in wanted:
+        if row.number in wanted and found.get(row.number) is None:
             found[row.number] = row.reading
-        if row.number >= last:
+        if len(found) == len(wanted):
             break
     return found
 
@@ -127,15 +129,21 @@ def _mrn(reading: Any) -> str:
 
 
 def write_refused(path: Path, target: Path, taken: Taken) -> None:
-    """The refused rows with their cells as they came, then their row and why: mended, they can be sent again."""
+    """The refused rows with their cells as they came, then their row and why: mended, they can be sent again. Of a
+    format that has no cells, the rows and why.
+    """
     reasons: dict[int, list[str]] = {}
     for problem in taken.report.problems:
         place = f"{problem.column}: " if problem.column else ""
         reasons.setdefault(problem.row, []).append(f"{place}{problem.message}")
     wanted = taken.refused_rows
     with path.open("rb") as stream, target.open("x", encoding="utf-8-sig", newline="") as out:
-        table = open_table(open_text(stream).text)
         writer = csv.writer(out)
+        if taken.report.format not in TABLES:
+            writer.writerow(["refused_row", "refused_because"])
+            writer.writerows([row, defused(" ".join(reasons.get(row, [])))] for row in sorted(wanted))
+            return
+        table = open_table(open_text(stream).text)
         writer.writerow([*map(defused, table.header), "refused_row", "refused_because"])
         with suppress(Refused):  # a file that breaks off: what is left of it has no rows
             for number, cells, _ in table.records:

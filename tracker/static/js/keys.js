@@ -27,7 +27,9 @@
     }
   });
 
+  // A dialog that has just closed may hold the focus for one more moment: nobody types into it.
   function typing(target) {
+    if (target.closest("dialog:not([open])")) return false;
     return target.isContentEditable || /^(INPUT|TEXTAREA|SELECT)$/.test(target.tagName);
   }
 
