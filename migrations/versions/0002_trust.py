@@ -1,6 +1,6 @@
 """a sealed trail, who looked, emergencies, second factor, append-only tables, row-level security
 
-Revision ID: 0003
+Revision ID: 0002
 Revises: 0001
 """
 
@@ -10,7 +10,7 @@ from alembic import op
 import tracker.models.base
 
 
-revision = "0003"
+revision = "0002"
 down_revision = "0001"
 branch_labels = None
 depends_on = None
