@@ -19,7 +19,7 @@ from tracker.library.analytes import ANALYTES, PANELS, find
 from tracker.models import Flag, Patient
 from tracker.operations import drafts, sheet
 from tracker.operations.sheet import Header, Row, Sheet
-from tracker.queries import panel
+from tracker.queries import panel, worked_out
 from tracker.queries.dashboard import dosings
 from tracker.queries.patients import dosing, listing
 from tracker.web import wording
@@ -134,11 +134,13 @@ def stored(patient_id: int, result_id: int) -> ResponseReturnValue:
         raise NotFound("There is no such sample of this patient.")
     held = panel.sample(session, patient.id, result.collected_at, result.laboratory, result.accession)
     order = {code: place for place, code in enumerate(dict.fromkeys((*PANELS[PANEL], *ANALYTES)))}
-    rows = sorted(held.values(), key=lambda row: (order.get(row.subject, len(order)), row.subject))
+    on_file = sorted(held.values(), key=lambda row: (order.get(row.subject, len(order)), row.subject))
+    rows = panel.judged(session, patient, on_file)
     return render_template(
         "labs/stored.html", patient=patient, dosing=dosing(session, patient.id), result=result, names=_names(),
-        rows=panel.judged(session, patient, rows), moved=panel.touched(session, patient.id, result.recorded_at),
-        origins=panel.origins(session, rows),
+        rows=rows, figures=worked_out.of_sample(session, patient, rows),
+        moved=panel.touched(session, patient.id, result.recorded_at),
+        origins=panel.origins(session, on_file),
     )  # fmt: skip
 
 
