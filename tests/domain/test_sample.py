@@ -1,6 +1,6 @@
 """What a sample page works out: the composite rules' own examples, and the reason where there is no figure."""
 
-from decimal import Decimal as D
+from decimal import Decimal
 
 import pytest
 
@@ -8,6 +8,7 @@ from tracker.domain.sample import Body, Figure, figures
 from tracker.domain.values import shown
 from tracker.library.lipid_factors import martin_hopkins_factors
 
+D = Decimal
 WOMAN = Body("female", 82, D(48))
 NOBODY = Body("unknown", None, None)
 
