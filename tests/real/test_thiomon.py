@@ -7,6 +7,7 @@ from pathlib import Path
 from click.testing import CliRunner
 
 from tests.conftest import needs_shared
+from tests.real.burden import measure
 from tests.real.thiomon import SAMPLED, convert
 from tracker.cli import tracker
 
@@ -26,3 +27,7 @@ def test_the_low_counts_come_out_as_flags(sqlite_url: str, shared: Path, tmp_pat
     print(f"\n{rows} rows: ALC < 0.5 in {len(stop)}, ANC < 1.0 in {len(below_1)}")
     assert (rows, len(stop), len(below_1)) == (2584, 289, 14)
     assert {f["confirmation"] for f in stop} == {"needs_repeat"}
+    burden = measure(sqlite_url)
+    print("\n".join(burden.lines()))
+    assert burden.flags["out_of_range"] > 5000
+    assert burden.queued["out_of_range"] == 0, "a value outside the laboratory's range alone asks nobody to look"
