@@ -173,7 +173,7 @@ def test_unknown_record_numbers_are_enrolled_when_asked(machine: Machine) -> Non
     ("content", "says"),
     [
         (b"", "empty"),
-        (b"MSH|^~\\&|LAB|H|||2026||ORU^R01|1|P|2.5\r", "HL7"),
+        (b"MSH|^~\\&|LAB|H|||2026||ORU^R01|1|P|2.5\r", "no result (OBX)"),
         (b'{"resourceType": "Bundle"}', "FHIR"),
         (b"PK\x03\x04" + b"\0" * 60, "ZIP"),
         (b"%PDF-1.7", "PDF"),

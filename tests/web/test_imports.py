@@ -180,7 +180,6 @@ FILES = [
     ("a picture", b"\x89PNG\r\n\x1a\n\x00\x00\x00\rIHDR" + b"\x00" * 40, "binary file"),
     ("a PDF", b"%PDF-1.7\n%\xe2\xe3\n1 0 obj", "This is a PDF document, which is not read here."),
     ("a workbook", b"PK\x03\x04\x14\x00\x06\x00[Content_Types].xml", "Save the sheet as “CSV UTF-8”."),
-    ("an HL7 message", b"MSH|^~\\&|LAB|X|Y|Z|2026||ORU^R01|1|P|2.5\r", "HL7 v2"),
     ("FHIR", b'{"resourceType": "Bundle", "entry": []}', "FHIR"),
     ("another table", b"colour,size\nred,5\n", "Read are CSV tables"),
     ("UTF-32", "mrn".encode("utf-32"), "UTF-32"),

@@ -56,12 +56,16 @@ def _expand(paths: Iterable[Path]) -> list[Path]:
     for path in paths:
         if not path.exists():
             raise Refused(f"{path}: there is no such file or folder.")
-        found += (
-            sorted(p for p in path.iterdir() if p.is_file() and not p.name.startswith(".")) if path.is_dir() else [path]
-        )
+        found += _files_below(path) if path.is_dir() else [path]
     if not found:
         raise Refused("The folder is empty.")
     return found
+
+
+def _files_below(folder: Path) -> list[Path]:
+    """The files of a folder and of the folders in it; hidden ones are left out."""
+    below = (path for path in folder.rglob("*") if path.is_file())
+    return sorted(path for path in below if not any(part.startswith(".") for part in path.relative_to(folder).parts))
 
 
 def _file_all(importer: Importer, paths: list[Path], time_zone: str) -> list[Report]:

@@ -217,13 +217,15 @@ class Problem(NamedTuple):
 
 class Row(NamedTuple):
     """One line of a source: its reading, or None with the problems that refused it. Remarks on a good row are
-    problems too. `place` names it where a number alone says too little (`Observation/abc`).
+    problems too. `place` names it where a number alone says too little (`Observation/abc`). `about` is what the source
+    says of the patient beside the result, where it says anything.
     """
 
     number: int
     reading: Reading | None
     problems: tuple[Problem, ...] = ()
     place: str = ""
+    about: PatientReading | None = None
 
 
 KINDS: dict[str, type[Any]] = {

@@ -15,7 +15,7 @@ from typing import BinaryIO, NamedTuple
 from zoneinfo import ZoneInfo
 
 from tracker.domain.readings import KIND_OF, Problem, Row
-from tracker.formats import fhir, recognise
+from tracker.formats import fhir, hl7v2, recognise
 from tracker.formats.cells import listed
 from tracker.formats.export import csv_lines, json_lines, write_csv, write_json
 from tracker.formats.fhir.writing import write_fhir
@@ -43,8 +43,8 @@ TABLES = (recognise.CSV, recognise.SDTM)
 
 
 class Source(NamedTuple):
-    """One file that can be read. `format` is csv, sdtm or fhir; `kinds` are those of ORDER that its rows are of, in
-    that order; `remarks` are about the file as a whole.
+    """One file that can be read. `format` is csv, sdtm, fhir or hl7v2; `kinds` are those of ORDER that its rows are of,
+    in that order; `remarks` are about the file as a whole.
 
     `rows` streams, and can be gone through once. `first_row` is the number of the first row that is not a header.
     `elements` names what a reading's fields are called in the file, where that is not their own name.
@@ -78,6 +78,9 @@ def read(name: str, stream: BinaryIO, zone: ZoneInfo) -> Source:
         kinds = tuple(sorted(parts.kinds, key=ORDER.index)) or ("results",)
         rows_in_turn = sorted(parts.rows, key=_turn)
         return Source(name, found, kinds, parts.remarks, iter(rows_in_turn), 1, fhir.ELEMENTS)
+    if found == recognise.HL7:
+        results = hl7v2.read(opened.whole(hl7v2.MOST_BYTES), zone)
+        return Source(name, found, ("results",), results.remarks, iter(results.rows), 1, hl7v2.ELEMENTS)
     table = open_table(opened.text)
     shape = recognise.table(table)
     remarks = (*((Problem(0, "", GUESSED),) if opened.text.guessed else ()), *shape.remarks)

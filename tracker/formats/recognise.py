@@ -12,10 +12,11 @@ from tracker.formats import interchange, sdtm
 from tracker.formats.cells import listed
 from tracker.formats.tables import Layout, Table
 
-CSV, SDTM, FHIR = "csv", "sdtm", "fhir"
+CSV, SDTM, FHIR, HL7 = "csv", "sdtm", "fhir", "hl7v2"
 READ = (
     f"Read are CSV tables with the columns of {listed(interchange.TABLES)}, and the SDTM datasets "
-    f"{listed(sdtm.LAYOUTS, 'and')} as CSV, and FHIR as JSON, NDJSON or XML, each also packed with gzip."
+    f"{listed(sdtm.LAYOUTS, 'and')} as CSV, HL7 v2 results (ORU^R01), and FHIR as JSON, NDJSON or XML, each also "
+    "packed with gzip."
 )
 
 _BINARY = (
@@ -57,7 +58,7 @@ class Recognised(NamedTuple):
 
 
 def form(head: bytes) -> str:
-    """What the first bytes are those of: `fhir`, or "" for a table. Raises Refused where it is not read here."""
+    """What the first bytes are those of: `fhir`, `hl7v2`, or "" for a table. Raises Refused where it is not read."""
     for pattern, what in _BINARY:
         if pattern.match(head):
             raise _not_read(what)
@@ -67,6 +68,8 @@ def form(head: bytes) -> str:
         if pattern_of.match(text):
             if what.startswith("FHIR"):
                 return FHIR
+            if what.startswith("an HL7"):
+                return HL7
             raise _not_read(what)
     if "\0" in text:
         raise Refused(f"This is a binary file or damaged: it holds NUL bytes. {READ}")

@@ -16,7 +16,7 @@ from sqlalchemy import select
 from sqlalchemy.orm import Session
 
 from tracker.domain.errors import Refused
-from tracker.domain.readings import KIND_OF, KINDS, Problem, Row, pack, unpack
+from tracker.domain.readings import KIND_OF, KINDS, PatientReading, Problem, Row, pack, unpack
 from tracker.models import Clinic, HeldRow, ImportBatch, ImportProblem, Patient
 from tracker.operations import audit, enrol
 from tracker.operations.actor import Actor
@@ -210,10 +210,12 @@ class Importer:
             return None
         found = self.filer.people[mrn]
         if len(found) == 1:
-            return found[0]
+            return None if self._is_another(found[0], row, report) else found[0]
         if not found and self.create_patients:
-            patient = enrol.add_patient(self.session, self.actor, self.clinics[0].id, {"mrn": mrn})
-            self.filer.people[mrn] = [Found(patient.id, patient.clinic_id, None)]
+            told = row.about or PatientReading(mrn)
+            details = {name: getattr(told, name) for name in ("mrn", "family_name", "given_name", "birth_date", "sex")}
+            patient = enrol.add_patient(self.session, self.actor, self.clinics[0].id, details)
+            self.filer.people[mrn] = [Found(patient.id, patient.clinic_id, patient.birth_date)]
             return self.filer.people[mrn][0]
         report.count(UNMATCHED)
         clinics = f"; {len(found)} clinics have that number" if found else ""
@@ -226,6 +228,17 @@ class Importer:
         )
         self._hold(row, kind, mrn, batch_id)
         return None
+
+    def _is_another(self, found: Found, row: Row, report: Report) -> bool:
+        """Whether a result says of its patient that they were born on another day than the one with this number."""
+        born = row.about.birth_date if row.about else None
+        if born is None or found.birth_date is None or born == found.birth_date:
+            return False
+        report.count(REFUSED)
+        report.remember(row.number, None, REFUSED)
+        said = f"The message is about somebody born on {born}, which the patient with this record number is not."
+        report.problems.append(Problem(row.number, "mrn", f"{said} Check the number with the sender."))
+        return True
 
     def _hold(self, row: Row, kind: str, mrn: str, batch_id: int) -> None:
         content = json.dumps(pack(row.reading), ensure_ascii=False)

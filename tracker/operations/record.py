@@ -231,6 +231,8 @@ def _file(  # noqa: PLR0913 - one row and the state it meets
     if old is not None:
         if old.says(new) and (old.status == new["status"] or old.status != PRELIMINARY):
             return DUPLICATE
+        if reading.recorded_at and known.said_before(identity, new, reading.recorded_at):
+            return DUPLICATE
         if old.id is None:
             raise NotRecordable("value", f"This file gives two values for the same sample: {old.shown} stands already.")
         if new["status"] != CORRECTED and old.status != PRELIMINARY:

@@ -30,6 +30,7 @@ class Existing(NamedTuple):
     text: str
     unit: str
     status: str
+    recorded_at: datetime | None = None
 
     def says(self, new: dict[str, Any]) -> bool:
         """Whether the new row says the same: a file sent twice changes nothing."""
@@ -65,9 +66,12 @@ class Standing:
                 return old.status == new["status"] or old.status != PRELIMINARY
         return False
 
-    def said_before(self, identity: Identity, new: dict[str, Any]) -> bool:
-        """Whether a row is a version that has been replaced since."""
-        return any(old.says(new) for old in self.replaced.get(identity, ()))
+    def said_before(self, identity: Identity, new: dict[str, Any], at: datetime | None = None) -> bool:
+        """Whether a row is a version that has been replaced since; of a correction only what was issued at the same
+        instant, because a laboratory may go back to its first value.
+        """
+        versions = self.replaced.get(identity, ())
+        return any(old.says(new) and (at is None or old.recorded_at == at) for old in versions)
 
     def was_cancelled(self, identity: Identity, new: dict[str, Any]) -> bool:
         """Whether a row is one that the laboratory has taken back since."""
@@ -91,7 +95,7 @@ def in_force(session: Session, rows: Sequence[tuple[LabReading, int]]) -> Standi
     found = session.execute(
         select(
             r.patient_id, r.subject, r.collected_at, r.laboratory, r.accession,
-            r.id, r.comparator, r.figure, r.text, r.unit, r.status, r.retired_at, r.retired_reason,
+            r.id, r.comparator, r.figure, r.text, r.unit, r.status, r.recorded_at, r.retired_at, r.retired_reason,
         ).where(
             r.patient_id.in_(sorted({patient_id for _, patient_id in rows})),
             r.collected_on >= min(days), r.collected_on <= max(days),

@@ -14,7 +14,8 @@ from typing import NamedTuple
 from zoneinfo import ZoneInfo
 
 from tracker.domain.errors import Refused
-from tracker.domain.readings import FINAL, KIND_OF, LabReading, Problem, Reading, Row
+from tracker.domain.readings import KIND_OF, Problem, Reading, Row
+from tracker.formats.apart import said_once, told_apart
 from tracker.formats.cells import Misfit
 from tracker.formats.fhir import events, observations, people, treatment
 from tracker.formats.fhir.file import File, Resource
@@ -22,8 +23,6 @@ from tracker.formats.fhir.file import File, Resource
 __all__ = ["ELEMENTS", "MOST_BYTES", "Parts", "read"]
 
 MOST_BYTES = 64 << 20
-
-_OFTEN = 3
 
 ELEMENTS: Mapping[str, str] = {
     "mrn": "subject", "value": "value[x]", "unit": "valueQuantity.unit", "collected_at": "effective[x]",
@@ -60,7 +59,7 @@ def read(content: bytes, zone: ZoneInfo) -> Parts:
             unread[_named(resource)] += 1
         else:
             rows += (_row(resource, make) for make in made)
-    rows = _said_once(_told_apart(rows))
+    rows = said_once(told_apart(rows, "effective[x]"))
     kinds = frozenset(KIND_OF[type(row.reading)] for row in rows if row.reading is not None)
     return Parts(kinds, tuple(_remarks(file, unread)), rows)
 
@@ -114,55 +113,3 @@ def _remarks(file: File, unread: Counter[str]) -> Iterator[Problem]:
         yield Problem(
             0, "result", f"Results that a report names and this file does not hold: {missing}. Send them along."
         )
-
-
-def _told_apart(rows: list[Row]) -> list[Row]:
-    """Two different final results of one test, patient and time would be taken for a result and a contradiction: the
-    second keeps the id of its resource as its accession, and so on.
-    """
-    seen: dict[tuple[object, ...], list[tuple[str, str]]] = {}
-    found = []
-    for row in rows:
-        reading = row.reading
-        if isinstance(reading, LabReading) and reading.status == FINAL:
-            key = (
-                reading.mrn, reading.analyte, reading.collected.at, reading.laboratory,
-                reading.accession,
-            )  # fmt: skip
-            values = seen.setdefault(key, [])
-            if (reading.value, reading.unit) not in values:
-                values.append((reading.value, reading.unit))
-            place = values.index((reading.value, reading.unit))
-            row = _repeated(row, reading, place + 1) if place else row  # noqa: PLW2901
-        found.append(row)
-    return found
-
-
-def _repeated(row: Row, reading: LabReading, place: int) -> Row:
-    accession = f"{reading.accession} {row.place.rpartition('/')[2] or place}".strip()
-    said = f"{reading.analyte} has another result of the same time: this one is kept beside it as “{accession}”."
-    remark = Problem(row.number, "effective[x]", said)
-    return row._replace(reading=reading._replace(accession=accession), problems=(*row.problems, remark))
-
-
-def _said_once(rows: list[Row]) -> list[Row]:
-    """What would be said of many rows in the same words is said of the first, with their number."""
-    count = Counter(_sentence(problem) for row in rows if row.reading is not None for problem in row.problems)
-    many = {sentence for sentence, times in count.items() if times > _OFTEN}
-    said: set[tuple[str, str]] = set()
-    found = []
-    for row in rows:
-        kept = []
-        for problem in row.problems:
-            sentence = _sentence(problem)
-            if row.reading is None or sentence not in many:
-                kept.append(problem)
-            elif sentence not in said:
-                said.add(sentence)
-                kept.append(problem._replace(message=f"{problem.message} So it is in {count[sentence]} rows."))
-        found.append(row._replace(problems=tuple(kept)))
-    return found
-
-
-def _sentence(problem: Problem) -> tuple[str, str]:
-    return problem.column.partition("[")[0], problem.message

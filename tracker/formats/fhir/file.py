@@ -9,11 +9,9 @@ from tracker.domain.errors import Refused
 from tracker.formats.cells import Misfit, mrn
 from tracker.formats.fhir.documents import documents
 from tracker.formats.fhir.nodes import Node
+from tracker.formats.identifiers import rank
 
 _DEEPEST_BUNDLE = 5
-# Types of identifier (HL7 table 0203) by how well they serve as a record number here.
-_RECORD_NUMBERS = ("MR", "MRN", "MRT", "PI", "PT", "PN", "AN", "")
-_NEVER = frozenset(("SS", "SB", "DL", "PPN", "TAX", "NI", "NH", "JHN", "HC", "MB", "MC", "MA", "BRN", "CC", "EI"))
 _NEVER_SYSTEMS = ("us-ssn", "2.16.840.1.113883.4.1", "passport", "driver")
 
 
@@ -236,9 +234,9 @@ def record_number(patient: Resource) -> str:
     """
     best: tuple[int, Node] | None = None
     for identifier in patient.node.many("identifier"):
-        rank = _rank(identifier)
-        if rank is not None and (best is None or rank < best[0]):
-            best = rank, identifier
+        place = _rank(identifier)
+        if place is not None and (best is None or place < best[0]):
+            best = place, identifier
     if best is None:
         raise patient.node.wrong("identifier", "The patient has no record number: give an identifier of the type MR.")
     return _fitting(best[1])
@@ -247,12 +245,11 @@ def record_number(patient: Resource) -> str:
 def _rank(identifier: Node) -> int | None:
     types = list(identifier.codes("type"))
     system = identifier.raw("system").lower()
-    if not identifier.has("value") or identifier.raw("use") == "old" or _NEVER.intersection(types):
+    if not identifier.has("value") or identifier.raw("use") == "old":
         return None
     if any(word in system for word in _NEVER_SYSTEMS):
         return None
-    named = [_RECORD_NUMBERS.index(word) for word in types or [""] if word in _RECORD_NUMBERS]
-    return min(named, default=len(_RECORD_NUMBERS))
+    return rank(types)
 
 
 def _fitting(identifier: Node) -> str:

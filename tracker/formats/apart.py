@@ -1,0 +1,60 @@
+"""What messages and resources share: results that would be taken for one are kept apart, and what is said often is
+said once.
+"""
+
+from collections import Counter
+from collections.abc import Sequence
+
+from tracker.domain.readings import FINAL, LabReading, Problem, Row
+
+_OFTEN = 3
+
+
+def told_apart(rows: Sequence[Row], column: str) -> list[Row]:
+    """Two different final results of one test, patient and time would be taken for a result and a contradiction: the
+    second keeps the name of its place beside its accession, and so on.
+    """
+    seen: dict[tuple[object, ...], list[tuple[str, str]]] = {}
+    found = []
+    for row in rows:
+        reading = row.reading
+        if isinstance(reading, LabReading) and reading.status == FINAL:
+            key = (reading.mrn, reading.analyte, reading.collected.at, reading.laboratory, reading.accession)
+            values = seen.setdefault(key, [])
+            if (reading.value, reading.unit) not in values:
+                values.append((reading.value, reading.unit))
+            place = values.index((reading.value, reading.unit))
+            row = _repeated(row, reading, place + 1, column) if place else row  # noqa: PLW2901
+        found.append(row)
+    return found
+
+
+def _repeated(row: Row, reading: LabReading, place: int, column: str) -> Row:
+    beside = row.place.rpartition("/")[2] if "/" in row.place else ""
+    accession = f"{reading.accession} {beside or place}".strip()
+    said = f"“{reading.analyte}” has several results of one time: each is kept, told apart by its accession number."
+    remark = Problem(row.number, column, said)
+    return row._replace(reading=reading._replace(accession=accession), problems=(*row.problems, remark))
+
+
+def said_once(rows: Sequence[Row]) -> list[Row]:
+    """What would be said of many rows in the same words is said of the first, with their number."""
+    count = Counter(_sentence(problem) for row in rows if row.reading is not None for problem in row.problems)
+    many = {sentence for sentence, times in count.items() if times > _OFTEN}
+    said: set[tuple[str, str]] = set()
+    found = []
+    for row in rows:
+        kept = []
+        for problem in row.problems:
+            sentence = _sentence(problem)
+            if row.reading is None or sentence not in many:
+                kept.append(problem)
+            elif sentence not in said:
+                said.add(sentence)
+                kept.append(problem._replace(message=f"{problem.message} So it is in {count[sentence]} rows."))
+        found.append(row._replace(problems=tuple(kept)))
+    return found
+
+
+def _sentence(problem: Problem) -> tuple[str, str]:
+    return problem.column.partition("[")[0], problem.message

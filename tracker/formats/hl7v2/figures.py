@@ -1,0 +1,125 @@
+"""What stands in OBX-5, OBX-6, OBX-7 and in a time stamp, as laboratories really write it."""
+
+import re
+from decimal import Decimal
+from typing import NamedTuple
+from zoneinfo import ZoneInfo
+
+from tracker.domain.errors import Refused
+from tracker.domain.readings import Moment, read_moment
+from tracker.domain.units import dimension
+from tracker.formats.hl7v2.er7 import Field, Segment
+
+NUMERIC, WORDS = frozenset(("NM", "ST", "TX", "FT", "SI", "")), frozenset(("CE", "CWE", "CNE", "CF", "IS", "ID"))
+DOCUMENTS = frozenset(("ED", "RP"))
+PLACEHOLDERS = frozenset((".", "*", "**", "$", "-", "--", "---", "...", "s.u.", "siehe bemerkung", "see comment"))
+
+_FLAGS = frozenset(("H", "L", "HH", "LL", "A", "AA", "*", "**", "+", "-", "N"))
+_NUMBER = r"(?:(?:<=?|>=?|≤|≥)\s*)?\d+(?:[.,]\d+)?"
+_GLUED = re.compile(rf"(?P<number>{_NUMBER})\s*(?P<rest>[^\d\s.,:/<>=^-].*)", re.DOTALL)
+_FIGURE = r"-?(?:\d+(?:[.,]\d+)?|[.,]\d+)"
+_BOTH = re.compile(rf"(?P<low>{_FIGURE})\s*(?:-|–|—|_|\bto\b|\bbis\b)\s*(?P<high>{_FIGURE})", re.IGNORECASE)
+_ONE = re.compile(rf"(?P<op><=?|>=?|≤|≥|=<|=>)\s*(?P<bound>{_FIGURE})(?:\s+(?P<unit>\S+))?")
+_LOW_ONLY, _HIGH_ONLY = re.compile(rf"({_FIGURE})\s*-"), re.compile(rf"-\s+?({_FIGURE})|-({_FIGURE[2:]})")
+_STAMP = re.compile(r"(?P<day>\d{8})(?P<time>\d*)(?:\.\d+)?(?P<zone>[+-]\d{4})?\d*$")
+
+
+class Value(NamedTuple):
+    """A value as text, with what was glued to it: a unit, a flag."""
+
+    text: str
+    unit: str = ""
+    flag: str = ""
+
+
+class Bounds(NamedTuple):
+    """A printed range; `said` where it was printed and could not be taken."""
+
+    low: Decimal | None = None
+    high: Decimal | None = None
+    said: str = ""
+
+
+def value_of(obx: Segment) -> Value:
+    """What OBX-5 says, in the way of its type (OBX-2)."""
+    kind, found = obx.part(2).upper(), obx.repetitions(5)
+    if not found:
+        return Value("")
+    if kind == "SN":
+        return Value("; ".join(filter(None, map(_structured, found))))
+    if kind in WORDS:
+        return Value(
+            "; ".join(filter(None, (one.component(2) or one.component(5) or one.component(1) for one in found)))
+        )
+    text = "\n".join(one.text.strip() for one in found).strip()
+    return _unglued(text) if kind in NUMERIC else Value(text)
+
+
+def _structured(field: Field) -> str:
+    """SN: `<^10`, `^5`, `=^2`, `^1^:^128`, and what was written into one component all the same."""
+    comparator, first, between, second = (field.component(number) for number in (1, 2, 3, 4))
+    comparator = "" if comparator == "=" else comparator
+    return f"{comparator}{first}{between}{second}".strip()
+
+
+def _unglued(text: str) -> Value:
+    """`5.4 mg/dl`, `7.2*`, `112 H`: the number, and what stands behind it where that is a unit or a flag."""
+    match = _GLUED.fullmatch(text)
+    if match is None:
+        return Value(text)
+    number, rest = match["number"], match["rest"].strip()
+    if rest.upper() in _FLAGS:
+        return Value(number, flag=rest.upper())
+    return Value(number, unit=rest) if dimension(rest) else Value(text)
+
+
+def unit_of(obx: Segment) -> str:
+    """The unit of OBX-6: of its code, its text and their alternatives the first that is known, else the first."""
+    found = obx.repetitions(6)
+    names = [found[0].component(number) for number in (1, 2, 4, 5)] if found else []
+    names = [name for name in names if name]
+    return next((name for name in names if dimension(name)), names[0] if names else "")
+
+
+def range_of(text: str) -> Bounds:
+    """The bounds that OBX-7 prints. What cannot be read as one range bounds nothing, least of all at 0."""
+    printed = " ".join(text.split())
+    bare = printed.strip("()[] ")
+    if not bare.strip("-"):
+        return Bounds()
+    if match := _BOTH.fullmatch(bare):
+        low, high = _decimal(match["low"]), _decimal(match["high"])
+        if low <= high and not low == high == 0:
+            return Bounds(low, high)
+    elif (match := _ONE.fullmatch(bare)) and (not match["unit"] or dimension(match["unit"])):
+        bound = _decimal(match["bound"])
+        return Bounds(None, bound) if match["op"][0] in "<≤" or match["op"] == "=<" else Bounds(bound, None)
+    elif match := _LOW_ONLY.fullmatch(bare):
+        return Bounds(_decimal(match[1]), None)
+    elif match := _HIGH_ONLY.fullmatch(bare):
+        return Bounds(None, _decimal(match[1] or match[2]))
+    return Bounds(said=f"“{printed[:80]}” is not a lower and an upper bound: no range is taken from it.")
+
+
+def _decimal(text: str) -> Decimal:
+    return Decimal(text.replace(",", "."))
+
+
+def moment(stamp: str, zone: ZoneInfo) -> Moment | None:
+    """A time stamp (`20260301`, `202603010840`, with seconds, fractions or an offset); None where no whole day.
+
+    Zeros behind the day mean that only the day is known. Raises Refused for a day that does not exist.
+    """
+    match = _STAMP.match(stamp.strip())
+    if match is None or match["day"] == "00000000":
+        return None
+    day, time = match["day"], match["time"][:6]
+    text = f"{day[:4]}-{day[4:6]}-{day[6:]}"
+    if len(time) >= 4 and (time.strip("0") or match["zone"]):
+        clock = f"{time[:2]}:{time[2:4]}" + (f":{time[4:6]}" if len(time) == 6 else "")
+        offset = match["zone"]
+        text += f"T{clock}" + (f"{offset[:3]}:{offset[3:]}" if offset else "")
+    try:
+        return read_moment(text, zone)
+    except (Refused, OverflowError, ValueError):
+        raise Refused(f"“{stamp[:30]}” is no time of the calendar: it is written 20260301 or 202603010840.") from None
