@@ -98,7 +98,7 @@ def _print(reports: list[Report], flags: dict[str, int], dry_run: bool) -> None:
             f" + {report.unmatched} unmatched + {report.refused} refused"
         )
         for problem in report.problems[:SHOWN_PROBLEMS]:
-            place = f"{'row' if report.format in formats.TABLES else 'entry'} {problem.row}" if problem.row else "file"
+            place = f"{formats.ROW_NAMES.get(report.format, 'row')} {problem.row}" if problem.row else "file"
             click.echo(f"  {place}{', ' + problem.column if problem.column else ''}: {problem.message}")
         if len(report.problems) > SHOWN_PROBLEMS:
             click.echo(f"  … and {len(report.problems) - SHOWN_PROBLEMS} more (use --json for all)")

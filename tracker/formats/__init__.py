@@ -15,14 +15,25 @@ from typing import BinaryIO, NamedTuple
 from zoneinfo import ZoneInfo
 
 from tracker.domain.readings import KIND_OF, Problem, Row
-from tracker.formats import fhir, hl7v2, recognise
+from tracker.formats import fhir, hl7v2, recognise, workbook
 from tracker.formats.cells import listed
 from tracker.formats.export import csv_lines, json_lines, write_csv, write_json
 from tracker.formats.fhir.writing import write_fhir
 from tracker.formats.opening import open_text
 from tracker.formats.tables import GUESSED, open_table, rows
 
-__all__ = ["ORDER", "TABLES", "Source", "csv_lines", "json_lines", "read", "write_csv", "write_fhir", "write_json"]
+__all__ = [
+    "ORDER",
+    "ROW_NAMES",
+    "TABLES",
+    "Source",
+    "csv_lines",
+    "json_lines",
+    "read",
+    "write_csv",
+    "write_fhir",
+    "write_json",
+]
 
 ORDER = (
     "patients",
@@ -41,10 +52,13 @@ ORDER = (
 TABLES = (recognise.CSV, recognise.SDTM)
 """The formats whose rows are lines with cells."""
 
+ROW_NAMES = {recognise.FHIR: "entry", recognise.HL7: "line"}
+"""What a row is called where it is not a row."""
+
 
 class Source(NamedTuple):
-    """One file that can be read. `format` is csv, sdtm, fhir or hl7v2; `kinds` are those of ORDER that its rows are of,
-    in that order; `remarks` are about the file as a whole.
+    """One file that can be read. `format` is csv, sdtm, fhir, hl7v2 or xlsx; `kinds` are those of ORDER that its
+    rows are of, in that order; `remarks` are about the file as a whole.
 
     `rows` streams, and can be gone through once. `first_row` is the number of the first row that is not a header.
     `elements` names what a reading's fields are called in the file, where that is not their own name.
@@ -81,6 +95,10 @@ def read(name: str, stream: BinaryIO, zone: ZoneInfo) -> Source:
     if found == recognise.HL7:
         results = hl7v2.read(opened.whole(hl7v2.MOST_BYTES), zone)
         return Source(name, found, ("results",), results.remarks, iter(results.rows), 1, hl7v2.ELEMENTS)
+    if found == recognise.WORKBOOK:
+        book = workbook.read(opened.whole(workbook.MOST_BYTES), zone)
+        held = tuple(sorted(book.kinds, key=ORDER.index))
+        return Source(name, found, held, book.remarks, iter(sorted(book.rows, key=_turn)), 2)
     table = open_table(opened.text)
     shape = recognise.table(table)
     remarks = (*((Problem(0, "", GUESSED),) if opened.text.guessed else ()), *shape.remarks)

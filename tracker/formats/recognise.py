@@ -12,11 +12,11 @@ from tracker.formats import interchange, sdtm
 from tracker.formats.cells import listed
 from tracker.formats.tables import Layout, Table
 
-CSV, SDTM, FHIR, HL7 = "csv", "sdtm", "fhir", "hl7v2"
+CSV, SDTM, FHIR, HL7, WORKBOOK = "csv", "sdtm", "fhir", "hl7v2", "xlsx"
 READ = (
-    f"Read are CSV tables with the columns of {listed(interchange.TABLES)}, and the SDTM datasets "
-    f"{listed(sdtm.LAYOUTS, 'and')} as CSV, HL7 v2 results (ORU^R01), and FHIR as JSON, NDJSON or XML, each also "
-    "packed with gzip."
+    f"Read are tables with the columns of {listed(interchange.TABLES)}, and the SDTM datasets "
+    f"{listed(sdtm.LAYOUTS, 'and')}, as CSV or in the sheets of a workbook (XLSX, XLS); HL7 v2 results (ORU^R01); FHIR "
+    "as JSON, NDJSON or XML; each also packed with gzip."
 )
 
 _BINARY = (
@@ -39,8 +39,6 @@ _TEXT = (
     (re.compile(r"(?:(?:#[^\n]*)?\n)*\d?[HPO]\|(?:\\\^&|\d*\|)"), "an ASTM message of a laboratory instrument"),
 )
 _INSTEAD = {
-    "an Excel workbook (XLSX)": "Save the sheet as “CSV UTF-8”.",
-    "an old Excel workbook (XLS)": "Save the sheet as “CSV UTF-8”.",
     "a SAS transport file (XPT)": "Export the dataset as CSV.",
     "a SAS data set": "Export the dataset as CSV.",
     "a ZIP archive": "Unpack it first.",
@@ -58,9 +56,11 @@ class Recognised(NamedTuple):
 
 
 def form(head: bytes) -> str:
-    """What the first bytes are those of: `fhir`, `hl7v2`, or "" for a table. Raises Refused where it is not read."""
+    """What a file is: `fhir`, `hl7v2`, `xlsx`, or "" for a table. Raises Refused where it is not read here."""
     for pattern, what in _BINARY:
         if pattern.match(head):
+            if "Excel workbook" in what:
+                return WORKBOOK
             raise _not_read(what)
     wide = head.startswith((codecs.BOM_UTF16_LE, codecs.BOM_UTF16_BE))
     text = head.decode("utf-16" if wide else "utf-8-sig", errors="replace").lstrip("\ufeff\x0b\x02\x05 \t\r\n")

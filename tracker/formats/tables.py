@@ -8,13 +8,12 @@ import csv
 from collections import deque
 from collections.abc import Callable, Iterator
 from functools import lru_cache, partial
-from typing import Any, NamedTuple
+from typing import Any, NamedTuple, Protocol
 from zoneinfo import ZoneInfo
 
 from tracker.domain.errors import Refused
 from tracker.domain.readings import Problem, Reading, Row
 from tracker.formats.cells import Misfit, Noted, Remark, text, tidied
-from tracker.formats.opening import Text
 
 DELIMITERS = (",", ";", "\t")
 NOT_A_COLUMN = ""  # names no column: the value is that of an empty cell
@@ -27,6 +26,14 @@ _UNCLOSED = "The quotation marks of this row do not match: close the one that is
 
 Record = tuple[int, list[str], str]
 """Row number, cells, and the trouble with the quotation marks where there is one (then there are no cells)."""
+
+
+class Lines(Protocol):
+    """The lines of a table, once; `guessed` where some letters were only assumed."""
+
+    guessed: bool
+
+    def __iter__(self) -> Iterator[str]: ...
 
 
 class Column(NamedTuple):
@@ -63,10 +70,10 @@ class Table(NamedTuple):
     names: list[str]
     records: Iterator[Record]
     delimiter: str
-    text: Text
+    text: Lines
 
 
-def open_table(lines: Text) -> Table:
+def open_table(lines: Lines) -> Table:
     """Read the header. Raises Refused where there is none, or where a column stands in it twice."""
     first = next(iter(lines), "")
     if not first.strip():
