@@ -25,7 +25,7 @@ UNAUDITED = {
 }
 DERIVED = {  # of a flag: all but what stands in DECIDED
     "patient": {"next_check_on", "judged_at", "judged_digest", "version"},
-    "account": {"failed_attempts", "locked_until", "totp_step", "version"},
+    "account": {"failed_attempts", "locked_until", "version"},
     "lab_result": {"range_id"},
 }  # fmt: skip
 DECIDED = {"review", "until", "reviewed_grade", "reviewed_severity", "owner_id"}  # of a flag: what a person says

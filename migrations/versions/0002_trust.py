@@ -1,4 +1,4 @@
-"""a sealed trail, who looked, emergencies, second factor, append-only tables, row-level security
+"""a sealed trail, who looked, emergencies, append-only tables, row-level security
 
 Revision ID: 0002
 Revises: 0001
@@ -46,20 +46,6 @@ def upgrade() -> None:
     with op.batch_alter_table("access_note") as batch_op:
         batch_op.add_column(sa.Column("clinic_id", sa.BigInteger(), nullable=True))
         batch_op.create_foreign_key(op.f("fk_access_note_clinic_id"), "clinic", ["clinic_id"], ["id"])
-    op.add_column("account", sa.Column("totp_secret", sa.Text(), nullable=False, server_default=""))
-    op.add_column("account", sa.Column("totp_since", tracker.models.base.UtcDateTime(timezone=True), nullable=True))
-    op.add_column("account", sa.Column("totp_step", sa.BigInteger(), nullable=False, server_default="0"))
-    op.create_table(
-        "recovery_code",
-        sa.Column("id", sa.BigInteger(), autoincrement=True, nullable=False),
-        sa.Column("account_id", sa.BigInteger(), nullable=False),
-        sa.Column("digest", sa.Text(), nullable=False),
-        sa.Column("used_at", tracker.models.base.UtcDateTime(timezone=True), nullable=True),
-        sa.ForeignKeyConstraint(["account_id"], ["account.id"], name=op.f("fk_recovery_code_account_id")),
-        sa.PrimaryKeyConstraint("id", name=op.f("pk_recovery_code")),
-        sqlite_strict=True,
-    )
-    op.create_index(op.f("ix_recovery_code_account_id"), "recovery_code", ["account_id"])
     op.create_table(
         "emergency_access",
         sa.Column("id", sa.BigInteger(), autoincrement=True, nullable=False),
@@ -160,9 +146,6 @@ def downgrade() -> None:
         op.execute("DROP POLICY added_by_all ON audit_entry")
         op.execute("ALTER TABLE audit_entry DISABLE ROW LEVEL SECURITY")
     op.drop_table("emergency_access")
-    op.drop_table("recovery_code")
-    for name in ("totp_step", "totp_since", "totp_secret"):
-        op.drop_column("account", name)
     with op.batch_alter_table("access_note") as batch_op:
         batch_op.drop_constraint(op.f("fk_access_note_clinic_id"), type_="foreignkey")
         batch_op.drop_column("clinic_id")
