@@ -20,6 +20,7 @@ COMMANDS = {
     "demo": "tracker.cli.serving:demo",
     "serve": "tracker.cli.serving:serve",
     "import": "tracker.cli.files:import_files",
+    "listen": "tracker.cli.listening:listen",
     "export": "tracker.cli.files:export",
     "flags": "tracker.cli.judging:flags",
     "evaluate": "tracker.cli.judging:evaluate_patients",
