@@ -127,7 +127,7 @@ def _fall(line: Limit, figure: Decimal) -> Limit:
 
 
 def _schedule(line: ScheduleEntry, given: Body) -> ScheduleEntry:
-    spans = {key: _span(given[key]) for key in ("first_from", "first_to", "every") if key in given}
+    spans: dict[str, Any] = {key: _span(given[key]) for key in ("first_from", "first_to", "every") if key in given}
     for key, words in (("first_to", "the first check by"), ("every", "a check every")):
         label = getattr(line, key)
         if key in spans and line.origin.verified and label is not None and not never_later(spans[key], label):
@@ -199,7 +199,8 @@ def _overlaid(protocol: Protocol, settings: Mapping[str, Version], clinic: str) 
         found = (_applied(line, settings.get(line_id(line)), clinic) for line in lines)
         return tuple(line for line in found if line is not None)
 
-    return replace(protocol, **{name: room(getattr(protocol, name)) for name in ROOMS})
+    rooms: dict[str, Any] = {name: room(getattr(protocol, name)) for name in ROOMS}
+    return replace(protocol, **rooms)
 
 
 def _applied(line: Any, setting: Version | None, clinic: str) -> Any:

@@ -159,7 +159,7 @@ def _repeats(protocol: Protocol, entry: ScheduleEntry, every: Span, done: Sequen
 
 def checks(history: History, course: Course, protocol: Protocol, entry: ScheduleEntry) -> tuple[Check, ...]:
     """The checks of one schedule entry in a course that has begun: the first ones, those done late, what is to come."""
-    key = (checks, course.id, entry.id)
+    key = (checks, course.id, entry.id, entry.overlay)
     found: tuple[Check, ...] | None = history.worked_out.get(key)
     if found is None:
         found = history.worked_out[key] = tuple(_checks(history, course, protocol, entry))

@@ -254,9 +254,7 @@ class _Writes:
         )
 
     def check(self, patient_id: int, day: date | None) -> None:
-        self.checks.append(
-            {"patient": patient_id, "new_next": day, "new_judged": self.now, "new_digest": self.judged}
-        )
+        self.checks.append({"patient": patient_id, "new_next": day, "new_judged": self.now, "new_digest": self.judged})
 
     def store(self, session: Session) -> None:
         if self.inserts:

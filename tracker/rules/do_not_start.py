@@ -115,7 +115,9 @@ def _sentence(history: History, course: Course, protocol: Protocol, limit: Limit
     assert limit.high is not None  # a limit without one is never compared
     figure, unit = bound_as_reported(limit.high, limit.unit, run.last)
     whose = "the clinic's" if limit.overlay else "the"
-    below = f"{'at or ' if limit.high_inclusive else ''}below {whose} limit {figure} {unit} for starting {protocol.name}"
+    below = (
+        f"{'at or ' if limit.high_inclusive else ''}below {whose} limit {figure} {unit} for starting {protocol.name}"
+    )
     said = f"{reading(history, run.last)}, {below}"
     started = course.started(history.as_of) and (run.cleared_on is None or run.cleared_on > course.started_on)
     return f"{said}; it was started all the same on {course.started_on}" if started else said
