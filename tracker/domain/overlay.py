@@ -113,7 +113,9 @@ def _bound(line: Limit, figure: Decimal) -> Limit:
         )
     if line.low is not None and figure <= line.low:
         raise Refused(f"The band begins at {plain(line.low)} {line.unit}: it has to end above that.")
-    return line._replace(high=figure)
+    # Where the clinic holds earlier, it resumes later: not at a value at which it would hold again.
+    resume = None if line.resume_value is None else max(line.resume_value, figure)
+    return line._replace(high=figure, resume_value=resume)
 
 
 def _fall(line: Limit, figure: Decimal) -> Limit:

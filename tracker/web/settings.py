@@ -4,11 +4,12 @@ The same preview and the same publishing as for ranges; nothing here is edited i
 """
 
 from collections.abc import Mapping
+from decimal import Decimal
 from typing import Any
 
 from flask import Blueprint, redirect, render_template, request, url_for
 from flask.typing import ResponseReturnValue
-from wtforms import BooleanField
+from wtforms import BooleanField, Field
 from wtforms.validators import InputRequired, Optional
 
 from tracker.domain.dates import Span, span
@@ -94,6 +95,10 @@ def applies() -> str:
 
 def _stored(value: Any) -> str:
     return value.iso if isinstance(value, Span) else str(value) if isinstance(value, int) else plain(value)
+
+
+def _typed(field: Field, text: str) -> Any:
+    return span(text) if isinstance(field, SpanField) else Decimal(text) if isinstance(field, FigureField) else text
 
 
 def _keys(line: Any) -> tuple[str, ...]:
@@ -235,7 +240,7 @@ def _fill(form: LineForm, held: ClinicSetting) -> None:
         form.reason.process(None, held.reason)
     for name, text in held.body.items():
         if name in form and name != OFF:
-            form[name].data = span(text) if isinstance(form[name], SpanField) else text
+            form[name].data = _typed(form[name], text)
     if "off" in form:
         form.off.data = bool(held.body.get(OFF))
 
