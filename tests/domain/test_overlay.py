@@ -9,7 +9,8 @@ from hypothesis import strategies as st
 
 from tracker.domain.dates import Span, add
 from tracker.domain.errors import Refused
-from tracker.domain.overlay import Version, changed, dated_protocol, find_line, never_later
+from tracker.domain.overlay import ROOMS, Version, changed, dated_protocol, find_line, line_id, never_later
+from tracker.domain.protocol import Protocol
 from tracker.library.protocols import protocols
 
 TOFA = protocols()["tofacitinib_us"]
@@ -82,6 +83,12 @@ def test_a_version_that_no_longer_fits_leaves_the_line_as_the_protocol_has_it() 
 def test_what_is_to_come_changes_nothing_yet() -> None:
     later = Version(1, "protocol_line", "tofacitinib_us/tofa_us_anc_hold", 1, date(2026, 3, 1), {"value": "1200"})
     assert dated_protocol(TOFA, [later], "Aspen", date(2026, 2, 28)) is TOFA
+
+
+@pytest.mark.parametrize("protocol", protocols().values(), ids=lambda protocol: protocol.id)
+def test_every_line_of_a_protocol_has_a_name_of_its_own(protocol: Protocol) -> None:
+    names = [line_id(line) for room in ROOMS for line in getattr(protocol, room)]
+    assert len(set(names)) == len(names)
 
 
 SPANS = st.builds(Span, st.integers(0, 6), st.integers(0, 60))

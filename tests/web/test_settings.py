@@ -49,7 +49,7 @@ def test_from_the_protocol_to_the_flag(sign_in: SignIn, database: Database, cora
     answer = second.post(f"/settings/{key}/publish", {"applies": "history", "follows": "0"})
     shown = second.get(answer.headers["Location"])
     assert told(shown)[0].startswith("Published. 1 patient judged again; flags: 0 opened, ")
-    assert "acts at 600, repeat within 3 days" in words(shown)
+    assert "acts at 600 /uL, repeat within 3 days" in words(shown)
     flag = next(flag for flag in open_flags(database, cast.a.patient) if flag.entry == "tofa_us_anc_stop")
     assert flag.yardstick.endswith("+ Aspen Clinic v1")
     assert "the clinic's action limit 0.6" in flag.sentence
@@ -74,6 +74,7 @@ def test_one_person_takes_a_version_back(sign_in: SignIn, database: Database, co
         (ANC_STOP, {"value": "soon"}, "is not a number"),
         (ANC_STOP, {"confirm_within": "a while"}, "like 10 days, 4 weeks or 3 months"),
         (ANC_STOP, {"effective_from": ""}, "From which day on?"),
+        (ANC_STOP, {"value": "", "confirm_within": ""}, "Nothing of the line is changed."),
         (ANC_STOP, {"reason": "so"}, "Say in a few words why."),
         (HB_START, {"value": "7.5"}, "The label acts below 8.0 g/dL"),
     ],

@@ -59,6 +59,8 @@ def draft_setting(
         clinic_id=clinic_id, drafted_by=actor.account_id, drafted_at=actor.utc,
         **new._replace(body=dict(new.body))._asdict(),
     )  # fmt: skip
+    if not new.body and not published_versions(session, row):
+        raise Refused("Nothing of the line is changed.")
     audit.created(session, actor, row, clinic_id=clinic_id, reason=new.reason)
     return row
 

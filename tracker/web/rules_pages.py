@@ -16,7 +16,7 @@ from tracker.web.access import current_user
 from tracker.web.clock import today
 from tracker.web.database import reading
 from tracker.web.filters import zone
-from tracker.web.settings import described
+from tracker.web.settings import changeable, described
 from tracker.web.wording import ACTIONS, subject_name
 
 screen = Blueprint("rules_pages", __name__)
@@ -72,6 +72,7 @@ def protocol(protocol_id: str) -> ResponseReturnValue:
         own=_own(protocol_id),
         line_id=line_id,
         described=described,
+        changeable=changeable,
     )
 
 

@@ -35,7 +35,7 @@ from tracker.web.database import reading, writing
 from tracker.web.fields import DayField, FigureField, LongTextField, SpanField, TextField, WholeField
 from tracker.web.filters import count, zone
 from tracker.web.forms import Form, refuse
-from tracker.web.wording import subject_name
+from tracker.web.wording import said, subject_name
 
 screen = Blueprint("settings", __name__)
 
@@ -324,9 +324,18 @@ def described(row: ClinicSetting) -> str:
     body: Mapping[str, str] = row.body
     if body.get(OFF):
         return "switched off"
-    parts = (f"{WORDS[key]} {_shown(key, text)}" for key, text in body.items() if text)
+    parts = (f"{WORDS[key]} {_shown(row, key, text)}" for key, text in body.items() if text)
     return ", ".join(parts) or "as the protocol has it"
 
 
-def _shown(key: str, text: str) -> str:
-    return str(span(text)) if text.startswith("P") and key != "value" else text
+def _shown(row: ClinicSetting, key: str, text: str) -> str:
+    if key == "value":
+        protocol, _, line = row.scope.partition("/")
+        unit = getattr(_line(protocol, line)[1], "unit", "")
+        return f"{text} {said(unit)}".rstrip()
+    return str(span(text)) if text.startswith("P") else text
+
+
+def changeable(found: Any) -> bool:
+    """Whether a clinic may change anything of a line."""
+    return bool(_keys(found)) or not found.origin.verified
