@@ -19,6 +19,7 @@ from tracker.domain.readings import LabReading, RangeReading, read_moment
 from tracker.models import (
     Account,
     Clinic,
+    ClinicSetting,
     EmergencyAccess,
     Flag,
     HeldRow,
@@ -28,7 +29,8 @@ from tracker.models import (
     Patient,
     ReferenceRange,
 )
-from tracker.operations import configure, enrol, entry
+from tracker.models.setting import PROTOCOL_LINE
+from tracker.operations import configure, enrol, entry, settings
 from tracker.operations.actor import Actor
 
 PASSWORD = "seven wet herons wade"
@@ -65,6 +67,7 @@ class Records:
     medication: int
     observation: int
     range: int
+    setting: int
     batch: int
     held_row: int
     access: int
@@ -141,6 +144,7 @@ def _records(session: Session, clinic: Clinic, who: Account, family: str) -> Rec
         observation=enrol.add_observation(session, actor, patient, STARTED, "weight_kg", "70").id,
         range=_draft(session, actor, clinic).id,
         access=_emergency(session, patient, who),
+        setting=_line(session, actor, clinic).id,
         **_panel(session, actor, patient, clinic),
         **_held_row(session, clinic, who, family),
     )
@@ -172,6 +176,13 @@ def _emergency(session: Session, patient: Patient, who: Account) -> int:
     session.add(access)
     session.flush()
     return access.id
+
+
+def _line(session: Session, actor: Actor, clinic: Clinic) -> ClinicSetting:
+    """A line of a protocol that waits for a second person."""
+    scope = "tofacitinib_us/tofa_us_anc_hold"
+    told = settings.Proposal(PROTOCOL_LINE, scope, {"value": "1200"}, STARTED, "", f"caution at {clinic.name}")
+    return settings.draft_setting(session, actor, clinic.id, told)
 
 
 def _held_row(session: Session, clinic: Clinic, who: Account, family: str) -> dict[str, int]:

@@ -17,7 +17,10 @@ from alembic.config import Config as AlembicConfig
 from alembic.runtime.migration import MigrationContext
 from alembic.script import ScriptDirectory
 from sqlalchemy import Connection, Engine, create_engine, event, make_url, text
+from sqlalchemy.exc import OperationalError
 from sqlalchemy.orm import Session
+
+from tracker.domain.errors import Stale
 
 _HERE = Path(__file__).resolve().parent
 MIGRATIONS = next(  # beside the package in a checkout, inside it in a wheel
@@ -80,6 +83,10 @@ def make_engine(url: str) -> Engine:
     )
 
 
+_TURN = 0x4A414B59  # one number for "the yardsticks of this database"; the audit chain has another
+_NOT_AVAILABLE = "55P03"
+
+
 class Scope(NamedTuple):
     """Whose rows a transaction sees on PostgreSQL, where its row-level security holds (every role but the owner):
     those of these clinics (None: of all), and of single patients beside.
@@ -129,13 +136,20 @@ class Database:
         self._brief_writer = self.engine.execution_options(writes=True, brief=True)
 
     @contextmanager
-    def transaction(self, scope: Scope | None = None, brief: bool = False) -> Iterator[Session]:
+    def transaction(
+        self, scope: Scope | None = None, brief: bool = False, alone: bool = False, waits: bool = True
+    ) -> Iterator[Session]:
         """A session whose work is all stored at the end, or none of it. The only place that commits.
 
         `brief`: fail soon where another writer is at it (SQLite), for what can be stored later as well.
+        `alone`: no other transaction writes meanwhile, because a yardstick changes under all of them. It begins when
+        those that run have ended; after ten seconds of waiting it raises Stale. What judges nothing need not wait
+        for it (`waits`). On SQLite there is one writer at a time anyway.
         """
         engine = self._brief_writer if brief else self._writer
         with ScopedSession(engine, expire_on_commit=False, info=self._info(scope)) as session:
+            if self.engine.dialect.name == "postgresql":
+                _take_turn(session, alone, waits and not brief)
             yield session
             session.commit()
 
@@ -150,6 +164,22 @@ class Database:
 
     def close(self) -> None:
         self.engine.dispose()
+
+
+def _take_turn(session: Session, alone: bool, waits: bool) -> None:
+    """The writers' turn, given back at the end of the transaction: shared by all of them, or one's alone."""
+    if not alone:
+        if waits:
+            session.execute(text("SELECT pg_advisory_xact_lock_shared(:key)"), {"key": _TURN})
+        return
+    session.execute(text("SET LOCAL lock_timeout = '10s'"))
+    try:
+        session.execute(text("SELECT pg_advisory_xact_lock(:key)"), {"key": _TURN})
+    except OperationalError as error:
+        if getattr(error.orig, "sqlstate", "") != _NOT_AVAILABLE:
+            raise
+        raise Stale("A file is being imported, or much is being judged. Try again when that has ended.") from None
+    session.execute(text("SET LOCAL lock_timeout = DEFAULT"))
 
 
 def _alembic(engine: Engine) -> AlembicConfig:

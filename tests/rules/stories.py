@@ -14,7 +14,8 @@ A file under `cases/` is a list of stories for the rule it is named after:
 finding at all, past ones included. The keys are the fields of a Finding, and besides them `says` (words that stand
 in the sentence, or a list of them), `silent_on` (words that do not), `open` (true, false) and `seen` (values of the
 evidence). `bound: true` marks a story that stands exactly on a limit. A person not described is a woman of about forty;
-a unit not given is the analyte's own; a range not printed is the starter range; a time not given is midnight.
+a unit not given is the analyte's own; a range not printed is the starter range; a time not given is midnight. `clinic`
+holds published versions of lines in their order: `{line: tofacitinib_us/tofa_us_anc_hold, from: 2026-02-01, value: 5}`.
 """
 
 from collections.abc import Mapping, Sequence
@@ -40,6 +41,8 @@ from tracker.domain.history import (
     Observation,
     Person,
 )
+from tracker.domain.overlay import Version, dated_protocol
+from tracker.domain.protocol import Protocol
 from tracker.domain.ranges import PRINTED, ConfiguredRange, Range, choose
 from tracker.domain.units import from_canonical, to_canonical
 from tracker.domain.values import Number, read_number
@@ -54,6 +57,7 @@ Story = Mapping[str, Any]
 CASES = Path(__file__).parent / "cases"
 NAMES = {code: analyte.name for code, analyte in ANALYTES.items()}
 CONCERN = {code: analyte.direction_of_concern for code, analyte in ANALYTES.items()}
+KEYS = ("line", "from")
 SOMEBODY = {"sex": "female", "birth_date": "1985-05-05"}
 
 
@@ -74,7 +78,7 @@ def history(story: Story) -> History:
         person=person,
         as_of=as_of,
         grading=ctcae(story.get("ctcae", DEFAULT)),
-        protocols=protocols(),
+        protocols=_protocols(story, as_of),
         analyte_names=NAMES,
         concern=CONCERN,
         labs=with_computed(labs, person, observations, lambda code, day: _starter(code, person, day)),
@@ -84,6 +88,18 @@ def history(story: Story) -> History:
         observations=observations,
         vocabulary=vocabulary(),
     )
+
+
+def _protocols(story: Story, as_of: date) -> Mapping[str, Protocol]:
+    """The shipped ones, with the versions that the story's clinic published: `{line, from, …what it says}`."""
+    told = [
+        Version(n, "protocol_line", v["line"], n, _some_day(v["from"]), {k: x for k, x in v.items() if k not in KEYS})
+        for n, v in _numbered(story, "clinic")
+    ]
+    return {
+        id: dated_protocol(shipped, [v for v in told if v.scope.startswith(f"{id}/")], "Aspen Clinic", as_of)
+        for id, shipped in protocols().items()
+    }
 
 
 def _numbered(story: Story, key: str) -> list[tuple[int, Mapping[str, Any]]]:

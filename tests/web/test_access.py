@@ -199,6 +199,7 @@ GETTERS = [
     (access.get_medication, "medication"),
     (access.get_observation, "observation"),
     (access.get_range, "range"),
+    (access.get_setting, "setting"),
     (access.get_batch, "batch"),
     (access.get_held_row, "held_row"),
 ]

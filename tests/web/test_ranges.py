@@ -32,6 +32,7 @@ HB_OF_MEN = {
     "source": "letter of the laboratory, January 2026",
     "reason": "the laboratory's new analyser",
 }
+HISTORY = {"applies": "history"}  # the day of the draft has passed: judge again from that day on
 
 
 @pytest.fixture(autouse=True)
@@ -171,7 +172,7 @@ def test_one_sees_what_would_change_and_nothing_of_it_is_kept(
     carol, second = sign_in("carol"), sign_in(cora)
     key = draft(carol)
     before = digest(database)
-    page = second.post(f"/ranges/{key}/preview")
+    page = second.post(f"/ranges/{key}/preview", HISTORY)
     assert page.status_code == 200
     assert "2 patients with 2 results judged; nothing is stored." in words(page)
     assert "0 flags opened" in figures(page)
@@ -192,7 +193,7 @@ def test_what_time_has_done_is_not_put_down_to_the_range(
     carol = sign_in("carol")
     key = draft(carol)
     with time_machine.travel(datetime(2026, 8, 20, 9, 0, tzinfo=UTC), tick=True):
-        page = sign_in(cora).post(f"/ranges/{key}/preview")
+        page = sign_in(cora).post(f"/ranges/{key}/preview", HISTORY)
     assert "No flag would change" in words(page)
 
 
@@ -204,7 +205,7 @@ def test_a_second_person_publishes_and_everybody_is_judged_again(
 ) -> None:
     key = draft(sign_in("carol"))
     second = sign_in(cora)
-    answer = second.post(f"/ranges/{key}/publish")
+    answer = second.post(f"/ranges/{key}/publish", HISTORY)
     assert answer.status_code == 303
     page = second.get(answer.headers["Location"])
     assert told(page) == ["Published. 2 patients judged again; flags: 0 opened, 0 changed, 2 cleared."]
@@ -218,7 +219,7 @@ def test_a_second_person_publishes_and_everybody_is_judged_again(
 
 def test_a_result_keeps_the_range_that_judged_it(sign_in: SignIn, database: Database, cora: str, tom: int) -> None:
     key = draft(sign_in("carol"))
-    sign_in(cora).post(f"/ranges/{key}/publish")
+    sign_in(cora).post(f"/ranges/{key}/publish", HISTORY)
     with database.reading() as session:
         assert session.query(LabResult).filter_by(patient_id=tom).one().range_id == key
 
@@ -228,7 +229,7 @@ def test_a_range_of_later_days_leaves_earlier_samples_alone(
 ) -> None:
     key = draft(sign_in("carol"), effective_from="2026-02-19")
     second = sign_in(cora)
-    second.post(f"/ranges/{key}/publish")
+    second.post(f"/ranges/{key}/publish", HISTORY)
     assert "out_of_range" in [flag.rule for flag in open_flags(database, tom)]
     assert "to come" not in words(second.get(f"/ranges/{key}"))
 
@@ -237,7 +238,7 @@ def test_who_drafted_it_does_not_publish_it(sign_in: SignIn, database: Database,
     carol = sign_in("carol")
     key = draft(carol)
     assert "Publish" not in [button.get_text() for button in soup(carol.get(f"/ranges/{key}")).select("button")]
-    answer = carol.post(f"/ranges/{key}/publish")
+    answer = carol.post(f"/ranges/{key}/publish", HISTORY)
     assert answer.status_code == 403
     assert "A second person publishes what you drafted." in words(answer)
     assert row(database, ReferenceRange, key).state == "draft"
@@ -248,14 +249,14 @@ def test_a_draft_is_withdrawn_and_stays_on_record(sign_in: SignIn, database: Dat
     key = draft(carol)
     assert carol.post(f"/ranges/{key}/withdraw").status_code == 303
     assert row(database, ReferenceRange, key).state == "withdrawn"
-    assert sign_in(cora).post(f"/ranges/{key}/publish").status_code == 409
+    assert sign_in(cora).post(f"/ranges/{key}/publish", HISTORY).status_code == 409
     assert "withdrawn" in words(carol.get(f"/ranges/{key}"))
 
 
 def test_the_history_of_a_line_has_every_version(sign_in: SignIn, database: Database, cora: str, cast: Cast) -> None:
     key = draft(sign_in("carol"))
     second = sign_in(cora)
-    second.post(f"/ranges/{key}/publish")
+    second.post(f"/ranges/{key}/publish", HISTORY)
     later = draft(second, effective_from="2026-12-01", low="13.0")
     sign_in("carol").post(f"/ranges/{later}/publish")
     table = words(second.get(f"/ranges/{later}")).partition("All versions of this line")[2]

@@ -8,6 +8,7 @@ from typing import NamedTuple
 from tracker.domain.errors import BadData
 
 _DURATION = re.compile(r"^P(?:(\d+)Y)?(?:(\d+)M)?(?:(\d+)W)?(?:(\d+)D)?$")
+_WORDED = re.compile(r"^(\d{1,4}) ?(day|week|month|year)s?$", re.IGNORECASE)
 _UNITS = ((12, "year"), (1, "month"))
 
 
@@ -26,6 +27,11 @@ class Span(NamedTuple):
             count = self.days // size
         return f"{count} {word}{'' if count == 1 else 's'}"
 
+    @property
+    def iso(self) -> str:
+        """`P3M`, `P56D`: what `span` reads back."""
+        return f"P{f'{self.months}M' if self.months else ''}{f'{self.days}D' if self.days or not self.months else ''}"
+
 
 def span(text: str) -> Span:
     """Read an ISO 8601 duration of years, months, weeks and days. Raises BadData for anything else."""
@@ -34,6 +40,12 @@ def span(text: str) -> Span:
         raise BadData(f"“{text}” is not a duration like P4W or P3M.")
     years, months, weeks, days = (int(part or 0) for part in match.groups())
     return Span(12 * years + months, 7 * weeks + days)
+
+
+def worded_span(text: str) -> Span | None:
+    """`4 weeks`, `3 months`, `10 days`; None where it is not so written."""
+    match = _WORDED.match(" ".join(text.split()))
+    return None if match is None else span(f"P{match[1]}{match[2][0].upper()}")
 
 
 def add(day: date, length: Span) -> date:

@@ -70,6 +70,46 @@ def runs(labs: Iterable[Lab], meets: Verdict, same: Callable[[Lab, Lab], bool] =
         yield Run(tuple(members), None)
 
 
+class Version(NamedTuple):
+    """A limit with its verdict on a result and the first day of samples it judges; no verdict: it judges none."""
+
+    since: date
+    limit: Limit | None
+    meets: Verdict | None
+
+
+def dated_runs(
+    labs: Iterable[Lab], versions: Sequence[Version], same: Callable[[Lab, Lab], bool] = same_time
+) -> Iterator[tuple[Limit, Run]]:
+    """The runs in a series whose limit changed: each is judged, to its end, by the version of its first day.
+
+    So a version never reaches back, and a run that began before it is not cut in two.
+    """
+    if len(versions) == 1:
+        _, limit, meets = versions[0]
+        if limit is not None and meets is not None:
+            yield from ((limit, run) for run in runs(labs, meets, same))
+        return
+    members: list[Lab] = []
+    version = versions[0]
+    for lab in labs:
+        verdict = version.meets(lab) if members and version.meets else None
+        if verdict is False and version.limit is not None and not same(members[-1], lab):
+            yield version.limit, Run(tuple(members), lab)
+            members = []
+        if not members:
+            version = _of_day(versions, lab.collected_on)
+            verdict = version.meets(lab) if version.meets else None
+        if verdict:
+            members.append(lab)
+    if members and version.limit is not None:
+        yield version.limit, Run(tuple(members), None)
+
+
+def _of_day(versions: Sequence[Version], day: date) -> Version:
+    return next((held for held in reversed(versions) if held.since <= day), versions[0])
+
+
 # ------------------------------------------------------------------------------------------ confirmation
 
 

@@ -254,7 +254,7 @@ class Observation(NamedTuple):
 @dataclass(frozen=True, slots=True)
 class History:
     """One patient at the end of `as_of`. `labs` by analyte code (or the laboratory's own name where unmapped), oldest
-    first.
+    first. `changes_on`: the days to come on which a published change of the clinic's comes into force.
     """
 
     person: Person
@@ -269,6 +269,7 @@ class History:
     medications: tuple[Medication, ...] = ()
     observations: tuple[Observation, ...] = ()
     vocabulary: Vocabulary = NO_WORDS
+    changes_on: tuple[date, ...] = ()
     worked_out: dict[object, Any] = field(default_factory=dict, compare=False, repr=False)
     """What was worked out once and is asked for by several rules; the history does not change, so neither does it."""
 

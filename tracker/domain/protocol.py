@@ -5,8 +5,10 @@ A protocol is data (numbers, units, words) read from a packaged file; the few sh
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from datetime import date
 from decimal import Decimal
-from typing import Any, NamedTuple
+from itertools import pairwise
+from typing import Any, Literal, NamedTuple
 
 from tracker.domain.dates import Span, span
 from tracker.domain.errors import BadData
@@ -30,7 +32,8 @@ class ScheduleEntry(NamedTuple):
     """A lab the protocol asks for. `subject` is an analyte's code or a panel's name; no `first_to`: no interval in
     the label.
 
-    `suggested_every` is what the authors propose where the label gives no interval.
+    `suggested_every` is what the authors propose where the label gives no interval. `grace_days` and `overlay` (its
+    name and version) are set where a clinic changed the line.
     """
 
     id: str
@@ -41,6 +44,8 @@ class ScheduleEntry(NamedTuple):
     every: Span | None
     origin: Sourced
     suggested_every: Span | None = None
+    grace_days: int | None = None
+    overlay: str = ""
 
     @property
     def members(self) -> tuple[str, ...]:
@@ -53,7 +58,8 @@ class Limit(NamedTuple):
 
     `measure` is "" for the value itself or `fall_from_baseline`, then `above` is the fall that is exceeded. `confirm`
     is "", `repeat` (a second specimen within `confirm_within`) or `persistent` (`needed` results in a row).
-    `condition` is prose that only a clinician can judge: such a line is shown, never computed.
+    `condition` is prose that only a clinician can judge: such a line is shown, never computed. `overlay` names the
+    clinic's version that changed the line.
     """
 
     id: str
@@ -74,6 +80,7 @@ class Limit(NamedTuple):
     resume_text: str
     condition: str
     origin: Sourced
+    overlay: str = ""
 
     @property
     def words(self) -> str:
@@ -135,9 +142,20 @@ class DoseAdjust(NamedTuple):
     no_change: bool = False
 
 
+class DatedLimit(NamedTuple):
+    """One line through its versions, oldest first, each with the first day of samples it judges; None: switched off."""
+
+    analyte: str
+    versions: tuple[tuple[date, Limit | None], ...]
+
+
 @dataclass(frozen=True, slots=True)
 class Protocol:
-    """One drug in one region, with the digest of the file it was read from."""
+    """One drug in one region, with the digest of the file it was read from.
+
+    `versions` are empty where no clinic changed a line; else what was in force from which day, the file's own first,
+    and the protocol itself is the last of them.
+    """
 
     id: str
     name: str
@@ -159,6 +177,7 @@ class Protocol:
     screening: tuple[Screen, ...]
     events: tuple[EventLine, ...]
     dose_adjust: tuple[DoseAdjust, ...]
+    versions: tuple[tuple[date, "Protocol"], ...] = ()
 
     @property
     def title(self) -> str:
@@ -169,8 +188,32 @@ class Protocol:
         """What a flag records of the protocol that judged it."""
         return f"{self.id} {self.version} {self.digest[:12]}"
 
+    def under(self, overlay: str) -> str:
+        """The yardstick of a line, which names the clinic's version where one changed the line."""
+        return f"{self.yardstick} + {overlay}" if overlay else self.yardstick
+
+    def spans(self) -> tuple[tuple[date, date, "Protocol"], ...]:
+        """Every version with its first day and the day after its last."""
+        versions = self.versions or ((date.min, self),)
+        ends = [*(since for since, _ in versions[1:]), date.max]
+        return tuple((since, until, held) for (since, held), until in zip(versions, ends, strict=True))
+
+    def dated(self, which: Literal["initiation", "on_treatment"]) -> Sequence[DatedLimit]:
+        """The limits, each with its versions; a version that changed nothing of the line is none of its."""
+        if not self.versions:
+            return [DatedLimit(limit.analyte, ((date.min, limit),)) for limit in getattr(self, which)]
+        by_day = [(since, {limit.id: limit for limit in getattr(held, which)}) for since, held in self.versions]
+        return [
+            DatedLimit(limit.analyte, _changes([(since, lines.get(id)) for since, lines in by_day]))
+            for id, limit in by_day[0][1].items()
+        ]
+
     def event(self, name: str) -> EventLine | None:
         return next((line for line in self.events if line.event == name), None)
+
+
+def _changes(versions: Sequence[tuple[date, Limit | None]]) -> tuple[tuple[date, Limit | None], ...]:
+    return (versions[0], *(later for earlier, later in pairwise(versions) if later[1] != earlier[1]))
 
 
 Entry = Mapping[str, Any]

@@ -53,6 +53,7 @@ class Check(NamedTuple):
     origin: Sourced
     met: Lab | None
     last: Lab | None
+    overlay: str = ""
 
 
 # ------------------------------------------------------------------------------------------ what counts as done
@@ -88,6 +89,11 @@ def first_window(entry: ScheduleEntry, anchor: date) -> tuple[date, date] | None
 
 def _interval(entry: ScheduleEntry) -> Span | None:
     return entry.every or (None if entry.first_to else entry.suggested_every)
+
+
+def _grace(protocol: Protocol, entry: ScheduleEntry) -> timedelta:
+    """From the due day to the first day it is overdue."""
+    return timedelta(days=(protocol.due_grace_days if entry.grace_days is None else entry.grace_days) + 1)
 
 
 def _origin(entry: ScheduleEntry) -> Sourced:
@@ -135,25 +141,25 @@ def _first_check(
         span = f"{entry.first_from} to {entry.first_to}"
     in_time = (lab for lab in done if lab.collected_on >= opens)
     met = next((lab for lab in in_time if course.on_treatment(lab.collected_on)), None)
-    late = closes + timedelta(days=protocol.due_grace_days + 1)
+    late = closes + _grace(protocol, entry)
     reason = f"first check {span} after {event} on {anchor}"
-    return Check(entry.subject, opens, closes, late, reason, _origin(entry), met, None)
+    return Check(entry.subject, opens, closes, late, reason, _origin(entry), met, None, entry.overlay)
 
 
 def _repeats(protocol: Protocol, entry: ScheduleEntry, every: Span, done: Sequence[Lab], start: Lab) -> Iterator[Check]:
     """One check after each sample from `start` on; the last is still to be done. Samples on a hold count."""
-    early, late = timedelta(days=protocol.early_days), timedelta(days=protocol.due_grace_days + 1)
+    early, late = timedelta(days=protocol.early_days), _grace(protocol, entry)
     later = [lab for lab in done if lab.collected_on > start.collected_on]
     for last, met in zip([start, *later], [*later, None], strict=True):
         due = add(last.collected_on, every)
         if met is None or met.collected_on > due:  # done in time: nothing to tell of years of them
             reason = f"every {every}, last done on {last.collected_on}"
-            yield Check(entry.subject, due - early, due, due + late, reason, _origin(entry), met, last)
+            yield Check(entry.subject, due - early, due, due + late, reason, _origin(entry), met, last, entry.overlay)
 
 
 def checks(history: History, course: Course, protocol: Protocol, entry: ScheduleEntry) -> tuple[Check, ...]:
     """The checks of one schedule entry in a course that has begun: the first ones, those done late, what is to come."""
-    key = (checks, course.id, entry.id)
+    key = (checks, course.id, entry.id, entry.overlay)
     found: tuple[Check, ...] | None = history.worked_out.get(key)
     if found is None:
         found = history.worked_out[key] = tuple(_checks(history, course, protocol, entry))
@@ -168,6 +174,18 @@ def _checks(history: History, course: Course, protocol: Protocol, entry: Schedul
     every = _interval(entry)
     if every is not None and first is not None:
         yield from _repeats(protocol, entry, every, done, first)
+
+
+def dated_checks(history: History, course: Course, protocol: Protocol) -> Iterator[Check]:
+    """The checks of every schedule entry: a check that was done by the version in force on the day it was done, one
+    still open by the version in force on `as_of`.
+    """
+    for since, until, version in protocol.spans():
+        for entry in version.schedule:
+            for check in checks(history, course, version, entry):
+                settled = check.met.collected_on if check.met else history.as_of
+                if since <= settled < until:
+                    yield check
 
 
 def _baseline(history: History, course: Course, protocol: Protocol, entry: ScheduleEntry) -> Iterator[Check]:
@@ -256,6 +274,7 @@ def next_change(history: History, findings: Iterable[Finding] = ()) -> date | No
         *_days_of_courses(history),
         *_days_of_tests(history),
         *_days_of_infections(history),
+        *history.changes_on,
         *(f.due_on + DAY for f in findings if f.is_open and f.due_on is not None),
     ]
     return min((day for day in days if day > history.as_of), default=None)

@@ -7,6 +7,7 @@ from tracker.models.base import Base, table_of
 from tracker.models.flag import Flag, QueueVisit, Review
 from tracker.models.lab import HeldRow, ImportBatch, ImportProblem, LabResult, ReferenceRange
 from tracker.models.patient import AccessNote, EmergencyAccess, Observation, Patient
+from tracker.models.setting import ClinicSetting
 from tracker.models.treatment import Course, CourseEvent, Medication
 
 __all__ = [
@@ -18,6 +19,7 @@ __all__ = [
     "Base",
     "BrowserSession",
     "Clinic",
+    "ClinicSetting",
     "Course",
     "CourseEvent",
     "Draft",

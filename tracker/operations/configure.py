@@ -5,7 +5,7 @@ from typing import Any
 from sqlalchemy import select
 from sqlalchemy.orm import Session
 
-from tracker.domain.errors import NotAllowed, Refused
+from tracker.domain.errors import Refused
 from tracker.domain.ranges import STARTER_FROM, check_bounds
 from tracker.domain.readings import RangeReading
 from tracker.domain.units import to_canonical
@@ -125,27 +125,6 @@ def draft_range(session: Session, actor: Actor, clinic_id: int, reading: RangeRe
     )
     audit.created(session, actor, row, clinic_id=clinic_id, reason=reason)
     return row
-
-
-def publish_draft(session: Session, actor: Actor, row: ReferenceRange) -> None:
-    """Put a draft in force. Raises NotAllowed for the person who drafted it."""
-    if row.state != "draft":
-        raise Refused("This range is not a draft any more.")
-    if row.drafted_by == actor.account_id:
-        raise NotAllowed("A second person publishes what you drafted.")
-    before = audit.snapshot(row)
-    row.state, row.published_by, row.published_at = "published", actor.account_id, actor.utc
-    session.flush()
-    audit.note(
-        session,
-        actor,
-        "publish",
-        "reference_range",
-        row.id,
-        before=before,
-        after=audit.snapshot(row),
-        clinic_id=row.clinic_id,
-    )
 
 
 def withdraw_draft(session: Session, actor: Actor, row: ReferenceRange) -> None:

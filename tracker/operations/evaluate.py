@@ -23,7 +23,7 @@ from tracker.models import Clinic, Flag, LabResult, Patient, table_of
 from tracker.operations.actor import Actor
 from tracker.operations.audit import plain
 from tracker.operations.pace import no_search_for_cycles
-from tracker.operations.provenance import rulebook_digest
+from tracker.operations.provenance import judged_by, rulebook_digest
 from tracker.queries.history import BATCH, Loader
 
 
@@ -62,7 +62,7 @@ def evaluate(
         batch = ids[start : start + BATCH]
         loader = Loader(session, clinic_id, as_of)
         stored = _stored_flags(session, batch, evidence=bool(amended))
-        writes = _Writes(now, clinic_id)
+        writes = _Writes(now, clinic_id, judged_by(loader.yardsticks.digest))
         with no_search_for_cycles():
             for history in loader.histories(batch):
                 findings = rules.run(history)
@@ -199,8 +199,9 @@ def _content(finding: Finding) -> str:
 class _Writes:
     """Rows to insert and update, gathered so that a batch is a handful of statements."""
 
-    def __init__(self, now: datetime, clinic_id: int) -> None:
+    def __init__(self, now: datetime, clinic_id: int, judged: str) -> None:
         self.now = now
+        self.judged = judged
         self.clinic_id = clinic_id
         self.inserts: list[dict[str, Any]] = []
         self.updates: list[dict[str, Any]] = []
@@ -253,9 +254,7 @@ class _Writes:
         )
 
     def check(self, patient_id: int, day: date | None) -> None:
-        self.checks.append(
-            {"patient": patient_id, "new_next": day, "new_judged": self.now, "new_digest": rulebook_digest()}
-        )
+        self.checks.append({"patient": patient_id, "new_next": day, "new_judged": self.now, "new_digest": self.judged})
 
     def store(self, session: Session) -> None:
         if self.inserts:

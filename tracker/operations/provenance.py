@@ -18,6 +18,11 @@ def rulebook_digest() -> str:
     return found.hexdigest()[:12]
 
 
+def judged_by(yardsticks: str) -> str:
+    """What a patient keeps of how they were judged: the rulebook, and the digest of what the clinic published."""
+    return f"{rulebook_digest()}+{yardsticks}" if yardsticks else rulebook_digest()
+
+
 def _files(folder: Traversable) -> list[Traversable]:
     here = [path for path in folder.iterdir() if path.is_file() and path.name.endswith((".py", ".toml", ".csv"))]
     below = [path for path in folder.iterdir() if path.is_dir() and path.name != "__pycache__"]

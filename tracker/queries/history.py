@@ -20,7 +20,6 @@ from tracker.domain.ranges import Range
 from tracker.library.analytes import ANALYTES
 from tracker.library.ctcae import ctcae
 from tracker.library.infections import vocabulary
-from tracker.library.protocols import protocols
 from tracker.models import AdverseEvent, CourseEvent, ImportBatch, LabResult, Patient, table_of
 from tracker.models import Course as CourseRow
 from tracker.models import Medication as MedicationRow
@@ -47,6 +46,8 @@ class Loader:
         self.as_of = as_of
         self.known_at = known_at
         self.yardsticks: Yardsticks = load_yardsticks(session, clinic_id)
+        self.protocols = self.yardsticks.protocols_on(as_of)
+        self.changes_on = self.yardsticks.changes_after(as_of)
         self.range_changes: dict[int, int | None] = {}
 
     def histories(self, patient_ids: Sequence[int]) -> Iterator[History]:
@@ -70,7 +71,7 @@ class Loader:
                 person=person,
                 as_of=self.as_of,
                 grading=ctcae("5"),
-                protocols=protocols(),
+                protocols=self.protocols,
                 analyte_names=_NAMES,
                 concern=_CONCERN,
                 labs=with_computed(self._labs(person, labs.get(id, ())), person, observations, self._range_of(person)),
@@ -82,6 +83,7 @@ class Loader:
                 ),
                 observations=observations,
                 vocabulary=vocabulary(),
+                changes_on=self.changes_on,
             )
 
     # ------------------------------------------------------------------------------------------ results

@@ -1,7 +1,8 @@
-"""The yardsticks of a clinic, read once: configured ranges, and which of them judges a result."""
+"""The yardsticks of a clinic, read once: configured ranges, which of them judges a result, and what else was set."""
 
+import hashlib
 from bisect import bisect_right
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping, Sequence
 from datetime import date
 from decimal import Decimal
 from zoneinfo import ZoneInfo
@@ -9,10 +10,14 @@ from zoneinfo import ZoneInfo
 from sqlalchemy import select
 from sqlalchemy.orm import Session
 
-from tracker.domain.ranges import PRINTED, ConfiguredRange, Range, choose
+from tracker.domain.overlay import Version, dated_protocol
+from tracker.domain.protocol import Protocol
+from tracker.domain.ranges import PRINTED, STARTER_FROM, ConfiguredRange, Range, choose
 from tracker.domain.units import from_canonical, normal_unit, to_canonical
 from tracker.library.analytes import ANALYTES
-from tracker.models import Clinic, ReferenceRange
+from tracker.library.protocols import protocols
+from tracker.models import Clinic, ClinicSetting, ReferenceRange
+from tracker.models.setting import PROTOCOL_LINE
 
 Answer = tuple[Range | None, str]
 
@@ -67,13 +72,33 @@ def _in_unit(found: Range, analyte: str, unit: str) -> Answer:
 
 
 class Yardsticks:
-    """What a clinic measures by."""
+    """What a clinic measures by. `digest` names the published versions of everything it set, "" where that is none."""
 
-    def __init__(self, clinic: Clinic, ranges: Ranges) -> None:
+    def __init__(self, clinic: Clinic, ranges: Ranges, settings: Sequence[Version] = (), digest: str = "") -> None:
         self.clinic_id = clinic.id
+        self.clinic_name = clinic.name
         self.zone = ZoneInfo(clinic.time_zone)
         self.configured_first = clinic.configured_ranges_first
         self.ranges = ranges
+        self.settings = settings
+        self.digest = digest
+
+    def protocols_on(self, as_of: date) -> Mapping[str, Protocol]:
+        """Every protocol by its id as this clinic has it on a day: the shipped ones where it changed nothing."""
+        shipped = protocols()
+        lines: dict[str, list[Version]] = {}
+        for setting in self.settings:
+            if setting.kind == PROTOCOL_LINE:
+                lines.setdefault(setting.scope.partition("/")[0], []).append(setting)
+        if not lines:
+            return shipped
+        return {
+            id: dated_protocol(protocol, lines.get(id, ()), self.clinic_name, as_of) for id, protocol in shipped.items()
+        }
+
+    def changes_after(self, as_of: date) -> tuple[date, ...]:
+        """The days to come on which something published comes into force."""
+        return tuple(sorted({s.effective_from for s in self.settings if s.effective_from > as_of}))
 
     def range_for(
         self, analyte: str, laboratory: str, sex: str, age: int | None, on: date, unit: str, printed: Range | None
@@ -95,7 +120,7 @@ def printed_range(low: Decimal | None, high: Decimal | None, unit: str) -> Range
 
 
 def load_yardsticks(session: Session, clinic_id: int) -> Yardsticks:
-    """The published ranges of a clinic, in force from their dates."""
+    """What a clinic has published: ranges and settings, in force from their dates. A statement for each of the two."""
     clinic = session.get_one(Clinic, clinic_id)
     rows = session.execute(
         select(
@@ -104,4 +129,24 @@ def load_yardsticks(session: Session, clinic_id: int) -> Yardsticks:
             ReferenceRange.high, ReferenceRange.high_inclusive, ReferenceRange.unit, ReferenceRange.effective_from,
         ).where(ReferenceRange.clinic_id == clinic_id, ReferenceRange.state == "published")
     )  # fmt: skip
-    return Yardsticks(clinic, Ranges(ConfiguredRange._make(row) for row in rows))
+    lines = [ConfiguredRange._make(row) for row in rows]
+    s = ClinicSetting
+    settings = [
+        Version._make(row)
+        for row in session.execute(
+            select(s.id, s.kind, s.scope, s.number, s.effective_from, s.body, s.source)
+            .where(s.clinic_id == clinic_id, s.state == "published")
+            .order_by(s.id)
+        )
+    ]
+    return Yardsticks(clinic, Ranges(lines), settings, _digest(lines, settings))
+
+
+def _digest(lines: Sequence[ConfiguredRange], settings: Sequence[Version]) -> str:
+    """Eight hexadecimal digits over what a clinic published itself; "" while it has the starter set and nothing else.
+
+    Versions are never edited, so their keys and dates say all.
+    """
+    own = sorted((line.id, line.effective_from.isoformat()) for line in lines if line.effective_from != STARTER_FROM)
+    held = [(setting.id, setting.effective_from.isoformat()) for setting in settings]
+    return hashlib.sha256(repr((own, held)).encode()).hexdigest()[:8] if own or held else ""

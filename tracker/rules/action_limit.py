@@ -29,9 +29,11 @@ from tracker.domain.episodes import (
     Confirmation,
     Run,
     Verdict,
+    Version,
     at_or_beyond,
     bound_as_reported,
     confirmation,
+    dated_runs,
     evidence,
     fallen,
     graded,
@@ -39,11 +41,10 @@ from tracker.domain.episodes import (
     low_grades,
     past_band,
     reading,
-    runs,
 )
 from tracker.domain.findings import CONFIRMED, SOON, URGENT, Evidence, Finding
 from tracker.domain.history import Course, History, Lab
-from tracker.domain.protocol import FALL_FROM_BASELINE, PERSISTENT, Limit, Protocol
+from tracker.domain.protocol import FALL_FROM_BASELINE, PERSISTENT, DatedLimit, Limit, Protocol
 from tracker.domain.values import shown
 
 CODE = "action_limit"
@@ -60,26 +61,35 @@ class _Watch(NamedTuple):
 
 def check(history: History) -> Iterator[Finding]:
     for course, protocol in history.treatments():
-        for limit in protocol.on_treatment if course.started(history.as_of) else ():
-            labs = history.labs.get(limit.analyte)
+        for line in protocol.dated("on_treatment") if course.started(history.as_of) else ():
+            labs = history.labs.get(line.analyte)
             if labs:
-                yield from _episodes(history, course, protocol, limit, labs)
+                yield from _episodes(history, course, protocol, line, labs)
 
 
 def _episodes(
-    history: History, course: Course, protocol: Protocol, limit: Limit, labs: Sequence[Lab]
+    history: History, course: Course, protocol: Protocol, line: DatedLimit, labs: Sequence[Lab]
 ) -> Iterator[Finding]:
-    falls = limit.measure == FALL_FROM_BASELINE
-    baseline = history.baseline(course, limit.analyte) if falls else None
-    meets = fallen(baseline, limit) if falls else at_or_beyond(limit)
+    falls = any(limit is not None and limit.measure == FALL_FROM_BASELINE for _, limit in line.versions)
+    baseline = history.baseline(course, line.analyte) if falls else None
+    judges = [(since, limit, _verdict(limit, baseline)) for since, limit in line.versions]
     treated = [lab for lab in labs if lab.collected_on > course.started_on]
-    if meets is None or not any(meets(lab) for lab in treated):
+    if not any(meets(lab) for _, _, meets in judges if meets is not None for lab in treated):
         return
-    watch = _Watch(course, protocol, limit, baseline)
-    for run in runs(treated, _while_in_effect(history, course, meets), Lab.same_specimen):
-        finding = _finding(history, watch, run)
+    versions = [
+        Version(since, limit, None if meets is None else _while_in_effect(history, course, meets))
+        for since, limit, meets in judges
+    ]
+    for limit, run in dated_runs(treated, versions, Lab.same_specimen):
+        finding = _finding(history, _Watch(course, protocol, limit, baseline), run)
         if finding is not None:
             yield finding
+
+
+def _verdict(limit: Limit | None, baseline: Lab | None) -> Verdict | None:
+    if limit is None:
+        return None
+    return fallen(baseline, limit) if limit.measure == FALL_FROM_BASELINE else at_or_beyond(limit)
 
 
 def _while_in_effect(history: History, course: Course, meets: Verdict) -> Verdict:
@@ -122,7 +132,7 @@ def _finding(history: History, watch: _Watch, run: Run) -> Finding | None:
         due_on=repeat.due_on,
         source=limit.origin.source,
         verified=limit.origin.verified,
-        yardstick=watch.protocol.yardstick,
+        yardstick=watch.protocol.under(limit.overlay),
         evidence=_evidence(history, watch, run),
     )
 
@@ -162,15 +172,16 @@ def _sentence(history: History, watch: _Watch, run: Run) -> str:
 
 
 def _bound(limit: Limit, lab: Lab) -> str:
-    """`below the action limit 0.5 10*9/L`, `in the action band >= 0.5 and <= 1.0 10*9/L`."""
+    """`below the action limit 0.5 10*9/L`, `in the action band >= 0.5 and <= 1.0 10*9/L`; a clinic's own is named."""
     assert limit.high is not None  # a limit without one is never compared
     high, unit = bound_as_reported(limit.high, limit.unit, lab)
+    whose = "the clinic's" if limit.overlay else "the"
     if limit.low is None:
-        return f"{'at or ' if limit.high_inclusive else ''}below the action limit {high} {unit}"
+        return f"{'at or ' if limit.high_inclusive else ''}below {whose} action limit {high} {unit}"
     low, _ = bound_as_reported(limit.low, limit.unit, lab)
     at_least, at_most = ">=" if limit.low_inclusive else ">", "<=" if limit.high_inclusive else "<"
     place = "below" if past_band(limit)(lab) else "in"
-    return f"{place} the action band {at_least} {low} and {at_most} {high} {unit}"
+    return f"{place} {whose} action band {at_least} {low} and {at_most} {high} {unit}"
 
 
 def _fall(watch: _Watch, lab: Lab) -> str:

@@ -24,18 +24,19 @@ from datetime import date, timedelta
 from tracker.domain.episodes import (
     Run,
     Verdict,
+    Version,
     at_or_beyond,
     bound_as_reported,
+    dated_runs,
     evidence,
     graded,
     low_grades,
     reading,
-    runs,
 )
 from tracker.domain.findings import URGENT, Finding
 from tracker.domain.folding import unique
 from tracker.domain.history import Course, History, Lab
-from tracker.domain.protocol import Limit, Protocol
+from tracker.domain.protocol import DatedLimit, Limit, Protocol
 
 CODE = "do_not_start"
 STALE = timedelta(days=90)
@@ -45,17 +46,22 @@ def check(history: History) -> Iterator[Finding]:
     found = (
         finding
         for course, protocol in history.treatments()
-        for limit in protocol.initiation
-        for finding in _episodes(history, course, protocol, limit)
+        for line in protocol.dated("initiation")
+        for finding in _episodes(history, course, protocol, line)
     )
     yield from unique(tuple(found))  # a value that speaks against two courses of one drug is one reason
 
 
-def _episodes(history: History, course: Course, protocol: Protocol, limit: Limit) -> Iterator[Finding]:
-    labs, meets = history.labs.get(limit.analyte, ()), at_or_beyond(limit)
-    if meets is None or not any(meets(lab) for lab in labs):
+def _episodes(history: History, course: Course, protocol: Protocol, line: DatedLimit) -> Iterator[Finding]:
+    labs = history.labs.get(line.analyte, ())
+    judges = [(since, limit, None if limit is None else at_or_beyond(limit)) for since, limit in line.versions]
+    if not any(meets(lab) for _, _, meets in judges if meets is not None for lab in labs):
         return
-    for run in runs(labs, _before_the_first_dose(course, meets)):
+    versions = [
+        Version(since, limit, None if meets is None else _before_the_first_dose(course, meets))
+        for since, limit, meets in judges
+    ]
+    for limit, run in dated_runs(labs, versions):
         if _matters(run, course, protocol, history.as_of):
             yield _finding(history, course, protocol, limit, run)
 
@@ -95,7 +101,7 @@ def _finding(history: History, course: Course, protocol: Protocol, limit: Limit,
         suggested="do_not_start",
         source=limit.origin.source,
         verified=limit.origin.verified,
-        yardstick=protocol.yardstick,
+        yardstick=protocol.under(limit.overlay),
         evidence=evidence(run.labs),
     )
 
@@ -108,7 +114,10 @@ def _cleared_on(course: Course, run: Run, as_of: date) -> date | None:
 def _sentence(history: History, course: Course, protocol: Protocol, limit: Limit, run: Run) -> str:
     assert limit.high is not None  # a limit without one is never compared
     figure, unit = bound_as_reported(limit.high, limit.unit, run.last)
-    below = f"{'at or ' if limit.high_inclusive else ''}below the limit {figure} {unit} for starting {protocol.name}"
+    whose = "the clinic's" if limit.overlay else "the"
+    below = (
+        f"{'at or ' if limit.high_inclusive else ''}below {whose} limit {figure} {unit} for starting {protocol.name}"
+    )
     said = f"{reading(history, run.last)}, {below}"
     started = course.started(history.as_of) and (run.cleared_on is None or run.cleared_on > course.started_on)
     return f"{said}; it was started all the same on {course.started_on}" if started else said

@@ -221,7 +221,7 @@ def _without_baseline(history: History, course: Course, protocol: Protocol) -> I
             )
             yield _finding(
                 labs[-1], Gap(NO_BASELINE, said, True), labs[0], starts=course.started_on.isoformat(),
-                source=limit.origin.source, yardstick=protocol.yardstick,
+                source=limit.origin.source, yardstick=protocol.under(limit.overlay),
             )  # fmt: skip
 
 
@@ -250,7 +250,7 @@ def _not_measured(history: History, course: Course, protocol: Protocol) -> Itera
                 starts=course.started_on.isoformat(),
                 source=limit.origin.source,
                 verified=limit.origin.verified,
-                yardstick=protocol.yardstick,
+                yardstick=protocol.under(limit.overlay),
             )
 
 

@@ -24,7 +24,7 @@ from typing import NamedTuple
 from tracker.domain.findings import ROUTINE, SOON, Finding
 from tracker.domain.history import History
 from tracker.domain.protocol import Protocol
-from tracker.domain.schedule import VERY_LATE, Check, checks, distinct
+from tracker.domain.schedule import VERY_LATE, Check, dated_checks, distinct
 
 CODE = "overdue"
 
@@ -51,12 +51,11 @@ def _late(history: History) -> Iterator[_Late]:
         if not course.started(history.as_of):
             continue
         stopped = course.stopped_on if course.over(history.as_of) else None
-        for entry in protocol.schedule:
-            for each in checks(history, course, protocol, entry):
-                done = each.met.collected_on if each.met else None
-                closed = min((day for day in (done, stopped) if day is not None), default=None)
-                if each.overdue_from <= history.as_of if closed is None else each.overdue_from < closed:
-                    yield _Late(each, protocol, closed)
+        for each in dated_checks(history, course, protocol):
+            done = each.met.collected_on if each.met else None
+            closed = min((day for day in (done, stopped) if day is not None), default=None)
+            if each.overdue_from <= history.as_of if closed is None else each.overdue_from < closed:
+                yield _Late(each, protocol, closed)
 
 
 def _episodes(lates: list[_Late]) -> Iterator[list[_Late]]:
@@ -83,7 +82,7 @@ def _finding(history: History, episode: Sequence[_Late]) -> Finding:
         _sentence(history, standing, closed), first.check.overdue_from, closed or first.check.overdue_from,
         first.check.due_on.isoformat(), "", closed, due_on=standing[0].check.due_on,
         source=distinct(origin.source for origin in origins), verified=all(origin.verified for origin in origins),
-        yardstick=distinct(late.protocol.yardstick for late in standing),
+        yardstick=distinct(late.protocol.under(late.check.overlay) for late in standing),
         evidence=(before.evidence("last done"),) if before else (),
     )  # fmt: skip
 

@@ -16,6 +16,7 @@ from sqlalchemy.orm import Session
 from tracker.domain.errors import NotAllowed, NotFound
 from tracker.models import (
     AdverseEvent,
+    ClinicSetting,
     Course,
     EmergencyAccess,
     Flag,
@@ -114,6 +115,14 @@ ENDPOINTS: Mapping[str, frozenset[str]] = {
     "ranges.preview": ADMINS,
     "ranges.publish": ADMINS,
     "ranges.withdraw": ADMINS,
+    "settings.index": STAFF,
+    "settings.show": STAFF,
+    "settings.line": ADMINS,
+    "settings.draft_line": ADMINS,
+    "settings.preview": ADMINS,
+    "settings.publish": ADMINS,
+    "settings.withdraw": ADMINS,
+    "settings.take_back": ADMINS,
     "rules_pages.index": STAFF,
     "rules_pages.show": STAFF,
     "rules_pages.protocol_list": STAFF,
@@ -255,7 +264,7 @@ def typed() -> list[tuple[str, str]]:
 # ---------------------------------------------------------------------------------------------- may they this
 
 Owned = TypeVar("Owned", AdverseEvent, Course, Flag, LabResult, Medication, Observation)
-Kept = TypeVar("Kept", HeldRow, ImportBatch, ReferenceRange)
+Kept = TypeVar("Kept", ClinicSetting, HeldRow, ImportBatch, ReferenceRange)
 
 
 def get_patient(session: Session, patient_id: int) -> Patient:
@@ -292,6 +301,10 @@ def get_observation(session: Session, observation_id: int) -> Observation:
 
 def get_range(session: Session, range_id: int) -> ReferenceRange:
     return _of_my_clinics(session, ReferenceRange, range_id)
+
+
+def get_setting(session: Session, setting_id: int) -> ClinicSetting:
+    return _of_my_clinics(session, ClinicSetting, setting_id)
 
 
 def get_batch(session: Session, batch_id: int) -> ImportBatch:

@@ -53,14 +53,15 @@ def stop_reading(_error: BaseException | None = None) -> None:
 
 
 @contextmanager
-def writing(scope: Scope | None = None) -> Iterator[Session]:
+def writing(scope: Scope | None = None, alone: bool = False) -> Iterator[Session]:
     """A session whose work is all stored when the block ends, or none of it. `scope`: to see more than one's own.
+    `alone`: a yardstick changes, and nobody else writes meanwhile.
 
     The session for reading is closed first: a writer never waits for its own reader (SQLite without WAL would), and
     what the page shows afterwards is read back from what is stored.
     """
     stop_reading()
-    with database().transaction(scope) as session:
+    with database().transaction(scope, alone=alone) as session:
         yield session
 
 

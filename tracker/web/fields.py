@@ -13,6 +13,7 @@ from wtforms import Field, HiddenField, SelectField, StringField, TextAreaField
 from wtforms.validators import Length, ValidationError
 from wtforms.widgets import DateInput
 
+from tracker.domain.dates import Span, worded_span
 from tracker.domain.errors import Refused, Stale
 from tracker.domain.values import plain, read_number
 from tracker.web.filters import day
@@ -126,6 +127,16 @@ class WholeField(_TypedField):
         if not re.fullmatch(r"[0-9]{1,6}", text):
             raise Refused(f"“{text}” is not a whole number.")
         return int(text)
+
+
+class SpanField(_TypedField):
+    """A length of time, `4 weeks` or `3 months`; `data` is a Span."""
+
+    def read(self, text: str) -> Span:
+        found = worded_span(text)
+        if found is None:
+            raise Refused("Write it like 10 days, 4 weeks or 3 months.")
+        return found
 
 
 class ChoiceField(SelectField):

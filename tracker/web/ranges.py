@@ -11,16 +11,18 @@ from tracker.library.analytes import ANALYTES
 from tracker.models import Clinic, ReferenceRange
 from tracker.operations import publishing
 from tracker.operations.configure import draft_range, withdraw_draft
-from tracker.operations.publishing import CHANGED, CLEARED, OPENED, Preview
+from tracker.operations.publishing import Preview
 from tracker.queries import coverage, range_table
 from tracker.queries.range_table import DRAFT
+from tracker.rules import TITLES
 from tracker.web.access import current_actor, current_clinic, current_user, get_range
 from tracker.web.amending import FEW_WORDS, tell
 from tracker.web.clock import today
 from tracker.web.database import reading, writing
 from tracker.web.fields import ChoiceField, DayField, FigureField, LongTextField, TextField, WholeField
-from tracker.web.filters import count, zone
+from tracker.web.filters import zone
 from tracker.web.forms import Form, refuse
+from tracker.web.settings import APPLIES, applies, judged
 
 screen = Blueprint("ranges", __name__)
 
@@ -113,20 +115,24 @@ def create() -> ResponseReturnValue:
 @screen.post("/ranges/<int:range_id>/preview")
 def preview(range_id: int) -> ResponseReturnValue:
     """What publishing would change. Judged in a transaction of which nothing is kept."""
-    with writing() as session:
-        draft = _draft(get_range(session, range_id))
-        found = publishing.preview(session, current_actor(), draft)
+    try:
+        with writing() as session:
+            draft = _draft(get_range(session, range_id))
+            found = publishing.preview(session, current_actor(), draft, applies())
+    except Refused as error:
+        return _page(get_range(reading(), range_id), refused=error), 422
     return _page(get_range(reading(), range_id), found)
 
 
 @screen.post("/ranges/<int:range_id>/publish")
 def publish(range_id: int) -> ResponseReturnValue:
-    with writing() as session:
-        draft = _draft(get_range(session, range_id))
-        done = publishing.publish(session, current_actor(), draft)
-    told = done.counts()
-    flags = ", ".join(f"{told[word]} {word}" for word in (OPENED, CHANGED, CLEARED))
-    tell(f"Published. {count(done.patients, 'patient')} judged again; flags: {flags}.")
+    try:
+        with writing(alone=True) as session:
+            draft = _draft(get_range(session, range_id))
+            done = publishing.publish(session, current_actor(), draft, applies())
+    except Refused as error:
+        return _page(get_range(reading(), range_id), refused=error), 422
+    tell(f"Published. {judged(done)}")
     return redirect(url_for("ranges.show", range_id=range_id), 303)
 
 
@@ -161,7 +167,7 @@ def _drafting(form: RangeForm, line: ReferenceRange | None = None) -> str:
     return render_template("ranges/new.html", form=form, line=line, units=units, clinic=current_clinic())
 
 
-def _page(row: ReferenceRange, found: Preview | None = None) -> str:
+def _page(row: ReferenceRange, found: Preview | None = None, refused: Refused | None = None) -> str:
     session, on = reading(), today(zone())
     history = range_table.history(session, row, on)
     lines = range_table.table(session, row.clinic_id, on, row.analyte)
@@ -172,7 +178,12 @@ def _page(row: ReferenceRange, found: Preview | None = None) -> str:
         history=history,
         beside=[other for other in lines if range_table.scope(other.row) != range_table.scope(row)],
         mine=row.drafted_by == current_user().id,
+        past=row.state == DRAFT and row.effective_from < on,
+        choices=APPLIES,
+        chosen=applies(),
         preview=found,
+        refused=refused,
+        titles=TITLES,
         shown=SHOWN,
         sexes=SEXES,
     )

@@ -5,9 +5,18 @@ from flask.typing import ResponseReturnValue
 
 from tracker import rules
 from tracker.domain.errors import NotFound
+from tracker.domain.overlay import line_id
 from tracker.domain.protocol import Limit, Protocol
 from tracker.library.analytes import ANALYTES
 from tracker.library.protocols import protocols
+from tracker.queries import clinic_settings
+from tracker.queries.clinic_settings import Line
+from tracker.queries.range_table import DRAFT, IN_FORCE, TO_COME
+from tracker.web.access import current_user
+from tracker.web.clock import today
+from tracker.web.database import reading
+from tracker.web.filters import zone
+from tracker.web.settings import changeable, described
 from tracker.web.wording import ACTIONS, subject_name
 
 screen = Blueprint("rules_pages", __name__)
@@ -60,7 +69,23 @@ def protocol(protocol_id: str) -> ResponseReturnValue:
         confirmed=confirmed,
         unverified=unverified(found),
         analytes=ANALYTES,
+        own=_own(protocol_id),
+        line_id=line_id,
+        described=described,
+        changeable=changeable,
     )
+
+
+def _own(protocol_id: str) -> dict[str, Line]:
+    """The lines of a protocol that the current clinic has its own version of, or a draft: by line, the latest."""
+    user = current_user()
+    if user.clinic is None:
+        return {}
+    found = clinic_settings.lines(reading(), user.clinic.id, today(zone()))
+    told = [line for line in reversed(found) if line.state in (IN_FORCE, TO_COME, DRAFT)]
+    return {
+        key: line for line in told for protocol, _, key in [line.row.scope.partition("/")] if protocol == protocol_id
+    }
 
 
 def first_sentence(page: rules.Page) -> str:

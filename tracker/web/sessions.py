@@ -174,7 +174,7 @@ def _store(session: SignedIn) -> None:
     stop_reading()
     mine = (BrowserSession.id == session.user.session_id, BrowserSession.revoked_at.is_(None))
     try:
-        with database().transaction() as stored:
+        with database().transaction(waits=False) as stored:
             stored.execute(
                 update(BrowserSession).where(*mine).values(**values).execution_options(synchronize_session=False)
             )

@@ -230,8 +230,8 @@ def _repeat(flag: Flag) -> str:
 
 
 def from_label(flag: Flag) -> bool:
-    """Does the line that judged belong to a drug's protocol? Otherwise it is other guidance."""
-    return flag.yardstick.partition(" ")[0] in protocols()
+    """Does the line that judged stand in a drug's protocol? Otherwise it is other guidance, or the clinic's own."""
+    return " + " not in flag.yardstick and flag.yardstick.partition(" ")[0] in protocols()
 
 
 # ---------------------------------------------------------------------------------------------- the drug

@@ -1,0 +1,123 @@
+"""A clinic's own version of a protocol's line, from the protocol's page to the flag that names it."""
+
+from collections.abc import Callable, Iterator
+from datetime import UTC, datetime
+
+import pytest
+import time_machine
+
+from tests.people import Cast, add_account
+from tests.web.conftest import Browser
+from tests.web.reading import open_flags, problems, row, soup, told, typed, words
+from tracker.db import Database
+from tracker.models import Clinic, ClinicSetting
+
+SignIn = Callable[[str], Browser]
+HB_START = "/protocols/tofacitinib_us/lines/tofa_us_hb_abs"
+ANC_STOP = "/protocols/tofacitinib_us/lines/tofa_us_anc_stop"
+SOONER = {"value": "600", "confirm_within": "3 days", "effective_from": "2026-01-01", "source": "clinic meeting",
+          "reason": "we act earlier"}  # fmt: skip
+
+
+@pytest.fixture(autouse=True)
+def clock() -> Iterator[None]:
+    with time_machine.travel(datetime(2026, 2, 20, 9, 0, tzinfo=UTC), tick=True):
+        yield
+
+
+@pytest.fixture
+def cora(database: Database, cast: Cast) -> str:
+    """A second administrator of clinic A."""
+    with database.transaction() as session:
+        add_account(session, "cora", "Cora Cole", "admin", session.get_one(Clinic, cast.a.clinic))
+    return "cora"
+
+
+def draft(browser: Browser, path: str = ANC_STOP, **changed: str) -> int:
+    answer = browser.post(path, SOONER | changed)
+    assert answer.status_code == 303, problems(answer)
+    return int(answer.headers["Location"].rsplit("/", 1)[1])
+
+
+def test_from_the_protocol_to_the_flag(sign_in: SignIn, database: Database, cora: str, cast: Cast) -> None:
+    carol, second = sign_in("carol"), sign_in(cora)
+    assert ANC_STOP in carol.get("/protocols/tofacitinib_us").text
+    key = draft(carol)
+    page = second.post(f"/settings/{key}/preview", {"applies": "history"})
+    assert "It would apply from 1 Jan 2026." in words(page)
+    assert f"/results/{cast.a.result}" in page.text
+    answer = second.post(f"/settings/{key}/publish", {"applies": "history", "follows": "0"})
+    shown = second.get(answer.headers["Location"])
+    assert told(shown)[0].startswith("Published. 1 patient judged again; flags: 0 opened, ")
+    assert "acts at 600 /uL, repeat within 3 days" in words(shown)
+    flag = next(flag for flag in open_flags(database, cast.a.patient) if flag.entry == "tofa_us_anc_stop")
+    assert flag.yardstick.endswith("+ Aspen Clinic v1")
+    assert "the clinic's action limit 0.6" in flag.sentence
+    assert "acts at 600" in words(second.get("/protocols/tofacitinib_us"))
+    assert "acts at 600" not in words(sign_in("mallory").get("/protocols/tofacitinib_us"))
+
+
+def test_one_person_takes_a_version_back(sign_in: SignIn, database: Database, cora: str, cast: Cast) -> None:
+    carol, second = sign_in("carol"), sign_in(cora)
+    key = draft(carol)
+    second.post(f"/settings/{key}/publish", {"applies": "history"})
+    answer = carol.post(f"/settings/{key}/take-back")
+    assert told(carol.get(answer.headers["Location"]))[0].startswith("Taken back. 1 patient judged again")
+    flag = next(flag for flag in open_flags(database, cast.a.patient) if flag.entry == "tofa_us_anc_stop")
+    assert "Aspen" not in flag.yardstick
+
+
+@pytest.mark.parametrize(
+    ("path", "changed", "said"),
+    [
+        (ANC_STOP, {"value": "400"}, "would loosen it"),
+        (ANC_STOP, {"value": "soon"}, "is not a number"),
+        (ANC_STOP, {"confirm_within": "a while"}, "like 10 days, 4 weeks or 3 months"),
+        (ANC_STOP, {"effective_from": ""}, "From which day on?"),
+        (ANC_STOP, {"value": "", "confirm_within": ""}, "Nothing of the line is changed."),
+        (ANC_STOP, {"reason": "so"}, "Say in a few words why."),
+        (HB_START, {"value": "7.5"}, "The label acts below 8.0 g/dL"),
+    ],
+)
+def test_what_may_not_be_is_refused_and_stays_typed(
+    sign_in: SignIn, path: str, changed: dict[str, str], said: str
+) -> None:
+    answer = sign_in("carol").post(path, SOONER | changed)
+    assert answer.status_code == 422
+    assert said in problems(answer)
+    assert typed(answer, "value") == (SOONER | changed)["value"]
+
+
+def test_a_verified_line_offers_no_switch_and_an_unverified_one_does(sign_in: SignIn) -> None:
+    carol = sign_in("carol")
+    assert not soup(carol.get(ANC_STOP)).select("input[name=off]")
+    assert soup(carol.get("/protocols/tofacitinib_us/lines/tofa_us_hb_gap")).select("input[name=off]")
+
+
+def test_a_day_that_has_passed_is_published_only_with_a_choice(sign_in: SignIn, database: Database, cora: str) -> None:
+    key, second = draft(sign_in("carol")), sign_in(cora)
+    answer = second.post(f"/settings/{key}/publish", {"follows": "0"})
+    assert answer.status_code == 422
+    assert "Say whether it applies from today" in words(answer)
+    assert row(database, ClinicSetting, key).state == "draft"
+
+
+def test_a_draft_is_changed_by_another_in_its_place(sign_in: SignIn, database: Database, cora: str) -> None:
+    carol, second = sign_in("carol"), sign_in(cora)
+    key = draft(carol)
+    form = second.get(f"{ANC_STOP}?replaces={key}")
+    assert (typed(form, "value"), typed(form, "confirm_within"), typed(form, "reason")) == (
+        "600", "3 days", "we act earlier",
+    )  # fmt: skip
+    newer = draft(second, f"{ANC_STOP}?replaces={key}", value="700")
+    assert row(database, ClinicSetting, key).state == "withdrawn"
+    late = carol.post(f"{ANC_STOP}?replaces={key}", SOONER | {"value": "800"})
+    assert late.status_code == 409
+    assert "withdrawn meanwhile" in words(late)
+    assert "800" in words(late)
+    assert row(database, ClinicSetting, newer).body == {"value": "700", "confirm_within": "P3D"}
+
+
+@pytest.mark.parametrize("path", ["/protocols/nothing/lines/x", "/protocols/tofacitinib_us/lines/nothing"])
+def test_a_line_there_is_not_is_not_found(sign_in: SignIn, path: str) -> None:
+    assert sign_in("carol").get(path).status_code == 404

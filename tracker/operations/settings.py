@@ -1,0 +1,93 @@
+"""What a clinic sets beside its ranges: drafted here, put in force (and taken back) by operations/publishing.py."""
+
+from collections.abc import Mapping
+from datetime import date
+from typing import Any, NamedTuple
+
+from sqlalchemy import func, select
+from sqlalchemy.orm import Session
+
+from tracker.domain.errors import NotFound, Refused, Stale
+from tracker.domain.overlay import changed, find_line
+from tracker.library.protocols import protocols
+from tracker.models import ClinicSetting
+from tracker.models.setting import PROTOCOL_LINE
+from tracker.operations import audit
+from tracker.operations.actor import Actor
+
+SHORTEST_REASON = 5
+
+
+def check_line(scope: str, body: Mapping[str, Any]) -> None:
+    """Raise Refused, saying why, where a line of a protocol may not be changed so."""
+    protocol_id, _, key = scope.partition("/")
+    protocol = protocols().get(protocol_id)
+    if protocol is None:
+        raise NotFound("There is no such protocol.")
+    changed(find_line(protocol, key), body, "")
+
+
+CHECKS = {PROTOCOL_LINE: check_line}
+
+
+class Proposal(NamedTuple):
+    """What is to be set: see ClinicSetting for `kind`, `scope` and `body`."""
+
+    kind: str
+    scope: str
+    body: Mapping[str, Any]
+    effective_from: date
+    source: str
+    reason: str
+
+
+def draft_setting(
+    session: Session, actor: Actor, clinic_id: int, new: Proposal, replaces: ClinicSetting | None = None
+) -> ClinicSetting:
+    """A new version, in force once a second person has published it. A draft is not edited: another `replaces` it.
+
+    Raises Refused for what may not be set, Stale where the draft was settled meanwhile.
+    """
+    CHECKS[new.kind](new.scope, new.body)
+    if len(new.reason.strip()) < SHORTEST_REASON:
+        raise Refused("Say in a few words why.")
+    if replaces is not None:
+        if (replaces.clinic_id, replaces.kind, replaces.scope) != (clinic_id, new.kind, new.scope):
+            raise Refused("A draft is replaced by a draft of the same line.")
+        withdraw(session, actor, replaces, "replaced by another draft")
+    row = ClinicSetting(
+        clinic_id=clinic_id, drafted_by=actor.account_id, drafted_at=actor.utc,
+        **new._replace(body=dict(new.body))._asdict(),
+    )  # fmt: skip
+    if not new.body and not published_versions(session, row):
+        raise Refused("Nothing of the line is changed.")
+    audit.created(session, actor, row, clinic_id=clinic_id, reason=new.reason)
+    return row
+
+
+def withdraw(session: Session, actor: Actor, row: ClinicSetting, reason: str = "") -> None:
+    """Take a draft back; it stays on record. Raises Stale where somebody settled it first."""
+    session.refresh(row, with_for_update=True)
+    if row.state != "draft":
+        raise Stale(f"This draft was {row.state} meanwhile.")
+    row.state = "withdrawn"
+    session.flush()
+    audit.note(
+        session, actor, "withdraw", "clinic_setting", row.id, before={"state": "draft"}, after={"state": "withdrawn"},
+        reason=reason, clinic_id=row.clinic_id,
+    )  # fmt: skip
+
+
+def published_versions(session: Session, row: ClinicSetting) -> list[ClinicSetting]:
+    """The published versions of what a row sets, the latest first."""
+    s = ClinicSetting
+    same = select(s).where(
+        s.clinic_id == row.clinic_id, s.kind == row.kind, s.scope == row.scope, s.state == "published"
+    )
+    return list(session.scalars(same.order_by(s.number.desc())))
+
+
+def next_number(session: Session, row: ClinicSetting) -> int:
+    s = ClinicSetting
+    latest = select(func.max(s.number)).where(s.clinic_id == row.clinic_id, s.kind == row.kind, s.scope == row.scope)
+    return (session.scalar(latest) or 0) + 1
