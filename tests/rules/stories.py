@@ -41,7 +41,7 @@ from tracker.domain.history import (
     Observation,
     Person,
 )
-from tracker.domain.overlay import Version, dated_protocol
+from tracker.domain.overlay import Published, dated_protocol
 from tracker.domain.protocol import Protocol
 from tracker.domain.ranges import PRINTED, ConfiguredRange, Range, choose
 from tracker.domain.units import from_canonical, to_canonical
@@ -93,7 +93,7 @@ def history(story: Story) -> History:
 def _protocols(story: Story, as_of: date) -> Mapping[str, Protocol]:
     """The shipped ones, with the versions that the story's clinic published: `{line, from, …what it says}`."""
     told = [
-        Version(n, "protocol_line", v["line"], n, _some_day(v["from"]), {k: x for k, x in v.items() if k not in KEYS})
+        Published(n, "protocol_line", v["line"], n, _some_day(v["from"]), {k: x for k, x in v.items() if k not in KEYS})
         for n, v in _numbered(story, "clinic")
     ]
     return {

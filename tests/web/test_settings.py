@@ -74,7 +74,7 @@ def test_one_person_takes_a_version_back(sign_in: SignIn, database: Database, co
         (ANC_STOP, {"value": "soon"}, "is not a number"),
         (ANC_STOP, {"confirm_within": "a while"}, "like 10 days, 4 weeks or 3 months"),
         (ANC_STOP, {"effective_from": ""}, "From which day on?"),
-        (ANC_STOP, {"value": "", "confirm_within": ""}, "Nothing of the line is changed."),
+        (ANC_STOP, {"value": "", "confirm_within": ""}, "Nothing is changed by this."),
         (ANC_STOP, {"reason": "so"}, "Say in a few words why."),
         (HB_START, {"value": "7.5"}, "The label acts below 8.0 g/dL"),
     ],
@@ -121,3 +121,29 @@ def test_a_draft_is_changed_by_another_in_its_place(sign_in: SignIn, database: D
 @pytest.mark.parametrize("path", ["/protocols/nothing/lines/x", "/protocols/tofacitinib_us/lines/nothing"])
 def test_a_line_there_is_not_is_not_found(sign_in: SignIn, path: str) -> None:
     assert sign_in("carol").get(path).status_code == 404
+
+
+# ---------------------------------------------------------------------------------------------- rules
+
+SILENT = {"wanted": "off", "effective_from": "2026-01-01", "reason": "our laboratory grades itself"}
+
+
+def test_a_rule_is_silent_and_the_preview_says_what_that_takes(
+    sign_in: SignIn, database: Database, cora: str, cast: Cast
+) -> None:
+    key, second = draft(sign_in("carol"), "/rules/out_of_range/clinic", **SILENT), sign_in(cora)
+    assert "Outside the laboratory range" in words(second.post(f"/settings/{key}/preview", {"applies": "history"}))
+    second.post(f"/settings/{key}/publish", {"applies": "history", "follows": "0"})
+    assert "out_of_range" not in [flag.rule for flag in open_flags(database, cast.a.patient)]
+    assert "switched off in force" in words(second.get("/rules/out_of_range"))
+
+
+def test_the_rules_that_keep_patients_safe_offer_no_switch_and_take_none(sign_in: SignIn) -> None:
+    carol = sign_in("carol")
+    offered = [box["value"] for box in soup(carol.get("/rules/action_limit/clinic")).select("input[name=wanted]")]
+    assert offered == ["shipped", "at_least urgent", "at_least soon", "at_least routine"]
+    assert carol.post("/rules/action_limit/clinic", SILENT).status_code == 422
+
+
+def test_a_rule_there_is_not_is_not_found(sign_in: SignIn) -> None:
+    assert sign_in("carol").get("/rules/nothing/clinic").status_code == 404

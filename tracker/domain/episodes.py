@@ -70,7 +70,7 @@ def runs(labs: Iterable[Lab], meets: Verdict, same: Callable[[Lab, Lab], bool] =
         yield Run(tuple(members), None)
 
 
-class Version(NamedTuple):
+class Dated(NamedTuple):
     """A limit with its verdict on a result and the first day of samples it judges; no verdict: it judges none."""
 
     since: date
@@ -79,7 +79,7 @@ class Version(NamedTuple):
 
 
 def dated_runs(
-    labs: Iterable[Lab], versions: Sequence[Version], same: Callable[[Lab, Lab], bool] = same_time
+    labs: Iterable[Lab], versions: Sequence[Dated], same: Callable[[Lab, Lab], bool] = same_time
 ) -> Iterator[tuple[Limit, Run]]:
     """The runs in a series whose limit changed: each is judged, to its end, by the version of its first day.
 
@@ -106,7 +106,7 @@ def dated_runs(
         yield version.limit, Run(tuple(members), None)
 
 
-def _of_day(versions: Sequence[Version], day: date) -> Version:
+def _of_day(versions: Sequence[Dated], day: date) -> Dated:
     return next((held for held in reversed(versions) if held.since <= day), versions[0])
 
 

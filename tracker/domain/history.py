@@ -4,7 +4,7 @@ Two clocks: `as_of` is the clinical day (what had been collected by its end); wh
 is settled when the history is loaded. Rules read a History and nothing else.
 """
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import date, datetime, timedelta
 from decimal import Decimal
@@ -15,6 +15,7 @@ from tracker.domain.findings import Evidence
 from tracker.domain.grading import NO_BASELINE, Baseline, Grade, Limits, Version, grade_both
 from tracker.domain.grading_units import unit_key
 from tracker.domain.infections import NO_WORDS, Vocabulary
+from tracker.domain.overlay import Published
 from tracker.domain.protocol import Protocol
 from tracker.domain.ranges import INSIDE, Range, place
 from tracker.domain.values import Number, above, below, plain
@@ -254,7 +255,8 @@ class Observation(NamedTuple):
 @dataclass(frozen=True, slots=True)
 class History:
     """One patient at the end of `as_of`. `labs` by analyte code (or the laboratory's own name where unmapped), oldest
-    first. `changes_on`: the days to come on which a published change of the clinic's comes into force.
+    first. `changes_on`: the days to come on which a published change of the clinic's comes into force; `rule_versions`:
+    what the clinic set about a rule, by its code.
     """
 
     person: Person
@@ -270,6 +272,8 @@ class History:
     observations: tuple[Observation, ...] = ()
     vocabulary: Vocabulary = NO_WORDS
     changes_on: tuple[date, ...] = ()
+    clinic: str = ""
+    rule_versions: Mapping[str, Sequence[Published]] = field(default_factory=dict)
     worked_out: dict[object, Any] = field(default_factory=dict, compare=False, repr=False)
     """What was worked out once and is asked for by several rules; the history does not change, so neither does it."""
 

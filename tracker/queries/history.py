@@ -47,6 +47,7 @@ class Loader:
         self.known_at = known_at
         self.yardsticks: Yardsticks = load_yardsticks(session, clinic_id)
         self.protocols = self.yardsticks.protocols_on(as_of)
+        self.rule_versions = self.yardsticks.rule_versions()
         self.changes_on = self.yardsticks.changes_after(as_of)
         self.range_changes: dict[int, int | None] = {}
 
@@ -84,6 +85,8 @@ class Loader:
                 observations=observations,
                 vocabulary=vocabulary(),
                 changes_on=self.changes_on,
+                clinic=self.yardsticks.clinic_name,
+                rule_versions=self.rule_versions,
             )
 
     # ------------------------------------------------------------------------------------------ results

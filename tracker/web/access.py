@@ -123,6 +123,8 @@ ENDPOINTS: Mapping[str, frozenset[str]] = {
     "settings.publish": ADMINS,
     "settings.withdraw": ADMINS,
     "settings.take_back": ADMINS,
+    "rule_settings.form": ADMINS,
+    "rule_settings.draft": ADMINS,
     "rules_pages.index": STAFF,
     "rules_pages.show": STAFF,
     "rules_pages.protocol_list": STAFF,
