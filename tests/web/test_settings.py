@@ -147,3 +147,43 @@ def test_the_rules_that_keep_patients_safe_offer_no_switch_and_take_none(sign_in
 
 def test_a_rule_there_is_not_is_not_found(sign_in: SignIn) -> None:
     assert sign_in("carol").get("/rules/nothing/clinic").status_code == 404
+
+
+# ---------------------------------------------------------------------------------------------- own rules
+
+WATCH = {"title": "Watch closely", "analyte": "ANC", "shape": "threshold", "op": "<", "value": "2", "severity": "soon",
+         "suggestion": "repeat", "effective_from": "2026-01-01", "reason": "late neutropenias",
+         "since": "baseline", "direction": "fall", "measure": "percent", "other_op": "<"}  # fmt: skip
+
+
+def test_a_clinic_makes_a_rule_without_code(sign_in: SignIn, database: Database, cora: str, cast: Cast) -> None:
+    key, second = draft(sign_in("carol"), "/rules/own/new", **WATCH), sign_in(cora)
+    assert "The clinic's own rule" in words(second.post(f"/settings/{key}/preview", {"applies": "history"}))
+    second.post(f"/settings/{key}/publish", {"applies": "history", "follows": "0"})
+    (flag,) = [flag for flag in open_flags(database, cast.a.patient) if flag.rule == "custom"]
+    assert (flag.subject, flag.entry, flag.severity, flag.suggested) == ("ANC", "watch_closely", "soon", "repeat")
+    assert flag.yardstick == "Aspen Clinic v1, own rule watch_closely"
+    assert "Own rule: Watch closely" in words(second.get("/rules"))
+    assert second.get(f"/patients/{cast.a.patient}/review").status_code == 200
+    assert "has a rule of that title" in problems(second.post("/rules/own/new", SOONER | WATCH))
+    off = draft(second, f"/rules/own/new?of={key}", **WATCH | {"off": "y"})
+    sign_in("carol").post(f"/settings/{off}/publish", {"applies": "history", "follows": "1"})
+    assert "custom" not in [flag.rule for flag in open_flags(database, cast.a.patient)]
+
+
+@pytest.mark.parametrize(
+    ("changed", "said"),
+    [
+        ({"value": ""}, "The rule still needs the figure."),
+        ({"analyte": ""}, "Which analyte is the rule about?"),
+        ({"title": "§§§"}, "a title of letters or digits"),
+        ({"shape": "pair", "other": "ANC", "other_value": "1"}, "two different analytes"),
+        ({"shape": "change", "by": "100"}, "Nothing falls by 100 %"),
+        ({"shape": "trend", "by": "1", "count": "2"}, "A trend is of 3 to 10 results."),
+        ({"value": "-1"}, "not a figure above zero"),
+    ],
+)
+def test_a_rule_that_is_not_whole_is_refused_in_a_sentence(sign_in: SignIn, changed: dict[str, str], said: str) -> None:
+    answer = sign_in("carol").post("/rules/own/new", WATCH | changed)
+    assert answer.status_code == 422
+    assert said in problems(answer)

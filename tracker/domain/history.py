@@ -252,6 +252,39 @@ class Observation(NamedTuple):
     undated: bool = False
 
 
+class Criterion(NamedTuple):
+    """What a version of a clinic's own rule looks for: see domain/criteria.py. Figures in the canonical unit."""
+
+    shape: str
+    analyte: str
+    title: str
+    text: str
+    severity: str
+    suggested: str | None
+    op: str
+    value: Decimal | None
+    other: str
+    other_op: str
+    other_value: Decimal | None
+    since: str
+    direction: str
+    by: Decimal | None
+    percent: bool
+    results: int
+    unit: str
+    other_unit: str
+    name: str
+    source: str
+
+
+class OwnRule(NamedTuple):
+    """A clinic's own rule through its versions, oldest first; None: not in force."""
+
+    key: str
+    analyte: str
+    versions: tuple[tuple[date, Criterion | None], ...]
+
+
 @dataclass(frozen=True, slots=True)
 class History:
     """One patient at the end of `as_of`. `labs` by analyte code (or the laboratory's own name where unmapped), oldest
@@ -274,6 +307,7 @@ class History:
     changes_on: tuple[date, ...] = ()
     clinic: str = ""
     rule_versions: Mapping[str, Sequence[Published]] = field(default_factory=dict)
+    own_rules: tuple[OwnRule, ...] = ()
     worked_out: dict[object, Any] = field(default_factory=dict, compare=False, repr=False)
     """What was worked out once and is asked for by several rules; the history does not change, so neither does it."""
 

@@ -7,14 +7,16 @@ from typing import Any, NamedTuple
 from sqlalchemy import func, select
 from sqlalchemy.orm import Session
 
+from tracker.domain.criteria import criterion
 from tracker.domain.errors import NotFound, Refused, Stale
 from tracker.domain.overlay import changed, find_line
 from tracker.domain.tailoring import check_rule
 from tracker.library.protocols import protocols
 from tracker.models import ClinicSetting
-from tracker.models.setting import PROTOCOL_LINE, RULE
+from tracker.models.setting import OWN_RULE, PROTOCOL_LINE, RULE
 from tracker.operations import audit
 from tracker.operations.actor import Actor
+from tracker.queries.yardsticks import UNITS
 from tracker.rules import TITLES
 
 SHORTEST_REASON = 5
@@ -36,7 +38,16 @@ def check_rule_setting(scope: str, body: Mapping[str, Any]) -> None:
     check_rule(scope, body)
 
 
-CHECKS = {PROTOCOL_LINE: check_line, RULE: check_rule_setting}
+def check_own_rule(scope: str, body: Mapping[str, Any]) -> None:
+    """Raise Refused, saying why, where a clinic's own rule is not whole. An empty body: not in force."""
+    analyte, _, key = scope.partition("/")
+    if not key:
+        raise Refused("The rule needs a title of letters or digits.")
+    if body:
+        criterion(analyte, body, UNITS, "", "")
+
+
+CHECKS = {PROTOCOL_LINE: check_line, RULE: check_rule_setting, OWN_RULE: check_own_rule}
 
 
 class Proposal(NamedTuple):

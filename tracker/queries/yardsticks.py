@@ -10,6 +10,8 @@ from zoneinfo import ZoneInfo
 from sqlalchemy import select
 from sqlalchemy.orm import Session
 
+from tracker.domain.criteria import own_rules
+from tracker.domain.history import OwnRule
 from tracker.domain.overlay import Published, dated_protocol
 from tracker.domain.protocol import Protocol
 from tracker.domain.ranges import PRINTED, STARTER_FROM, ConfiguredRange, Range, choose
@@ -17,8 +19,9 @@ from tracker.domain.units import from_canonical, normal_unit, to_canonical
 from tracker.library.analytes import ANALYTES
 from tracker.library.protocols import protocols
 from tracker.models import Clinic, ClinicSetting, ReferenceRange
-from tracker.models.setting import PROTOCOL_LINE, RULE
+from tracker.models.setting import OWN_RULE, PROTOCOL_LINE, RULE
 
+UNITS = {code: analyte.unit for code, analyte in ANALYTES.items() if analyte.units}
 Answer = tuple[Range | None, str]
 
 
@@ -103,6 +106,10 @@ class Yardsticks:
             if setting.kind == RULE:
                 found.setdefault(setting.scope, []).append(setting)
         return found
+
+    def own_rules(self, as_of: date) -> tuple[OwnRule, ...]:
+        held = [setting for setting in self.settings if setting.kind == OWN_RULE]
+        return own_rules(held, UNITS, self.clinic_name, as_of) if held else ()
 
     def changes_after(self, as_of: date) -> tuple[date, ...]:
         """The days to come on which something published comes into force."""

@@ -123,6 +123,8 @@ ENDPOINTS: Mapping[str, frozenset[str]] = {
     "settings.publish": ADMINS,
     "settings.withdraw": ADMINS,
     "settings.take_back": ADMINS,
+    "own_rules.form": ADMINS,
+    "own_rules.draft": ADMINS,
     "rule_settings.form": ADMINS,
     "rule_settings.draft": ADMINS,
     "rules_pages.index": STAFF,

@@ -56,7 +56,7 @@ def draft(code: str) -> ResponseReturnValue:
     given.fit(code)
     if given.validate():
         try:
-            return store_draft(given.proposal(RULE, code, given.body()))
+            return store_draft(given.proposal(RULE, code, given.body()), request.args.get("replaces", type=int))
         except Refused as error:
             refuse(given, error)
     return _drafting(given, page), 422

@@ -9,7 +9,7 @@ from tracker.domain.overlay import line_id
 from tracker.domain.protocol import Limit, Protocol
 from tracker.library.analytes import ANALYTES
 from tracker.library.protocols import protocols
-from tracker.models.setting import PROTOCOL_LINE, RULE
+from tracker.models.setting import OWN_RULE, PROTOCOL_LINE, RULE
 from tracker.queries import clinic_settings
 from tracker.queries.clinic_settings import Line
 from tracker.queries.range_table import DRAFT, IN_FORCE, TO_COME
@@ -17,7 +17,7 @@ from tracker.web.access import current_user
 from tracker.web.clock import today
 from tracker.web.database import reading
 from tracker.web.filters import zone
-from tracker.web.setting_words import changeable, described
+from tracker.web.setting_words import changeable, described, title_of
 from tracker.web.wording import ACTIONS, subject_name
 
 screen = Blueprint("rules_pages", __name__)
@@ -42,7 +42,13 @@ EVENTS = {
 @screen.get("/rules")
 def index() -> ResponseReturnValue:
     listed = [rules.page(rule.CODE) for rule in rules.RULES]
-    return render_template("rules/index.html", rules=[(page, first_sentence(page)) for page in listed])
+    return render_template(
+        "rules/index.html",
+        rules=[(page, first_sentence(page)) for page in listed],
+        own=[line for line in _of_the_clinic() if line.row.kind == OWN_RULE],
+        title_of=title_of,
+        described=described,
+    )
 
 
 @screen.get("/rules/<code>")

@@ -7,6 +7,7 @@ from typing import Any
 
 from flask import url_for
 
+from tracker.domain.criteria import criterion, words
 from tracker.domain.dates import span
 from tracker.domain.errors import NotFound, Refused
 from tracker.domain.findings import INFO, ROUTINE, SOON, URGENT
@@ -15,9 +16,10 @@ from tracker.domain.protocol import Limit, Protocol, ScheduleEntry
 from tracker.domain.tailoring import AT_LEAST, AT_MOST
 from tracker.library.protocols import protocols
 from tracker.models import ClinicSetting
-from tracker.models.setting import RULE
+from tracker.models.setting import OWN_RULE, RULE
+from tracker.queries.yardsticks import UNITS
 from tracker.rules import TITLES
-from tracker.web.wording import said, subject_name
+from tracker.web.wording import ACTIONS, said, subject_name
 
 WORDS = {
     "value": "acts at",
@@ -61,6 +63,8 @@ def line_title(protocol: Protocol, found: Any) -> str:
 
 
 def title_of(row: ClinicSetting) -> str:
+    if row.kind == OWN_RULE:
+        return f"Own rule: {row.body.get('title') or row.scope.partition('/')[2].replace('_', ' ')}"
     if row.kind == RULE:
         return f"Rule: {TITLES.get(row.scope, row.scope)}"
     try:
@@ -71,6 +75,8 @@ def title_of(row: ClinicSetting) -> str:
 
 def shipped(row: ClinicSetting) -> str:
     """What judges without a version of the clinic's."""
+    if row.kind == OWN_RULE:
+        return "no such rule"
     if row.kind == RULE:
         return "on, with its own severities"
     return label_says(line_of(*row.scope.split("/", 1))[1])
@@ -79,6 +85,8 @@ def shipped(row: ClinicSetting) -> str:
 def edit(row: ClinicSetting) -> str:
     """The form for another version, or for another draft in the place of this one."""
     replaces = row.id if row.state == "draft" else None
+    if row.kind == OWN_RULE:
+        return url_for("own_rules.form", of=row.id)
     if row.kind == RULE:
         return url_for("rule_settings.form", code=row.scope, replaces=replaces)
     protocol_id, _, key = row.scope.partition("/")
@@ -87,6 +95,8 @@ def edit(row: ClinicSetting) -> str:
 
 def home(row: ClinicSetting) -> str:
     """The page of what is set."""
+    if row.kind == OWN_RULE:
+        return url_for("rules_pages.index")
     if row.kind == RULE:
         return url_for("rules_pages.show", code=row.scope)
     return url_for("rules_pages.protocol", protocol_id=row.scope.partition("/")[0])
@@ -107,6 +117,8 @@ def label_says(found: Any) -> str:
 def described(row: ClinicSetting) -> str:
     """What a version says: `acts at 1200, repeat within 5 days`, `switched off`, `as the protocol has it`."""
     body: Mapping[str, str] = row.body
+    if row.kind == OWN_RULE:
+        return _own_rule(row) if body else "not in force"
     if body.get(OFF):
         return "switched off"
     if row.kind == RULE:
@@ -114,6 +126,14 @@ def described(row: ClinicSetting) -> str:
         return f"{LEVELS[key]} “{SEVERITY[body[key]]}”" if key else "as shipped"
     parts = (f"{WORDS[key]} {_shown(row, key, text)}" for key, text in body.items() if text)
     return ", ".join(parts) or "as the protocol has it"
+
+
+def _own_rule(row: ClinicSetting) -> str:
+    """`Neutrophils < 1.5 ×10⁹/L; Act today; repeat`."""
+    rule = criterion(row.scope.partition("/")[0], row.body, UNITS, "", row.source)
+    names = subject_name(rule.analyte), subject_name(rule.other) if rule.other else ""
+    suggested = ACTIONS.get(rule.suggested, rule.suggested) if rule.suggested else ""
+    return "; ".join(filter(None, (said(words(rule, *names)), SEVERITY[rule.severity], suggested, rule.text)))
 
 
 def _shown(row: ClinicSetting, key: str, text: str) -> str:

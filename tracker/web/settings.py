@@ -95,7 +95,7 @@ class LineForm(DraftForm):
         """What differs, as it is stored: figures and days as digits, times as ISO durations."""
         if "off" in self and self.off.data:
             return {OFF: "yes"}
-        return {name: _stored(self[name].data) for name in WORDS if name in self and self[name].data is not None}
+        return {name: stored_text(self[name].data) for name in WORDS if name in self and self[name].data is not None}
 
 
 def applies() -> str:
@@ -104,11 +104,11 @@ def applies() -> str:
     return chosen if chosen in APPLIES else ""
 
 
-def _stored(value: Any) -> str:
-    return value.iso if isinstance(value, Span) else str(value) if isinstance(value, int) else plain(value)
+def stored_text(value: Any) -> str:
+    return value.iso if isinstance(value, Span) else plain(value) if isinstance(value, Decimal) else str(value)
 
 
-def _typed(field: Field, text: str) -> Any:
+def typed_value(field: Field, text: str) -> Any:
     return span(text) if isinstance(field, SpanField) else Decimal(text) if isinstance(field, FigureField) else text
 
 
@@ -154,7 +154,8 @@ def draft_line(protocol_id: str, key: str) -> ResponseReturnValue:
     form.fit(found)
     if form.validate():
         try:
-            return store_draft(form.proposal(PROTOCOL_LINE, f"{protocol_id}/{key}", form.body()))
+            new = form.proposal(PROTOCOL_LINE, f"{protocol_id}/{key}", form.body())
+            return store_draft(new, request.args.get("replaces", type=int))
         except Refused as error:
             refuse(form, error)
     return _drafting(form, protocol, found), 422
@@ -218,7 +219,7 @@ def _fill(form: LineForm, held: ClinicSetting) -> None:
     form.take(held)
     for name, text in held.body.items():
         if name in form and name != OFF:
-            form[name].data = _typed(form[name], text)
+            form[name].data = typed_value(form[name], text)
     if "off" in form:
         form.off.data = bool(held.body.get(OFF))
 
@@ -232,9 +233,8 @@ def in_place_of(kind: str, scope: str) -> ClinicSetting | None:
     return next(iter(published_versions(reading(), wanted)), None)
 
 
-def store_draft(new: Proposal) -> ResponseReturnValue:
-    """Store a draft, in the place of the one that is named. Raises Refused and Stale."""
-    number = request.args.get("replaces", type=int)
+def store_draft(new: Proposal, number: int | None = None) -> ResponseReturnValue:
+    """Store a draft, in the place of the one of that number. Raises Refused and Stale."""
     with writing() as session:
         old = get_setting(session, number) if number is not None else None
         row = draft_setting(session, current_actor(), current_clinic().id, new, old)
