@@ -185,12 +185,20 @@ def _exact(lab: Lab) -> Decimal | None:
 def own_rules(settings: Sequence[Published], units: Mapping[str, str], clinic: str, as_of: date) -> tuple[OwnRule, ...]:
     """The rules of a clinic with their versions up to a day. `settings` have the scope `analyte/key`."""
     found: dict[str, list[tuple[date, Criterion | None]]] = {}
+    troubles: dict[str, str] = {}
     for setting in sorted(settings, key=lambda one: (one.effective_from, one.number)):
         if setting.effective_from <= as_of:
             versions = found.setdefault(setting.scope, [(date.min, None)])
             analyte = setting.scope.partition("/")[0]
             name = f"{clinic} v{setting.number}"
-            rule = criterion(analyte, setting.body, units, name, setting.source) if setting.body else None
+            try:
+                rule = criterion(analyte, setting.body, units, name, setting.source) if setting.body else None
+                troubles.pop(setting.scope, None)
+            except Refused as why:  # what an earlier program took: the others are judged, and this one is said
+                rule, troubles[setting.scope] = None, f"“{setting.body.get('title', '')}” ({name}): {why}"
             versions[:] = [one for one in versions if one[0] != setting.effective_from]  # the later of one day
             versions.append((setting.effective_from, rule))
-    return tuple(OwnRule(key.partition("/")[2], key.partition("/")[0], tuple(held)) for key, held in found.items())
+    return tuple(
+        OwnRule(scope.partition("/")[2], scope.partition("/")[0], tuple(held), troubles.get(scope, ""))
+        for scope, held in found.items()
+    )

@@ -278,11 +278,14 @@ class Criterion(NamedTuple):
 
 
 class OwnRule(NamedTuple):
-    """A clinic's own rule through its versions, oldest first; None: not in force."""
+    """A clinic's own rule through its versions, oldest first; None: not in force. `trouble`: why the version in force
+    cannot be judged by this program.
+    """
 
     key: str
     analyte: str
     versions: tuple[tuple[date, Criterion | None], ...]
+    trouble: str = ""
 
 
 @dataclass(frozen=True, slots=True)

@@ -86,6 +86,7 @@ def check(history: History) -> Iterator[Finding]:
     for course, protocol in running:
         yield from _without_baseline(history, course, protocol)
     yield from _own_rules(history)
+    yield from _broken_rules(history)
     for course, protocol in history.treatments():
         if not course.over(history.as_of):
             yield from _not_measured(history, course, protocol)
@@ -245,6 +246,15 @@ def _own_rules(history: History) -> Iterator[Finding]:
                 labs[-1], Gap(f"{NO_BASELINE} {rule.key}", said), labs[0], starts=course.started_on.isoformat(),
                 source=held.source, yardstick=held.name,
             )  # fmt: skip
+
+
+def _broken_rules(history: History) -> Iterator[Finding]:
+    """A clinic's own rule that this program cannot judge any more, where the patient has what it is about."""
+    for rule in history.own_rules:
+        labs = history.labs.get(rule.analyte, ()) if rule.trouble else ()
+        if labs:
+            said = f"{history.name(rule.analyte)}: the clinic's own rule {rule.trouble}"
+            yield _finding(labs[-1], Gap(f"own rule {rule.key}", said), labs[0])
 
 
 def _not_measured(history: History, course: Course, protocol: Protocol) -> Iterator[Finding]:
