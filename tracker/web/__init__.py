@@ -73,6 +73,7 @@ from tracker.web import (
     results,
     review,
     rules_pages,
+    second_factor,
     security,
     settings,
     sign_in,
@@ -87,6 +88,7 @@ BLUEPRINTS: tuple[Blueprint, ...] = (
     health.screen,
     sign_in.screen,
     account.screen,
+    second_factor.screen,
     queue.screen,
     review.screen,
     timeline.screen,
@@ -117,6 +119,7 @@ DEFAULTS: dict[str, Any] = {
     "PRODUCTION": True,
     "DEMO": False,
     "DEMO_SIGN_INS": (),  # (name, role, user name, password) of each, shown on the sign-in page of a demonstration
+    "SECOND_FACTOR": "required",
     "IDLE_SECONDS": 15 * 60,
     "SESSION_SECONDS": 12 * 3600,
     "PROXIES": 0,
