@@ -33,7 +33,7 @@ def upgrade() -> None:
         sa.Column("drafted_at", tracker.models.base.UtcDateTime(timezone=True), nullable=False),
         sa.Column("published_by", sa.BigInteger(), nullable=True),
         sa.Column("published_at", tracker.models.base.UtcDateTime(timezone=True), nullable=True),
-        sa.CheckConstraint("kind IN ('protocol_line')", name=op.f("ck_clinic_setting_kind_known")),
+        sa.CheckConstraint("kind IN ('protocol_line', 'rule', 'own_rule')", name=op.f("ck_clinic_setting_kind_known")),
         sa.CheckConstraint("state IN ('draft', 'published', 'withdrawn')", name=op.f("ck_clinic_setting_state_known")),
         sa.CheckConstraint(
             "(state = 'published') = (number > 0)", name=op.f("ck_clinic_setting_number_when_published")

@@ -23,5 +23,8 @@ def test_a_stricter_limit_is_drafted_and_looked_at(
     page.get_by_role("button", name="What would change").click()
     expect(page.get_by_role("heading", name="What would change")).to_be_focused()
     assert axe(page) == []
+    for path in ("/rules/own/new", "/rules/lipids/clinic", "/rules/lipids"):
+        page.goto(f"{live_server.url}{path}")
+        assert axe(page) == []
     page.goto(f"{live_server.url}/settings")
     assert axe(page) == []

@@ -9,7 +9,7 @@ from hypothesis import strategies as st
 
 from tracker.domain.dates import Span, add
 from tracker.domain.errors import Refused
-from tracker.domain.overlay import ROOMS, Version, changed, dated_protocol, find_line, line_id, never_later
+from tracker.domain.overlay import ROOMS, Published, changed, dated_protocol, find_line, line_id, never_later
 from tracker.domain.protocol import Protocol
 from tracker.library.protocols import protocols
 
@@ -75,13 +75,13 @@ def test_an_interval_where_the_label_has_none() -> None:
 
 def test_a_version_that_no_longer_fits_leaves_the_line_as_the_protocol_has_it() -> None:
     """A later file of the protocol may be stricter than what the clinic once published."""
-    looser = Version(1, "protocol_line", "tofacitinib_us/tofa_us_anc_hold", 1, date(2026, 1, 1), {"value": "800"})
+    looser = Published(1, "protocol_line", "tofacitinib_us/tofa_us_anc_hold", 1, date(2026, 1, 1), {"value": "800"})
     found = dated_protocol(TOFA, [looser], "Aspen", date(2026, 2, 1))
     assert found.on_treatment == TOFA.on_treatment
 
 
 def test_what_is_to_come_changes_nothing_yet() -> None:
-    later = Version(1, "protocol_line", "tofacitinib_us/tofa_us_anc_hold", 1, date(2026, 3, 1), {"value": "1200"})
+    later = Published(1, "protocol_line", "tofacitinib_us/tofa_us_anc_hold", 1, date(2026, 3, 1), {"value": "1200"})
     assert dated_protocol(TOFA, [later], "Aspen", date(2026, 2, 28)) is TOFA
 
 

@@ -28,6 +28,7 @@ from typing import Any
 
 import yaml
 
+from tracker.domain.criteria import own_rules
 from tracker.domain.derived import with_computed
 from tracker.domain.findings import Finding
 from tracker.domain.history import (
@@ -39,9 +40,10 @@ from tracker.domain.history import (
     Lab,
     Medication,
     Observation,
+    OwnRule,
     Person,
 )
-from tracker.domain.overlay import Version, dated_protocol
+from tracker.domain.overlay import Published, dated_protocol
 from tracker.domain.protocol import Protocol
 from tracker.domain.ranges import PRINTED, ConfiguredRange, Range, choose
 from tracker.domain.units import from_canonical, to_canonical
@@ -57,7 +59,7 @@ Story = Mapping[str, Any]
 CASES = Path(__file__).parent / "cases"
 NAMES = {code: analyte.name for code, analyte in ANALYTES.items()}
 CONCERN = {code: analyte.direction_of_concern for code, analyte in ANALYTES.items()}
-KEYS = ("line", "from")
+KEYS = ("line", "scope", "from")
 SOMEBODY = {"sex": "female", "birth_date": "1985-05-05"}
 
 
@@ -87,13 +89,23 @@ def history(story: Story) -> History:
         medications=tuple(_medication(i, m) for i, m in _numbered(story, "medications")),
         observations=observations,
         vocabulary=vocabulary(),
+        own_rules=_own_rules(story, as_of),
     )
+
+
+def _own_rules(story: Story, as_of: date) -> tuple[OwnRule, ...]:
+    """The versions of the clinic's own rules: `{scope: ANC/key, from, …the body}`."""
+    told = [
+        Published(n, "own_rule", r["scope"], n, _some_day(r["from"]), {k: x for k, x in r.items() if k not in KEYS})
+        for n, r in _numbered(story, "own_rules")
+    ]
+    return own_rules(told, {code: analyte.unit for code, analyte in ANALYTES.items()}, "Aspen Clinic", as_of)
 
 
 def _protocols(story: Story, as_of: date) -> Mapping[str, Protocol]:
     """The shipped ones, with the versions that the story's clinic published: `{line, from, …what it says}`."""
     told = [
-        Version(n, "protocol_line", v["line"], n, _some_day(v["from"]), {k: x for k, x in v.items() if k not in KEYS})
+        Published(n, "protocol_line", v["line"], n, _some_day(v["from"]), {k: x for k, x in v.items() if k not in KEYS})
         for n, v in _numbered(story, "clinic")
     ]
     return {

@@ -68,7 +68,8 @@ def test_the_count_beside_flags_is_of_patients_of_this_clinic_who_need_a_decisio
 
 def counted(app: Flask, clinic_id: int) -> str:
     with app.test_request_context():
-        g.user = SimpleNamespace(clinic=SimpleNamespace(id=clinic_id))
+        here = SimpleNamespace(id=clinic_id)
+        g.user = SimpleNamespace(clinic=here, clinics=(here,))
         return navigation.waiting()
 
 

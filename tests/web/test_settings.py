@@ -74,7 +74,7 @@ def test_one_person_takes_a_version_back(sign_in: SignIn, database: Database, co
         (ANC_STOP, {"value": "soon"}, "is not a number"),
         (ANC_STOP, {"confirm_within": "a while"}, "like 10 days, 4 weeks or 3 months"),
         (ANC_STOP, {"effective_from": ""}, "From which day on?"),
-        (ANC_STOP, {"value": "", "confirm_within": ""}, "Nothing of the line is changed."),
+        (ANC_STOP, {"value": "", "confirm_within": ""}, "Nothing is changed by this."),
         (ANC_STOP, {"reason": "so"}, "Say in a few words why."),
         (HB_START, {"value": "7.5"}, "The label acts below 8.0 g/dL"),
     ],
@@ -121,3 +121,69 @@ def test_a_draft_is_changed_by_another_in_its_place(sign_in: SignIn, database: D
 @pytest.mark.parametrize("path", ["/protocols/nothing/lines/x", "/protocols/tofacitinib_us/lines/nothing"])
 def test_a_line_there_is_not_is_not_found(sign_in: SignIn, path: str) -> None:
     assert sign_in("carol").get(path).status_code == 404
+
+
+# ---------------------------------------------------------------------------------------------- rules
+
+SILENT = {"wanted": "off", "effective_from": "2026-01-01", "reason": "our laboratory grades itself"}
+
+
+def test_a_rule_is_silent_and_the_preview_says_what_that_takes(
+    sign_in: SignIn, database: Database, cora: str, cast: Cast
+) -> None:
+    key, second = draft(sign_in("carol"), "/rules/out_of_range/clinic", **SILENT), sign_in(cora)
+    assert "Outside the laboratory range" in words(second.post(f"/settings/{key}/preview", {"applies": "history"}))
+    second.post(f"/settings/{key}/publish", {"applies": "history", "follows": "0"})
+    assert "out_of_range" not in [flag.rule for flag in open_flags(database, cast.a.patient)]
+    assert "switched off in force" in words(second.get("/rules/out_of_range"))
+
+
+def test_the_rules_that_keep_patients_safe_offer_no_switch_and_take_none(sign_in: SignIn) -> None:
+    carol = sign_in("carol")
+    offered = [box["value"] for box in soup(carol.get("/rules/action_limit/clinic")).select("input[name=wanted]")]
+    assert offered == ["shipped", "at_least urgent", "at_least soon", "at_least routine"]
+    assert carol.post("/rules/action_limit/clinic", SILENT).status_code == 422
+
+
+def test_a_rule_there_is_not_is_not_found(sign_in: SignIn) -> None:
+    assert sign_in("carol").get("/rules/nothing/clinic").status_code == 404
+
+
+# ---------------------------------------------------------------------------------------------- own rules
+
+WATCH = {"title": "Watch closely", "analyte": "ANC", "shape": "threshold", "op": "<", "value": "2", "severity": "soon",
+         "suggestion": "repeat", "effective_from": "2026-01-01", "reason": "late neutropenias",
+         "since": "baseline", "direction": "fall", "measure": "percent", "other_op": "<"}  # fmt: skip
+
+
+def test_a_clinic_makes_a_rule_without_code(sign_in: SignIn, database: Database, cora: str, cast: Cast) -> None:
+    key, second = draft(sign_in("carol"), "/rules/own/new", **WATCH), sign_in(cora)
+    assert "The clinic's own rule" in words(second.post(f"/settings/{key}/preview", {"applies": "history"}))
+    second.post(f"/settings/{key}/publish", {"applies": "history", "follows": "0"})
+    (flag,) = [flag for flag in open_flags(database, cast.a.patient) if flag.rule == "custom"]
+    assert (flag.subject, flag.entry, flag.severity, flag.suggested) == ("ANC", "watch_closely", "soon", "repeat")
+    assert flag.yardstick == "Aspen Clinic v1, own rule watch_closely"
+    assert "Own rule: Watch closely" in words(second.get("/rules"))
+    assert second.get(f"/patients/{cast.a.patient}/review").status_code == 200
+    assert "has a rule of that title" in problems(second.post("/rules/own/new", SOONER | WATCH))
+    off = draft(second, f"/rules/own/new?of={key}", **WATCH | {"off": "y"})
+    sign_in("carol").post(f"/settings/{off}/publish", {"applies": "history", "follows": "1"})
+    assert "custom" not in [flag.rule for flag in open_flags(database, cast.a.patient)]
+
+
+@pytest.mark.parametrize(
+    ("changed", "said"),
+    [
+        ({"value": ""}, "The rule still needs the figure."),
+        ({"analyte": ""}, "Which analyte is the rule about?"),
+        ({"title": "§§§"}, "a title of letters or digits"),
+        ({"shape": "pair", "other": "ANC", "other_value": "1"}, "two different analytes"),
+        ({"shape": "change", "by": "100"}, "Nothing falls by 100 %"),
+        ({"shape": "trend", "by": "1", "count": "2"}, "A trend is of 3 to 10 results."),
+        ({"value": "-1"}, "not a figure above zero"),
+    ],
+)
+def test_a_rule_that_is_not_whole_is_refused_in_a_sentence(sign_in: SignIn, changed: dict[str, str], said: str) -> None:
+    answer = sign_in("carol").post("/rules/own/new", WATCH | changed)
+    assert answer.status_code == 422
+    assert said in problems(answer)

@@ -7,7 +7,7 @@ does not count): None neither joins a run nor ends it. Results are oldest first,
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from datetime import date, timedelta
 from decimal import Decimal
-from typing import NamedTuple
+from typing import Generic, NamedTuple, TypeVar
 
 from tracker.domain.dates import Span, add
 from tracker.domain.findings import (
@@ -70,17 +70,20 @@ def runs(labs: Iterable[Lab], meets: Verdict, same: Callable[[Lab, Lab], bool] =
         yield Run(tuple(members), None)
 
 
-class Version(NamedTuple):
-    """A limit with its verdict on a result and the first day of samples it judges; no verdict: it judges none."""
+Yardstick = TypeVar("Yardstick")
+
+
+class Dated(NamedTuple, Generic[Yardstick]):
+    """A version of a limit with its verdict on a result and the first day it judges; no verdict: it judges none."""
 
     since: date
-    limit: Limit | None
+    limit: Yardstick | None
     meets: Verdict | None
 
 
 def dated_runs(
-    labs: Iterable[Lab], versions: Sequence[Version], same: Callable[[Lab, Lab], bool] = same_time
-) -> Iterator[tuple[Limit, Run]]:
+    labs: Iterable[Lab], versions: Sequence[Dated[Yardstick]], same: Callable[[Lab, Lab], bool] = same_time
+) -> Iterator[tuple[Yardstick, Run]]:
     """The runs in a series whose limit changed: each is judged, to its end, by the version of its first day.
 
     So a version never reaches back, and a run that began before it is not cut in two.
@@ -106,7 +109,7 @@ def dated_runs(
         yield version.limit, Run(tuple(members), None)
 
 
-def _of_day(versions: Sequence[Version], day: date) -> Version:
+def _of_day(versions: Sequence[Dated[Yardstick]], day: date) -> Dated[Yardstick]:
     return next((held for held in reversed(versions) if held.since <= day), versions[0])
 
 

@@ -4,7 +4,7 @@ Two clocks: `as_of` is the clinical day (what had been collected by its end); wh
 is settled when the history is loaded. Rules read a History and nothing else.
 """
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import date, datetime, timedelta
 from decimal import Decimal
@@ -15,6 +15,7 @@ from tracker.domain.findings import Evidence
 from tracker.domain.grading import NO_BASELINE, Baseline, Grade, Limits, Version, grade_both
 from tracker.domain.grading_units import unit_key
 from tracker.domain.infections import NO_WORDS, Vocabulary
+from tracker.domain.overlay import Published
 from tracker.domain.protocol import Protocol
 from tracker.domain.ranges import INSIDE, Range, place
 from tracker.domain.values import Number, above, below, plain
@@ -251,10 +252,44 @@ class Observation(NamedTuple):
     undated: bool = False
 
 
+class Criterion(NamedTuple):
+    """What a version of a clinic's own rule looks for: see domain/criteria.py. Figures in the canonical unit."""
+
+    shape: str
+    analyte: str
+    title: str
+    text: str
+    severity: str
+    suggested: str | None
+    op: str
+    value: Decimal | None
+    other: str
+    other_op: str
+    other_value: Decimal | None
+    since: str
+    direction: str
+    by: Decimal | None
+    percent: bool
+    results: int
+    unit: str
+    other_unit: str
+    name: str
+    source: str
+
+
+class OwnRule(NamedTuple):
+    """A clinic's own rule through its versions, oldest first; None: not in force."""
+
+    key: str
+    analyte: str
+    versions: tuple[tuple[date, Criterion | None], ...]
+
+
 @dataclass(frozen=True, slots=True)
 class History:
     """One patient at the end of `as_of`. `labs` by analyte code (or the laboratory's own name where unmapped), oldest
-    first. `changes_on`: the days to come on which a published change of the clinic's comes into force.
+    first. `changes_on`: the days to come on which a published change of the clinic's comes into force; `rule_versions`:
+    what the clinic set about a rule, by its code.
     """
 
     person: Person
@@ -270,6 +305,9 @@ class History:
     observations: tuple[Observation, ...] = ()
     vocabulary: Vocabulary = NO_WORDS
     changes_on: tuple[date, ...] = ()
+    clinic: str = ""
+    rule_versions: Mapping[str, Sequence[Published]] = field(default_factory=dict)
+    own_rules: tuple[OwnRule, ...] = ()
     worked_out: dict[object, Any] = field(default_factory=dict, compare=False, repr=False)
     """What was worked out once and is asked for by several rules; the history does not change, so neither does it."""
 

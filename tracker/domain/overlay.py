@@ -26,7 +26,7 @@ MOST_GRACE = 60  # days
 ROOMS = ("schedule", "initiation", "on_treatment", "screening", "events", "dose_adjust")
 
 
-class Version(NamedTuple):
+class Published(NamedTuple):
     """A published version of one setting. `body` holds what differs from the file; empty: nothing does."""
 
     id: int
@@ -174,9 +174,9 @@ def never_later(one: Span, other: Span) -> bool:
 # ---------------------------------------------------------------------------------------------- the protocol
 
 
-def dated_protocol(protocol: Protocol, settings: Iterable[Version], clinic: str, as_of: date) -> Protocol:
+def dated_protocol(protocol: Protocol, settings: Iterable[Published], clinic: str, as_of: date) -> Protocol:
     """The protocol in force on `as_of`, with every version before it. `settings` are of lines of this protocol."""
-    lines: dict[str, list[Version]] = {}
+    lines: dict[str, list[Published]] = {}
     for setting in settings:
         if setting.effective_from <= as_of:
             lines.setdefault(setting.scope.partition("/")[2], []).append(setting)
@@ -190,13 +190,13 @@ def dated_protocol(protocol: Protocol, settings: Iterable[Version], clinic: str,
     return replace(versions[-1][1], versions=tuple(versions))
 
 
-def in_force(versions: Iterable[Version], day: date) -> Version | None:
+def in_force(versions: Iterable[Published], day: date) -> Published | None:
     """The version of one setting in force on a day: the latest to come into force, the last published of those."""
     begun = [version for version in versions if version.effective_from <= day]
     return max(begun, key=lambda version: (version.effective_from, version.number), default=None)
 
 
-def _overlaid(protocol: Protocol, settings: Mapping[str, Version], clinic: str) -> Protocol:
+def _overlaid(protocol: Protocol, settings: Mapping[str, Published], clinic: str) -> Protocol:
     def room(lines: Sequence[Any]) -> tuple[Any, ...]:
         found = (_applied(line, settings.get(line_id(line)), clinic) for line in lines)
         return tuple(line for line in found if line is not None)
@@ -205,7 +205,7 @@ def _overlaid(protocol: Protocol, settings: Mapping[str, Version], clinic: str) 
     return replace(protocol, **rooms)
 
 
-def _applied(line: Any, setting: Version | None, clinic: str) -> Any:
+def _applied(line: Any, setting: Published | None, clinic: str) -> Any:
     """A version that no longer fits its line (a later protocol file is stricter) leaves the line as it is."""
     if setting is None:
         return line

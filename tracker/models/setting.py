@@ -9,12 +9,13 @@ from sqlalchemy.orm import Mapped, mapped_column
 
 from tracker.models.base import STRICT, Base, ClinicId, Key
 
-PROTOCOL_LINE = "protocol_line"
-KINDS = (PROTOCOL_LINE,)
+PROTOCOL_LINE, RULE, OWN_RULE = "protocol_line", "rule", "own_rule"
+KINDS = (PROTOCOL_LINE, RULE, OWN_RULE)
 
 
 class ClinicSetting(Base):
-    """One version of one setting. `scope` names what is set (`tofacitinib_us/tofa_us_anc_hold`), `body` how.
+    """One version of one setting. `scope` names what is set: `tofacitinib_us/tofa_us_anc_hold`, a rule's code,
+    `ANC/low_twice` for an own rule. `body` says how; an empty one leaves all as it is shipped.
 
     `number` counts the published versions of a scope from 1; 0 for what was never published.
     """
@@ -35,7 +36,7 @@ class ClinicSetting(Base):
     published_by: Mapped[int | None] = mapped_column(ForeignKey("account.id"))
     published_at: Mapped[datetime | None]
     __table_args__ = (
-        CheckConstraint(f"kind IN ('{PROTOCOL_LINE}')", name="kind_known"),
+        CheckConstraint(f"kind IN {KINDS}", name="kind_known"),
         CheckConstraint("state IN ('draft', 'published', 'withdrawn')", name="state_known"),
         CheckConstraint("(state = 'published') = (number > 0)", name="number_when_published"),
         Index("ix_clinic_setting_scope", "clinic_id", "kind", "scope"),

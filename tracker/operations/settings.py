@@ -7,13 +7,17 @@ from typing import Any, NamedTuple
 from sqlalchemy import func, select
 from sqlalchemy.orm import Session
 
+from tracker.domain.criteria import criterion
 from tracker.domain.errors import NotFound, Refused, Stale
 from tracker.domain.overlay import changed, find_line
+from tracker.domain.tailoring import check_rule
 from tracker.library.protocols import protocols
 from tracker.models import ClinicSetting
-from tracker.models.setting import PROTOCOL_LINE
+from tracker.models.setting import OWN_RULE, PROTOCOL_LINE, RULE
 from tracker.operations import audit
 from tracker.operations.actor import Actor
+from tracker.queries.yardsticks import UNITS
+from tracker.rules import TITLES
 
 SHORTEST_REASON = 5
 
@@ -27,7 +31,23 @@ def check_line(scope: str, body: Mapping[str, Any]) -> None:
     changed(find_line(protocol, key), body, "")
 
 
-CHECKS = {PROTOCOL_LINE: check_line}
+def check_rule_setting(scope: str, body: Mapping[str, Any]) -> None:
+    """Raise Refused, saying why, where a rule may not be set so."""
+    if scope not in TITLES:
+        raise NotFound("There is no such rule.")
+    check_rule(scope, body)
+
+
+def check_own_rule(scope: str, body: Mapping[str, Any]) -> None:
+    """Raise Refused, saying why, where a clinic's own rule is not whole. An empty body: not in force."""
+    analyte, _, key = scope.partition("/")
+    if not key:
+        raise Refused("The rule needs a title of letters or digits.")
+    if body:
+        criterion(analyte, body, UNITS, "", "")
+
+
+CHECKS = {PROTOCOL_LINE: check_line, RULE: check_rule_setting, OWN_RULE: check_own_rule}
 
 
 class Proposal(NamedTuple):
@@ -53,14 +73,14 @@ def draft_setting(
         raise Refused("Say in a few words why.")
     if replaces is not None:
         if (replaces.clinic_id, replaces.kind, replaces.scope) != (clinic_id, new.kind, new.scope):
-            raise Refused("A draft is replaced by a draft of the same line.")
+            raise Refused("A draft is replaced by a draft of the same.")
         withdraw(session, actor, replaces, "replaced by another draft")
     row = ClinicSetting(
         clinic_id=clinic_id, drafted_by=actor.account_id, drafted_at=actor.utc,
         **new._replace(body=dict(new.body))._asdict(),
     )  # fmt: skip
     if not new.body and not published_versions(session, row):
-        raise Refused("Nothing of the line is changed.")
+        raise Refused("Nothing is changed by this.")
     audit.created(session, actor, row, clinic_id=clinic_id, reason=new.reason)
     return row
 

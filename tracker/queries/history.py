@@ -47,6 +47,8 @@ class Loader:
         self.known_at = known_at
         self.yardsticks: Yardsticks = load_yardsticks(session, clinic_id)
         self.protocols = self.yardsticks.protocols_on(as_of)
+        self.own_rules = self.yardsticks.own_rules(as_of)
+        self.rule_versions = self.yardsticks.rule_versions()
         self.changes_on = self.yardsticks.changes_after(as_of)
         self.range_changes: dict[int, int | None] = {}
 
@@ -84,6 +86,9 @@ class Loader:
                 observations=observations,
                 vocabulary=vocabulary(),
                 changes_on=self.changes_on,
+                clinic=self.yardsticks.clinic_name,
+                rule_versions=self.rule_versions,
+                own_rules=self.own_rules,
             )
 
     # ------------------------------------------------------------------------------------------ results

@@ -10,15 +10,18 @@ from zoneinfo import ZoneInfo
 from sqlalchemy import select
 from sqlalchemy.orm import Session
 
-from tracker.domain.overlay import Version, dated_protocol
+from tracker.domain.criteria import own_rules
+from tracker.domain.history import OwnRule
+from tracker.domain.overlay import Published, dated_protocol
 from tracker.domain.protocol import Protocol
 from tracker.domain.ranges import PRINTED, STARTER_FROM, ConfiguredRange, Range, choose
 from tracker.domain.units import from_canonical, normal_unit, to_canonical
 from tracker.library.analytes import ANALYTES
 from tracker.library.protocols import protocols
 from tracker.models import Clinic, ClinicSetting, ReferenceRange
-from tracker.models.setting import PROTOCOL_LINE
+from tracker.models.setting import OWN_RULE, PROTOCOL_LINE, RULE
 
+UNITS = {code: analyte.unit for code, analyte in ANALYTES.items() if analyte.units}
 Answer = tuple[Range | None, str]
 
 
@@ -74,7 +77,7 @@ def _in_unit(found: Range, analyte: str, unit: str) -> Answer:
 class Yardsticks:
     """What a clinic measures by. `digest` names the published versions of everything it set, "" where that is none."""
 
-    def __init__(self, clinic: Clinic, ranges: Ranges, settings: Sequence[Version] = (), digest: str = "") -> None:
+    def __init__(self, clinic: Clinic, ranges: Ranges, settings: Sequence[Published] = (), digest: str = "") -> None:
         self.clinic_id = clinic.id
         self.clinic_name = clinic.name
         self.zone = ZoneInfo(clinic.time_zone)
@@ -86,7 +89,7 @@ class Yardsticks:
     def protocols_on(self, as_of: date) -> Mapping[str, Protocol]:
         """Every protocol by its id as this clinic has it on a day: the shipped ones where it changed nothing."""
         shipped = protocols()
-        lines: dict[str, list[Version]] = {}
+        lines: dict[str, list[Published]] = {}
         for setting in self.settings:
             if setting.kind == PROTOCOL_LINE:
                 lines.setdefault(setting.scope.partition("/")[0], []).append(setting)
@@ -95,6 +98,18 @@ class Yardsticks:
         return {
             id: dated_protocol(protocol, lines.get(id, ()), self.clinic_name, as_of) for id, protocol in shipped.items()
         }
+
+    def rule_versions(self) -> Mapping[str, Sequence[Published]]:
+        """What the clinic set about rules, by the rule's code."""
+        found: dict[str, list[Published]] = {}
+        for setting in self.settings:
+            if setting.kind == RULE:
+                found.setdefault(setting.scope, []).append(setting)
+        return found
+
+    def own_rules(self, as_of: date) -> tuple[OwnRule, ...]:
+        held = [setting for setting in self.settings if setting.kind == OWN_RULE]
+        return own_rules(held, UNITS, self.clinic_name, as_of) if held else ()
 
     def changes_after(self, as_of: date) -> tuple[date, ...]:
         """The days to come on which something published comes into force."""
@@ -132,7 +147,7 @@ def load_yardsticks(session: Session, clinic_id: int) -> Yardsticks:
     lines = [ConfiguredRange._make(row) for row in rows]
     s = ClinicSetting
     settings = [
-        Version._make(row)
+        Published._make(row)
         for row in session.execute(
             select(s.id, s.kind, s.scope, s.number, s.effective_from, s.body, s.source)
             .where(s.clinic_id == clinic_id, s.state == "published")
@@ -142,7 +157,7 @@ def load_yardsticks(session: Session, clinic_id: int) -> Yardsticks:
     return Yardsticks(clinic, Ranges(lines), settings, _digest(lines, settings))
 
 
-def _digest(lines: Sequence[ConfiguredRange], settings: Sequence[Version]) -> str:
+def _digest(lines: Sequence[ConfiguredRange], settings: Sequence[Published]) -> str:
     """Eight hexadecimal digits over what a clinic published itself; "" while it has the starter set and nothing else.
 
     Versions are never edited, so their keys and dates say all.

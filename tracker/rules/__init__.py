@@ -12,10 +12,12 @@ from tracker.domain.errors import NotFound
 from tracker.domain.findings import SOON, Finding
 from tracker.domain.folding import fold, unique
 from tracker.domain.history import History
+from tracker.domain.tailoring import tailored
 from tracker.rules import (
     action_limit,
     change,
     ctcae,
+    custom,
     do_not_start,
     dosing,
     event,
@@ -38,6 +40,7 @@ RULES: tuple[ModuleType, ...] = (
     ctcae,
     change,
     lipids,
+    custom,
     out_of_range,
     screening,
     dosing,
@@ -55,6 +58,7 @@ TITLES = {
     "ctcae": "CTCAE grade",
     "change": "Change from baseline",
     "lipids": "Lipids",
+    "custom": "The clinic's own rule",
     "out_of_range": "Outside the laboratory range",
     "screening": "Screening",
     "dosing": "Dose",
@@ -68,7 +72,8 @@ HEADINGS = ("What it flags", "Why it matters", "Example", "Source")
 
 def run(history: History) -> tuple[Finding, ...]:
     """Every finding on a patient, open and past, folded where one says more than another. Never raises."""
-    return fold(unique([finding for rule in RULES for finding in _contained(rule, history)]))
+    found = unique([finding for rule in RULES for finding in _contained(rule, history)])
+    return fold(tailored(found, history.rule_versions, history.clinic) if history.rule_versions else found)
 
 
 def _contained(rule: ModuleType, history: History) -> Iterator[Finding]:

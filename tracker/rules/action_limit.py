@@ -27,9 +27,9 @@ from typing import NamedTuple
 from tracker.domain.episodes import (
     NOT_ASKED,
     Confirmation,
+    Dated,
     Run,
     Verdict,
-    Version,
     at_or_beyond,
     bound_as_reported,
     confirmation,
@@ -77,7 +77,7 @@ def _episodes(
     if not any(meets(lab) for _, _, meets in judges if meets is not None for lab in treated):
         return
     versions = [
-        Version(since, limit, None if meets is None else _while_in_effect(history, course, meets))
+        Dated(since, limit, None if meets is None else _while_in_effect(history, course, meets))
         for since, limit, meets in judges
     ]
     for limit, run in dated_runs(treated, versions, Lab.same_specimen):

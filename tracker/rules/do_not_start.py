@@ -22,9 +22,9 @@ from collections.abc import Iterator
 from datetime import date, timedelta
 
 from tracker.domain.episodes import (
+    Dated,
     Run,
     Verdict,
-    Version,
     at_or_beyond,
     bound_as_reported,
     dated_runs,
@@ -58,7 +58,7 @@ def _episodes(history: History, course: Course, protocol: Protocol, line: DatedL
     if not any(meets(lab) for _, _, meets in judges if meets is not None for lab in labs):
         return
     versions = [
-        Version(since, limit, None if meets is None else _before_the_first_dose(course, meets))
+        Dated(since, limit, None if meets is None else _before_the_first_dose(course, meets))
         for since, limit, meets in judges
     ]
     for limit, run in dated_runs(labs, versions):

@@ -85,6 +85,7 @@ def check(history: History) -> Iterator[Finding]:
         yield _implausible(history, wrong)
     for course, protocol in running:
         yield from _without_baseline(history, course, protocol)
+    yield from _own_rules(history)
     for course, protocol in history.treatments():
         if not course.over(history.as_of):
             yield from _not_measured(history, course, protocol)
@@ -222,6 +223,27 @@ def _without_baseline(history: History, course: Course, protocol: Protocol) -> I
             yield _finding(
                 labs[-1], Gap(NO_BASELINE, said, True), labs[0], starts=course.started_on.isoformat(),
                 source=limit.origin.source, yardstick=protocol.under(limit.overlay),
+            )  # fmt: skip
+
+
+def _own_rules(history: History) -> Iterator[Finding]:
+    """A clinic's own rule about a change from the baseline, where the running course has none."""
+    course = history.course_at(history.as_of)
+    if course is None or course.over(history.as_of):
+        return
+    for rule in history.own_rules:
+        held = rule.versions[-1][1]
+        if held is None or held.since != "baseline" or history.baseline(course, rule.analyte):
+            continue
+        labs = [lab for lab in history.labs.get(rule.analyte, ()) if lab.collected_on > course.started_on]
+        if labs:
+            said = (
+                f"{reading(history, labs[-1])}: “{held.title}” cannot be judged, for there is no result of the days "
+                f"before the first dose on {course.started_on}"
+            )
+            yield _finding(
+                labs[-1], Gap(f"{NO_BASELINE} {rule.key}", said), labs[0], starts=course.started_on.isoformat(),
+                source=held.source, yardstick=held.name,
             )  # fmt: skip
 
 

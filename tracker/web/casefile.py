@@ -24,6 +24,7 @@ LAYERS = {
     "change": "The patient’s own baseline",
     "hys_law": "Combination of results",
     "lipids": "Lipid guideline",
+    "custom": "The clinic’s own rule",
     "infection": "Event line of the drug’s protocol",
     "event": "Event line of the drug’s protocol",
     "screening": "Screening line of the drug’s protocol",

@@ -34,7 +34,7 @@ ITEMS = (
     Item("Enter labs", "labs.choose", "e", ("worksheet", "results")),
     Item("Due", "due.index", "d"),
     Item("Import", "imports.index", "i"),
-    Item("Ranges & protocols", "ranges.index", "r", ("settings", "rules_pages")),
+    Item("Ranges & protocols", "ranges.index", "r", ("settings", "rule_settings", "own_rules", "rules_pages")),
     Item("Cohort", "cohort.index", "c"),
     Item("Audit", "audit.index", "a"),
     Item("Admin", "admin.index", "m"),

@@ -9,6 +9,7 @@ from tracker.domain.overlay import line_id
 from tracker.domain.protocol import Limit, Protocol
 from tracker.library.analytes import ANALYTES
 from tracker.library.protocols import protocols
+from tracker.models.setting import OWN_RULE, PROTOCOL_LINE, RULE
 from tracker.queries import clinic_settings
 from tracker.queries.clinic_settings import Line
 from tracker.queries.range_table import DRAFT, IN_FORCE, TO_COME
@@ -16,7 +17,7 @@ from tracker.web.access import current_user
 from tracker.web.clock import today
 from tracker.web.database import reading
 from tracker.web.filters import zone
-from tracker.web.settings import changeable, described
+from tracker.web.setting_words import changeable, described, title_of
 from tracker.web.wording import ACTIONS, subject_name
 
 screen = Blueprint("rules_pages", __name__)
@@ -41,13 +42,26 @@ EVENTS = {
 @screen.get("/rules")
 def index() -> ResponseReturnValue:
     listed = [rules.page(rule.CODE) for rule in rules.RULES]
-    return render_template("rules/index.html", rules=[(page, first_sentence(page)) for page in listed])
+    return render_template(
+        "rules/index.html",
+        rules=[(page, first_sentence(page)) for page in listed],
+        own=[line for line in _of_the_clinic() if line.row.kind == OWN_RULE],
+        title_of=title_of,
+        described=described,
+    )
 
 
 @screen.get("/rules/<code>")
 def show(code: str) -> ResponseReturnValue:
     page = rules.page(code)
-    return render_template("rules/show.html", page=page, paragraphs=paragraphs(page), titles=rules.TITLES)
+    return render_template(
+        "rules/show.html",
+        page=page,
+        paragraphs=paragraphs(page),
+        titles=rules.TITLES,
+        own=[line for line in _of_the_clinic() if (line.row.kind, line.row.scope) == (RULE, code)],
+        described=described,
+    )
 
 
 @screen.get("/protocols")
@@ -76,16 +90,17 @@ def protocol(protocol_id: str) -> ResponseReturnValue:
     )
 
 
+def _of_the_clinic() -> list[Line]:
+    """What the current clinic set and has drafted: in force, to come, waiting; the latest first."""
+    user = current_user()
+    found = clinic_settings.lines(reading(), user.clinic.id, today(zone())) if user.clinic else []
+    return [line for line in found if line.state in (IN_FORCE, TO_COME, DRAFT)]
+
+
 def _own(protocol_id: str) -> dict[str, Line]:
     """The lines of a protocol that the current clinic has its own version of, or a draft: by line, the latest."""
-    user = current_user()
-    if user.clinic is None:
-        return {}
-    found = clinic_settings.lines(reading(), user.clinic.id, today(zone()))
-    told = [line for line in reversed(found) if line.state in (IN_FORCE, TO_COME, DRAFT)]
-    return {
-        key: line for line in told for protocol, _, key in [line.row.scope.partition("/")] if protocol == protocol_id
-    }
+    parted = [(line, *line.row.scope.partition("/")) for line in reversed(_of_the_clinic())]
+    return {key: line for line, protocol, _, key in parted if (line.row.kind, protocol) == (PROTOCOL_LINE, protocol_id)}
 
 
 def first_sentence(page: rules.Page) -> str:

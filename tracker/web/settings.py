@@ -3,7 +3,6 @@
 The same preview and the same publishing as for ranges; nothing here is edited in place.
 """
 
-from collections.abc import Mapping
 from decimal import Decimal
 from typing import Any
 
@@ -13,11 +12,10 @@ from wtforms import BooleanField, Field
 from wtforms.validators import InputRequired, Optional
 
 from tracker.domain.dates import Span, span
-from tracker.domain.errors import NotFound, Refused
-from tracker.domain.overlay import OFF, find_line, line_id
-from tracker.domain.protocol import FALL_FROM_BASELINE, Limit, Protocol, ScheduleEntry
+from tracker.domain.errors import Refused
+from tracker.domain.overlay import OFF, line_id
+from tracker.domain.protocol import FALL_FROM_BASELINE, Limit, Protocol
 from tracker.domain.values import plain
-from tracker.library.protocols import protocols
 from tracker.models import ClinicSetting
 from tracker.models.setting import PROTOCOL_LINE
 from tracker.operations import publishing
@@ -35,7 +33,18 @@ from tracker.web.database import reading, writing
 from tracker.web.fields import DayField, FigureField, LongTextField, SpanField, TextField, WholeField
 from tracker.web.filters import count, zone
 from tracker.web.forms import Form, refuse
-from tracker.web.wording import said, subject_name
+from tracker.web.setting_words import (
+    WORDS,
+    described,
+    edit,
+    home,
+    keys_of,
+    label_says,
+    line_of,
+    line_title,
+    shipped,
+    title_of,
+)
 
 screen = Blueprint("settings", __name__)
 
@@ -43,18 +52,29 @@ APPLIES = {
     FROM_TODAY: "From today: what began before stays as it was judged",
     BACK_FILL: "From that day: history since then is judged again",
 }
-WORDS = {
-    "value": "acts at",
-    "confirm_within": "repeat within",
-    "first_from": "first check from",
-    "first_to": "first check by",
-    "every": "every",
-    "grace_days": "days of grace",
-}
 SHOWN = 200  # flags of a preview in full; the rest is counted
 
 
-class LineForm(Form):
+class DraftForm(Form):
+    """What every draft says besides what it sets."""
+
+    effective_from = DayField("Applies from", [InputRequired("From which day on?")])
+    source = TextField("Source", [Optional()], longest=300)
+    reason = LongTextField("Why it changes", FEW_WORDS, longest=500)
+
+    def proposal(self, kind: str, scope: str, body: dict[str, str]) -> Proposal:
+        given = self.data
+        return Proposal(kind, scope, body, given["effective_from"], given["source"] or "", given["reason"])
+
+    def take(self, held: ClinicSetting) -> None:
+        """Begin with what a draft says that another is to replace."""
+        if held.state == DRAFT:
+            self.effective_from.process(None, held.effective_from)
+            self.source.process(None, held.source)
+            self.reason.process(None, held.reason)
+
+
+class LineForm(DraftForm):
     off = BooleanField("Switch this line off")
     value = FigureField("Acts at", [Optional()])
     confirm_within = SpanField("Repeat within", [Optional()])
@@ -62,14 +82,11 @@ class LineForm(Form):
     first_to = SpanField("First check by", [Optional()])
     every = SpanField("Then every", [Optional()])
     grace_days = WholeField("Overdue after", [Optional()])
-    effective_from = DayField("Applies from", [InputRequired("From which day on?")])
-    source = TextField("Source", [Optional()], longest=300)
-    reason = LongTextField("Why it changes", FEW_WORDS, longest=500)
 
     def fit(self, line: Any) -> None:
         """Leave out what this kind of line does not have."""
         for name in WORDS:
-            if name not in _keys(line):
+            if name not in keys_of(line):
                 del self[name]
         if line.origin.verified:
             del self.off
@@ -78,13 +95,7 @@ class LineForm(Form):
         """What differs, as it is stored: figures and days as digits, times as ISO durations."""
         if "off" in self and self.off.data:
             return {OFF: "yes"}
-        return {name: _stored(self[name].data) for name in WORDS if name in self and self[name].data is not None}
-
-    def proposal(self, protocol: Protocol, line: Any) -> Proposal:
-        scope, given = f"{protocol.id}/{line_id(line)}", self.data
-        return Proposal(
-            PROTOCOL_LINE, scope, self.body(), given["effective_from"], given["source"] or "", given["reason"]
-        )
+        return {name: stored_text(self[name].data) for name in WORDS if name in self and self[name].data is not None}
 
 
 def applies() -> str:
@@ -93,20 +104,12 @@ def applies() -> str:
     return chosen if chosen in APPLIES else ""
 
 
-def _stored(value: Any) -> str:
-    return value.iso if isinstance(value, Span) else str(value) if isinstance(value, int) else plain(value)
+def stored_text(value: Any) -> str:
+    return value.iso if isinstance(value, Span) else plain(value) if isinstance(value, Decimal) else str(value)
 
 
-def _typed(field: Field, text: str) -> Any:
+def typed_value(field: Field, text: str) -> Any:
     return span(text) if isinstance(field, SpanField) else Decimal(text) if isinstance(field, FigureField) else text
-
-
-def _keys(line: Any) -> tuple[str, ...]:
-    if isinstance(line, ScheduleEntry):
-        return ("first_from", "first_to", "every", "grace_days")
-    if not isinstance(line, Limit) or (line.high is None and line.above is None):
-        return ()
-    return ("value", "confirm_within") if line.confirm else ("value",)
 
 
 # ---------------------------------------------------------------------------------------------- pages
@@ -135,33 +138,27 @@ def show(setting_id: int) -> ResponseReturnValue:
 @screen.get("/protocols/<protocol_id>/lines/<key>")
 def line(protocol_id: str, key: str) -> ResponseReturnValue:
     """The form for a line, with what the clinic has now, or with a draft that another is to replace."""
-    protocol, found = _line(protocol_id, key)
+    protocol, found = line_of(protocol_id, key)
     form = LineForm(None)
     form.fit(found)
-    number = request.args.get("replaces", type=int)
-    held = get_setting(reading(), number) if number is not None else _latest(protocol_id, key)
+    held = in_place_of(PROTOCOL_LINE, f"{protocol_id}/{key}")
     if held is not None:
         _fill(form, held)
-    return _drafting(form, protocol, found, number)
+    return _drafting(form, protocol, found)
 
 
 @screen.post("/protocols/<protocol_id>/lines/<key>")
 def draft_line(protocol_id: str, key: str) -> ResponseReturnValue:
-    protocol, found = _line(protocol_id, key)
-    number = request.args.get("replaces", type=int)
+    protocol, found = line_of(protocol_id, key)
     form = LineForm()
     form.fit(found)
-    if not form.validate():
-        return _drafting(form, protocol, found, number), 422
-    try:
-        with writing() as session:
-            draft = get_setting(session, number) if number is not None else None
-            row = draft_setting(session, current_actor(), current_clinic().id, form.proposal(protocol, found), draft)
-    except Refused as error:
-        refuse(form, error)
-        return _drafting(form, protocol, found, number), 422
-    tell("Drafted. It judges nothing until a second person has published it.")
-    return redirect(url_for("settings.show", setting_id=row.id), 303)
+    if form.validate():
+        try:
+            new = form.proposal(PROTOCOL_LINE, f"{protocol_id}/{key}", form.body())
+            return store_draft(new, request.args.get("replaces", type=int))
+        except Refused as error:
+            refuse(form, error)
+    return _drafting(form, protocol, found), 422
 
 
 # ---------------------------------------------------------------------------------------------- publishing
@@ -218,41 +215,41 @@ def judged(done: Changes) -> str:
 # ---------------------------------------------------------------------------------------------- shared
 
 
-def _line(protocol_id: str, key: str) -> tuple[Protocol, Any]:
-    protocol = protocols().get(protocol_id)
-    if protocol is None:
-        raise NotFound("There is no such protocol.")
-    try:
-        return protocol, find_line(protocol, key)
-    except Refused as error:
-        raise NotFound(str(error)) from None
-
-
-def _latest(protocol_id: str, key: str) -> ClinicSetting | None:
-    wanted = ClinicSetting(clinic_id=current_clinic().id, kind=PROTOCOL_LINE, scope=f"{protocol_id}/{key}")
-    return next(iter(published_versions(reading(), wanted)), None)
-
-
 def _fill(form: LineForm, held: ClinicSetting) -> None:
-    if held.state == DRAFT:
-        form.effective_from.process(None, held.effective_from)
-        form.source.process(None, held.source)
-        form.reason.process(None, held.reason)
+    form.take(held)
     for name, text in held.body.items():
         if name in form and name != OFF:
-            form[name].data = _typed(form[name], text)
+            form[name].data = typed_value(form[name], text)
     if "off" in form:
         form.off.data = bool(held.body.get(OFF))
 
 
-def _drafting(form: LineForm, protocol: Protocol, found: Any, replaces: int | None) -> str:
+def in_place_of(kind: str, scope: str) -> ClinicSetting | None:
+    """What a form begins with: the draft it is to replace, else the latest published version."""
+    number = request.args.get("replaces", type=int)
+    if number is not None:
+        return get_setting(reading(), number)
+    wanted = ClinicSetting(clinic_id=current_clinic().id, kind=kind, scope=scope)
+    return next(iter(published_versions(reading(), wanted)), None)
+
+
+def store_draft(new: Proposal, number: int | None = None) -> ResponseReturnValue:
+    """Store a draft, in the place of the one of that number. Raises Refused and Stale."""
+    with writing() as session:
+        old = get_setting(session, number) if number is not None else None
+        row = draft_setting(session, current_actor(), current_clinic().id, new, old)
+    tell("Drafted. It judges nothing until a second person has published it.")
+    return redirect(url_for("settings.show", setting_id=row.id), 303)
+
+
+def _drafting(form: LineForm, protocol: Protocol, found: Any) -> str:
     return render_template(
         "settings/line.html",
         form=form,
         protocol=protocol,
         line=found,
         key=line_id(found),
-        replaces=replaces,
+        replaces=request.args.get("replaces", type=int),
         title=line_title(protocol, found),
         label=label_says(found),
         clinic=current_clinic(),
@@ -281,61 +278,7 @@ def _page(row: ClinicSetting, found: Preview | None = None, refused: Refused | N
         shown=SHOWN,
         described=described,
         title_of=title_of,
-        label=label_says(_line(*row.scope.split("/", 1))[1]),
-        address=row.scope.split("/", 1),
+        shipped=shipped,
+        edit=edit,
+        home=home,
     )
-
-
-# ---------------------------------------------------------------------------------------------- in words
-
-
-def line_title(protocol: Protocol, found: Any) -> str:
-    """`Neutrophils, action limit, tofacitinib (Xeljanz, US)`."""
-    rooms = {"schedule": "blood test", "initiation": "do not start", "on_treatment": "action limit",
-             "screening": "screening", "events": "event", "dose_adjust": "dose"}  # fmt: skip
-    room = next(name for name in rooms if found in getattr(protocol, name))
-    names = (getattr(found, name, None) for name in ("analyte", "subject", "item", "event", "condition"))
-    subject = next(name for name in names if name)
-    named = subject_name(subject) if room in ("schedule", "initiation", "on_treatment", "screening") else subject
-    return f"{named.replace('_', ' ')}, {rooms[room]}, {protocol.title}"
-
-
-def title_of(row: ClinicSetting) -> str:
-    try:
-        return line_title(*_line(*row.scope.split("/", 1)))
-    except NotFound:
-        return row.scope
-
-
-def label_says(found: Any) -> str:
-    """The line as the protocol's file has it, in a few words."""
-    if isinstance(found, Limit):
-        waits = f", repeat within {found.confirm_within}" if found.confirm else ""
-        return f"{found.words}{waits}"
-    if isinstance(found, ScheduleEntry):
-        first = f"first check {found.first_from} to {found.first_to}" if found.first_to else ""
-        every = f"then every {found.every}" if found.every else ""
-        return ", ".join(filter(None, (first, every))) or "no interval"
-    return found.origin.text or "asked for"
-
-
-def described(row: ClinicSetting) -> str:
-    """What a version says: `acts at 1200, repeat within 5 days`, `switched off`, `as the protocol has it`."""
-    body: Mapping[str, str] = row.body
-    if body.get(OFF):
-        return "switched off"
-    parts = (f"{WORDS[key]} {_shown(row, key, text)}" for key, text in body.items() if text)
-    return ", ".join(parts) or "as the protocol has it"
-
-
-def _shown(row: ClinicSetting, key: str, text: str) -> str:
-    if key == "value":
-        protocol, _, line = row.scope.partition("/")
-        unit = getattr(_line(protocol, line)[1], "unit", "")
-        return f"{text} {said(unit)}".rstrip()
-    return str(span(text)) if text.startswith("P") else text
-
-
-def changeable(found: Any) -> bool:
-    """Whether a clinic may change anything of a line."""
-    return bool(_keys(found)) or not found.origin.verified

@@ -30,6 +30,7 @@
   // A dialog that has just closed may hold the focus for one more moment: nobody types into it.
   function typing(target) {
     if (target.closest("dialog:not([open])")) return false;
+    if (target.matches("input[type=checkbox], input[type=radio], input[type=submit], input[type=button]")) return false;
     return target.isContentEditable || /^(INPUT|TEXTAREA|SELECT)$/.test(target.tagName);
   }
 
