@@ -9,6 +9,7 @@
 | TRACKER_AUDIT_KEY | what the audit trail is sealed with | TRACKER_SECRET_KEY; without either, no key |
 | TRACKER_AUDIT_OLD_KEYS | former values of either, separated by commas | none |
 | TRACKER_AUDIT_ANCHOR | file that keeps the head of the audit trail | beside an SQLite file; in TRACKER_INSTANCE |
+| TRACKER_SECOND_FACTOR | `required` of everybody, or `optional` | required (demo and development: optional) |
 | TRACKER_IDLE_MINUTES | a browser left alone for so long is signed out | 15 (demo and development: 480) |
 | TRACKER_SESSION_HOURS | a browser in constant use is signed out after | 12 |
 | TRACKER_UPLOAD_MB | largest file taken | 100 |
@@ -46,6 +47,9 @@ def from_environment(environ: Mapping[str, str] = os.environ) -> dict[str, Any]:
         "AUDIT_KEY": environ.get("TRACKER_AUDIT_KEY") or environ.get("TRACKER_SECRET_KEY", ""),
         "AUDIT_OLD_KEYS": _words(environ.get("TRACKER_AUDIT_OLD_KEYS", "")),
         "AUDIT_ANCHOR": environ.get("TRACKER_AUDIT_ANCHOR") or _anchor(environ, database),
+        "SECOND_FACTOR": _second_factor(
+            environ.get("TRACKER_SECOND_FACTOR") or ("required" if production else "optional")
+        ),
         "IDLE_SECONDS": 60 * _number(environ, "TRACKER_IDLE_MINUTES", 15 if production else 480),
         "SESSION_SECONDS": 3600 * _number(environ, "TRACKER_SESSION_HOURS", 12),
         "MAX_CONTENT_LENGTH": 1024 * 1024 * _number(environ, "TRACKER_UPLOAD_MB", 100),
@@ -60,6 +64,12 @@ def _database_file(environ: Mapping[str, str]) -> str:
         raise ValueError("Say where the data is kept: set TRACKER_INSTANCE to a folder, or TRACKER_DATABASE_URL.")
     folder = Path(named).resolve() if named else ROOT / "instance"
     return f"sqlite:///{folder / 'jakwatch.db'}"
+
+
+def _second_factor(written: str) -> str:
+    if written not in ("required", "optional"):
+        raise ValueError(f"TRACKER_SECOND_FACTOR is “{written}”; it is required or optional.")
+    return written
 
 
 def _anchor(environ: Mapping[str, str], database: str) -> str | None:

@@ -18,6 +18,7 @@ _SET = re.compile(r'"?(\w+)"?\s*=')
 UNAUDITED = {
     "browser_session": "a browser, not a record; signing in and out are entries",
     "draft": "what somebody was typing; deleted when it is saved",
+    "recovery_code": "goes with an entry of the account; spending one is signing in, which is an entry",
     "queue_visit": "when somebody last looked",
     "access_note": "itself the log of who looked",
     "audit_entry": "itself the trail",
@@ -25,7 +26,7 @@ UNAUDITED = {
 }
 DERIVED = {  # of a flag: all but what stands in DECIDED
     "patient": {"next_check_on", "judged_at", "judged_digest", "version"},
-    "account": {"failed_attempts", "locked_until", "version"},
+    "account": {"failed_attempts", "locked_until", "totp_step", "version"},
     "lab_result": {"range_id"},
 }  # fmt: skip
 DECIDED = {"review", "until", "reviewed_grade", "reviewed_severity", "owner_id"}  # of a flag: what a person says

@@ -36,7 +36,7 @@ DECIDED = (
 BY_CLINIC = ("import_batch", "held_row", "flag")
 BY_PATIENT = ("lab_result", "course", "course_event", "medication", "observation", "adverse_event", "review")
 # A setting of the transaction names the clinics (and single patients) that its statements may see; "*" is all of them.
-MY_CLINIC = "(current_setting('jakwatch.clinics', true) = '*' OR {column} = ANY (string_to_array(nullif(current_setting('jakwatch.clinics', true), ''), ',')::bigint[]))"
+MY_CLINIC = "(current_setting('jakwatch.clinics', true) = '*' OR {column} = ANY (string_to_array(nullif(nullif(current_setting('jakwatch.clinics', true), ''), '*'), ',')::bigint[]))"
 MY_PATIENT = "{column} = ANY (string_to_array(nullif(current_setting('jakwatch.patients', true), ''), ',')::bigint[])"
 
 

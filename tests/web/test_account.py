@@ -61,6 +61,10 @@ def test_a_changed_password_is_on_record_without_its_digest(alice: Any, database
         (PASSWORD, "alice was here", "alice was here", "contains “alice”"),
         (PASSWORD, "jakwatch4ever!", "jakwatch4ever!", "contains “jakwatch”"),
         (PASSWORD, "abababababababab", "abababababababab", "so few characters"),
+        (PASSWORD, "iloveyou2026!!", "iloveyou2026!!", "one of the first that are tried"),
+        (PASSWORD, "123456789012", "123456789012", "one of the first that are tried"),
+        (PASSWORD, "!!qwertyuiop!!", "!!qwertyuiop!!", "one of the first that are tried"),
+        (PASSWORD, "aspen trees 77", "aspen trees 77", "contains “Aspen”"),
         (PASSWORD, "", "", "Type a new password."),
     ],
 )

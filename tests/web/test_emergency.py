@@ -107,7 +107,7 @@ def test_the_patients_clinic_is_told_and_closes_the_alert_with_a_comment(sign_in
     assert ask(mallory, cast, clinic=cast.a.clinic, mrn="AL-0001").status_code == 303
     assert mallory.get(f"/patients/{cast.a.patient}").status_code == 200
     carol = sign_in("carol")
-    assert "2 emergency accesses" in carol.get("/admin").text
+    assert "2 emergencies" in carol.get("/admin").text
     page = carol.get("/emergency/alerts")
     assert (
         f"Mallory Moor clinician, Beech Clinic Almondine, Ida AL-0001 20 Feb 2026, 10:00 until 20 Feb 2026, 11:00 {WHY}"
@@ -117,6 +117,6 @@ def test_the_patients_clinic_is_told_and_closes_the_alert_with_a_comment(sign_in
     assert carol.post(f"/emergency/alerts/{newest}/close", {"comment": ""}).status_code == 422
     answer = carol.post(f"/emergency/alerts/{newest}/close", {"comment": "The ward called first."})
     assert told(carol.get(answer.headers["Location"])) == ["The alert is closed, and the access has ended."]
-    assert "1 emergency access<" in carol.get("/admin").text
+    assert "1 emergency<" in carol.get("/admin").text
     assert mallory.get(f"/patients/{cast.a.patient}").status_code == 404
     assert carol.post(f"/emergency/alerts/{newest}/close", {"comment": "once more"}).status_code == 409

@@ -17,6 +17,7 @@ COMMANDS = {
     "backup": "tracker.cli.backups:backup",
     "restore": "tracker.cli.backups:restore",
     "keygen": "tracker.cli.backups:keygen",
+    "grants": "tracker.cli.grants:grants",
     "demo": "tracker.cli.serving:demo",
     "serve": "tracker.cli.serving:serve",
     "import": "tracker.cli.files:import_files",

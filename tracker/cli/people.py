@@ -1,4 +1,4 @@
-"""tracker user add, disable, list"""
+"""tracker user add, disable, reset-factor, list"""
 
 import os
 import sys
@@ -7,8 +7,9 @@ import click
 from sqlalchemy import select
 
 from tracker.cli.context import clinics, database, operator
+from tracker.domain.errors import NotFound
 from tracker.models import ROLES, Account, Clinic, Membership
-from tracker.operations import accounts, configure
+from tracker.operations import accounts, configure, second_factor
 
 
 @click.group()
@@ -42,6 +43,18 @@ def disable(username: str) -> None:
     with database() as opened, opened.transaction() as session:
         accounts.disable_account(session, operator(), username)
     click.echo(f"{username} is disabled and signed out everywhere.")
+
+
+@user.command("reset-factor")
+@click.argument("username")
+def reset_factor(username: str) -> None:
+    """Take the second factor from a person whose telephone is lost."""
+    with database() as opened, opened.transaction() as session:
+        account = session.scalars(select(Account).where(Account.username == username)).first()
+        if account is None:
+            raise NotFound(f"There is no account “{username}”.")
+        second_factor.take_away(session, operator(), account, "reset on the server")
+    click.echo(f"{username} signs in with the password alone, and enrols another telephone.")
 
 
 @user.command("list")

@@ -1,6 +1,6 @@
 """The tables. A file an aggregate; columns and invariants only: no session, no clock, no URL."""
 
-from tracker.models.access import ROLES, Account, BrowserSession, Clinic, Draft, Membership
+from tracker.models.access import ROLES, Account, BrowserSession, Clinic, Draft, Membership, RecoveryCode
 from tracker.models.adverse_event import AdverseEvent
 from tracker.models.audit import AuditEntry
 from tracker.models.base import Base, table_of
@@ -34,6 +34,7 @@ __all__ = [
     "Observation",
     "Patient",
     "QueueVisit",
+    "RecoveryCode",
     "ReferenceRange",
     "Review",
     "table_of",

@@ -25,7 +25,10 @@ class Clinic(Base):
 
 
 class Account(Base):
-    """One person, one account. Never deleted, never reassigned: disabled."""
+    """One person, one account. Never deleted, never reassigned: disabled.
+
+    `totp_secret` is in force from `totp_since` on; `totp_step` is the last half minute whose code was taken.
+    """
 
     __tablename__ = "account"
     id: Mapped[Key]
@@ -37,6 +40,9 @@ class Account(Base):
     locked_until: Mapped[datetime | None]
     disabled_at: Mapped[datetime | None]
     created_at: Mapped[datetime]
+    totp_secret: Mapped[str] = mapped_column(default="")
+    totp_since: Mapped[datetime | None]
+    totp_step: Mapped[int] = mapped_column(default=0)
     version: Mapped[int] = mapped_column(default=1)
     __mapper_args__ = {"version_id_col": version}  # noqa: RUF012 - the shape SQLAlchemy reads
     __table_args__ = (CheckConstraint(f"role IN {ROLES}", name="role_known"), STRICT)
@@ -71,6 +77,18 @@ class BrowserSession(Base):
     user_agent: Mapped[str] = mapped_column(default="")
     data: Mapped[dict[str, Any]]
     __table_args__ = (Index("ix_browser_session_account", "account_id"), STRICT)
+
+
+class RecoveryCode(Base):
+    """One of the codes somebody printed for the day their telephone is lost. Kept as a digest, good for one use."""
+
+    __tablename__ = "recovery_code"
+    id: Mapped[Key]
+    account_id: Mapped[UserId] = mapped_column(index=True)
+    digest: Mapped[str]
+    made_at: Mapped[datetime]
+    spent_at: Mapped[datetime | None]
+    __table_args__ = (STRICT,)
 
 
 class Draft(Base):

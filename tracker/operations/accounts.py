@@ -7,7 +7,8 @@ For an unknown name the same work is done on a stand-in, and the answer is the s
 
 import hashlib
 import secrets
-from collections.abc import Mapping
+import string
+from collections.abc import Iterable, Mapping
 from datetime import datetime, timedelta
 from functools import lru_cache
 from typing import Any, NamedTuple
@@ -28,6 +29,12 @@ LOCKED_FOR = timedelta(minutes=15)
 OPEN_SESSIONS = 5
 SHORTEST, LONGEST = 12, 256
 LOCAL_WORDS = ("jakwatch", "password", "tofacitinib", "clinician", "dermatology")
+# What is left of the commonest long passwords when the figures and signs around it are taken off.
+COMMON = frozenset(
+    ("administrator", "changeme", "football", "iloveyou", "letmein", "letmeinplease", "qwerty", "secret", "sunshine",
+     "superman", "trustno", "welcome", "welcomeback", "whatever")
+)  # fmt: skip
+ROWS = ("qwertyuiopasdfghjklzxcvbnm", "abcdefghijklmnopqrstuvwxyz", "01234567890123456789", "1q2w3e4r5t6y7u8i9o0p")
 
 
 @lru_cache(maxsize=4)
@@ -46,19 +53,28 @@ def password_fits(stored: str | None, password: str, hasher: PasswordHasher) -> 
     return stored is not None
 
 
-def check_new_password(password: str, account: Account) -> None:
+_AROUND = string.digits + string.punctuation + " "
+
+
+def check_new_password(password: str, account: Account, clinics: Iterable[Clinic] = ()) -> None:
     """Raise Refused where the password would be guessed soon. Any character counts; none is asked for."""
     if len(password) < SHORTEST:
         raise Refused(f"A password has {SHORTEST} characters or more. Four unrelated words are easy to remember.")
     if len(password) > LONGEST:
         raise Refused(f"A password has {LONGEST} characters or fewer.")
     folded = password.casefold()
-    words = (*LOCAL_WORDS, account.username, *account.name.split())
+    places = [word for clinic in clinics for word in (clinic.code, *clinic.name.split())]
+    words = (*LOCAL_WORDS, account.username, *account.name.split(), *places)
     for word in words:
         if len(word) > 2 and word.casefold() in folded:
             raise Refused(f"The password contains “{word}”, which is among the first things one would try.")
     if len(set(folded)) < 5:
         raise Refused("The password repeats so few characters that it would be guessed.")
+    inside = folded.strip(_AROUND)
+    if inside in COMMON or any(
+        part in row for row in (*ROWS, *(r[::-1] for r in ROWS)) for part in (folded, inside) if len(part) > 4
+    ):
+        raise Refused("The password is one of the first that are tried: a common word or a row of keys.")
 
 
 # ---------------------------------------------------------------------------------------------- people
@@ -80,7 +96,7 @@ def add_account(  # noqa: PLR0913 - what an account is made of
         password_hash=(hasher or PasswordHasher()).hash(password),
         created_at=actor.utc,
     )
-    check_new_password(password, account)
+    check_new_password(password, account, clinics)
     session.add(account)
     session.flush()
     session.add_all(Membership(account_id=account.id, clinic_id=clinic.id) for clinic in clinics)
@@ -156,7 +172,8 @@ def forget_attempts(session: Session, account_id: int) -> Account:
 
 def change_password(session: Session, actor: Actor, account: Account, password: str, hasher: PasswordHasher) -> None:
     """Store another password and end every session of this person. Raises Refused for one that would be guessed."""
-    check_new_password(password, account)
+    at = select(Clinic).join(Membership, Membership.clinic_id == Clinic.id).where(Membership.account_id == account.id)
+    check_new_password(password, account, session.scalars(at))
     account.password_hash = hasher.hash(password)
     account.failed_attempts, account.locked_until = 0, None
     session.flush()

@@ -75,6 +75,7 @@ from tracker.web import (
     review,
     rule_settings,
     rules_pages,
+    second_factor,
     security,
     settings,
     sign_in,
@@ -89,6 +90,7 @@ BLUEPRINTS: tuple[Blueprint, ...] = (
     health.screen,
     sign_in.screen,
     account.screen,
+    second_factor.screen,
     queue.screen,
     review.screen,
     timeline.screen,
@@ -121,6 +123,7 @@ DEFAULTS: dict[str, Any] = {
     "PRODUCTION": True,
     "DEMO": False,
     "DEMO_SIGN_INS": (),  # (name, role, user name, password) of each, shown on the sign-in page of a demonstration
+    "SECOND_FACTOR": "required",
     "IDLE_SECONDS": 15 * 60,
     "SESSION_SECONDS": 12 * 3600,
     "PROXIES": 0,

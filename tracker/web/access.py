@@ -8,7 +8,7 @@ import logging
 from collections.abc import Mapping
 from typing import Any, TypeVar
 
-from flask import Response, g, make_response, redirect, render_template, request, url_for
+from flask import Response, current_app, g, make_response, redirect, render_template, request, url_for
 from flask.typing import ResponseReturnValue
 from sqlalchemy import ColumnElement, select
 from sqlalchemy.orm import Session
@@ -51,11 +51,17 @@ ENDPOINTS: Mapping[str, frozenset[str]] = {
     "health.healthz": ANYBODY,
     "sign_in.form": ANYBODY,
     "sign_in.enter": ANYBODY,
+    "sign_in.code": ANYBODY,
+    "sign_in.prove": ANYBODY,
     "sign_in.leave": STAFF,
     "account.show": STAFF,
     "account.change_password": STAFF,
     "account.end_session": STAFF,
     "account.end_others": STAFF,
+    "second_factor.show": STAFF,
+    "second_factor.begin": STAFF,
+    "second_factor.confirm": STAFF,
+    "second_factor.remove": STAFF,
     "account.switch_clinic": STAFF,
     "account.alive": STAFF,
     "account.left": STAFF,
@@ -135,6 +141,7 @@ ENDPOINTS: Mapping[str, frozenset[str]] = {
     "admin.new": ADMINS,
     "admin.create": ADMINS,
     "admin.new_password": ADMINS,
+    "admin.new_factor": ADMINS,
     "admin.disable": ADMINS,
     "admin.end_sessions": ADMINS,
     "admin.about": STAFF,
@@ -163,6 +170,11 @@ ENDPOINTS: Mapping[str, frozenset[str]] = {
     "imports.dismiss": RECORDERS,
     "imports.release": RECORDERS,
 }
+
+# What somebody may do who has no second factor yet where everybody needs one.
+ENROLLING = frozenset(
+    {"second_factor.show", "second_factor.begin", "second_factor.confirm", "sign_in.leave", "account.left"}
+) | frozenset({"account.alive", "account.show", "account.change_password"})
 
 BIGGEST_KEY = 2**63 - 1
 
@@ -214,7 +226,9 @@ def may(endpoint: str) -> bool:
     user, allowed = signed_in(), ENDPOINTS.get(endpoint, frozenset())
     if "emergency" in g and allowed < STAFF:
         return False  # the record is open for reading
-    return user is not None and user.role in allowed
+    if user is None or (must_enrol(user) and endpoint not in ENROLLING):
+        return False
+    return user.role in allowed
 
 
 # ---------------------------------------------------------------------------------------------- may they in
@@ -238,7 +252,14 @@ def guard() -> ResponseReturnValue | None:
     if user.role not in allowed:
         log.warning("account %s, %s, was refused %s", user.id, user.role, request.endpoint)
         raise NotAllowed(f"This is not for your role: you are signed in as {user.role}.")
+    if must_enrol(user) and request.endpoint not in ENROLLING:
+        return redirect(url_for("second_factor.show"), 303)
     return None
+
+
+def must_enrol(user: User) -> bool:
+    """Does this installation ask for a second factor that this person does not have?"""
+    return current_app.config["SECOND_FACTOR"] == "required" and not user.has_factor
 
 
 def ask_to_sign_in() -> ResponseReturnValue:

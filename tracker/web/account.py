@@ -45,7 +45,7 @@ def change_password() -> ResponseReturnValue:
     form = PasswordForm()
     if not form.validate():
         return _page(form), 422
-    if not _is_mine(form.current_password.data or ""):
+    if not is_mine(form.current_password.data or ""):
         refuse(form, Refused("This is not your present password."), "current_password")
         return _page(form), 422
     try:
@@ -122,7 +122,7 @@ def _duration(seconds: int) -> str:
     return count(seconds // 3600, "hour") if seconds % 3600 == 0 else count(seconds // 60, "minute")
 
 
-def _is_mine(password: str) -> bool:
+def is_mine(password: str) -> bool:
     """Counted like an attempt to sign in: a browser left open is no place to guess from."""
     with writing() as stored:
         claim = accounts.claim_attempt(stored, current_user().username, now())
@@ -137,7 +137,7 @@ def _store_password(password: str) -> str:
         account = stored.get_one(Account, user.id)
         accounts.change_password(stored, current_actor(), account, password, current_app.config["PASSWORD_HASHER"])
         kept: dict[str, Any] = dict(session)
-        return accounts.start_session(stored, user.id, now(), request.user_agent.string, kept)
+        return accounts.start_session(stored, user.id, now(), sessions.agent(), kept)
 
 
 # The words a browser uses of itself, the telling ones first: each claims to be its predecessors too.

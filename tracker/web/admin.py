@@ -12,7 +12,7 @@ from wtforms.widgets import CheckboxInput, ListWidget
 from tracker import rules
 from tracker.domain.errors import Refused
 from tracker.models import Account
-from tracker.operations import accounts, audit
+from tracker.operations import accounts, audit, second_factor
 from tracker.operations.accounts import add_account, disable_account
 from tracker.operations.provenance import rulebook_digest
 from tracker.queries import people
@@ -112,6 +112,16 @@ def new_password(account_id: int) -> ResponseReturnValue:
         person = _colleague_not_me(people.colleague(session, current_clinics(), account_id))
         accounts.change_password(session, current_actor(), person, password, hasher)
     return _shown_once(person, password)
+
+
+@screen.post("/admin/people/<int:account_id>/second-factor")
+def new_factor(account_id: int) -> ResponseReturnValue:
+    """For somebody whose telephone is lost. All their sessions end, and they enrol another."""
+    with writing() as session:
+        person = _colleague_not_me(people.colleague(session, current_clinics(), account_id))
+        second_factor.take_away(session, current_actor(), person, "reset by an administrator")
+    tell(f"{person.name} signs in with the password alone, and enrols another telephone.")
+    return redirect(url_for("admin.index"), 303)
 
 
 @screen.post("/admin/people/<int:account_id>/disable")

@@ -56,6 +56,7 @@ class User:
     session_id: int
     seen_at: datetime
     begun_at: datetime
+    has_factor: bool
 
 
 class SignedIn(SecureCookieSession):
@@ -93,6 +94,11 @@ class BrowserSessions(SecureCookieSessionInterface):
             _store(session)
         elif not request.path.startswith(WITHOUT) and "database_error" not in g:
             super().save_session(app, session, response)
+
+
+def agent() -> str:
+    """What the browser says of itself."""
+    return request.user_agent.string
 
 
 def cookie_name(app: Flask) -> str:
@@ -157,7 +163,7 @@ def _signed_in(held: BrowserSession, account: Account, clinics: list[Clinic]) ->
     current = next((place for place in places if place.id == chosen), places[0] if places else None)
     user = User(
         account.id, account.username, account.name, account.role, places, current,
-        held.id, held.seen_at, held.created_at,
+        held.id, held.seen_at, held.created_at, account.totp_since is not None,
     )  # fmt: skip
     return SignedIn(user, dict(held.data))
 

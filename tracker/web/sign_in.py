@@ -7,12 +7,13 @@ from flask import Blueprint, current_app, g, redirect, render_template, request,
 from flask.typing import ResponseReturnValue
 from wtforms import HiddenField, PasswordField, StringField
 
-from tracker.operations import accounts, audit
+from tracker.models import Account
+from tracker.operations import accounts, audit, second_factor
 from tracker.operations.actor import Actor
 from tracker.web import sessions
 from tracker.web.access import current_actor, current_user, signed_in
 from tracker.web.clock import now
-from tracker.web.database import writing
+from tracker.web.database import reading, writing
 from tracker.web.forms import Form
 
 screen = Blueprint("sign_in", __name__)
@@ -24,6 +25,9 @@ NOTICES = {  # what the page may be asked to say; nothing else gets onto it
     "ended": "Your session has ended. Sign in to go on.",
     "again": "The page had been open for too long. Please sign in again.",
 }
+HALF = "half"  # in the visitor's cookie: whose password was right, until when a code is waited for, and where to go
+HALF_SECONDS = 300
+WRONG_CODE = "This code is not right, was used before, or the account is closed for a while after too many attempts."
 _PATH = re.compile(r"/(?![/\\])[^\\\x00-\x20\x7f]{0,500}")
 
 
@@ -33,6 +37,10 @@ class SignInForm(Form):
     )
     password = PasswordField("Password", render_kw={"autocomplete": "current-password"})
     next = HiddenField()
+
+
+class CodeForm(Form):
+    code = StringField("Code", render_kw={"autocomplete": "one-time-code", "autocapitalize": "none", "autofocus": True})
 
 
 def own_path(target: str | None) -> str:
@@ -55,9 +63,35 @@ def enter() -> ResponseReturnValue:
     if account_id is None:
         filled.form_errors.append(WRONG)
         return _page(filled, ""), 401
-    answer = redirect(own_path(filled.next.data), 303)
-    sessions.hand_out(answer, _begin(account_id))
-    return answer
+    target = own_path(filled.next.data)
+    if reading().get_one(Account, account_id).totp_since is not None:
+        session[HALF] = [account_id, int(now().timestamp()) + HALF_SECONDS, target]
+        return redirect(url_for("sign_in.code"), 303)
+    return _let_in(account_id, target)
+
+
+@screen.get("/sign-in/code")
+def code() -> ResponseReturnValue:
+    if _half() is None:
+        return redirect(url_for("sign_in.form", notice="again"), 303)
+    return render_template("sign_in/code.html", form=CodeForm())
+
+
+@screen.post("/sign-in/code")
+def prove() -> ResponseReturnValue:
+    """The second half of signing in. A code is counted like a password: ten wrong ones lock the account."""
+    half, form = _half(), CodeForm()
+    if half is None:
+        return redirect(url_for("sign_in.form", notice="again"), 303)
+    account_id, target = half
+    with writing() as stored:
+        claim = accounts.claim_attempt(stored, stored.get_one(Account, account_id).username, now())
+        right = claim.account_id is not None and second_factor.fits(stored, account_id, form.code.data or "", now())
+    if not right:
+        log.warning("second factor refused, account %s", account_id)
+        form.form_errors.append(WRONG_CODE)
+        return render_template("sign_in/code.html", form=form), 401
+    return _let_in(account_id, target)
 
 
 @screen.post("/sign-out")
@@ -69,6 +103,18 @@ def leave() -> ResponseReturnValue:
     answer = redirect(url_for("sign_in.form", notice="out"), 303)
     sessions.take_back(answer)
     answer.headers["Clear-Site-Data"] = '"cache"'
+    return answer
+
+
+def _half() -> tuple[int, str] | None:
+    """Whose password was right in this browser a moment ago, and where they want to go."""
+    account_id, until, target = session.get(HALF) or (0, 0, "/")
+    return (account_id, own_path(target)) if until > now().timestamp() else None
+
+
+def _let_in(account_id: int, target: str) -> ResponseReturnValue:
+    answer = redirect(target, 303)
+    sessions.hand_out(answer, _begin(account_id))
     return answer
 
 
@@ -94,7 +140,7 @@ def _begin(account_id: int) -> str:
         if before is not None:
             accounts.end_session(stored, before.id, before.session_id, now())
         account = accounts.forget_attempts(stored, account_id)
-        token = accounts.start_session(stored, account_id, now(), request.user_agent.string)
+        token = accounts.start_session(stored, account_id, now(), sessions.agent())
         actor = Actor(account.name, now(), "form", account.id, account.role, g.request_id)
         audit.note(stored, actor, "sign_in", "account", account.id)
     log.info("signed in, account %s", account_id)
