@@ -10,7 +10,7 @@ from tracker.domain.findings import RANK, Evidence, Finding
 
 # Which rule says more about a result, the greater first. Rules not named here neither fold nor are folded.
 _LAYERS = ("action_limit", "hys_law", "ctcae", "change", "out_of_range")
-_LEVEL = {code: level for level, code in enumerate(_LAYERS)} | {"do_not_start": 0}
+_LEVEL = {code: level for level, code in enumerate(_LAYERS)} | {"do_not_start": 0, "muscle": 1}
 _LIPIDS_LEVEL = 1  # as hys_law, for the lipids it speaks of
 _LIVER = ("ALT", "AST", "TBIL", "ALP")
 _LIPID_ANALYTES = ("LDL", "TG", "CHOL", "NONHDL")
@@ -75,6 +75,8 @@ def _says_more(greater: Finding, lesser: Finding) -> bool:
         return False
     if greater.rule == lesser.rule == "action_limit":
         return _action(greater) < _action(lesser)
+    if greater.rule == lesser.rule == "muscle":
+        return RANK[greater.severity] < RANK[lesser.severity]
     above, below = _level(greater), _level(lesser)
     return above is not None and below is not None and above < below
 

@@ -50,7 +50,8 @@ class Vocabulary(NamedTuple):
     """The word lists the rules on infections and other events read. Empty lists recognise nothing.
 
     `widespread` makes a zoster one that the labels count as opportunistic; `over` are the outcomes that say an
-    event has ended where nobody wrote down the day; `events` are named as a protocol's lines are (`thrombosis`).
+    event has ended where nobody wrote down the day; `events` are named as a protocol's lines are (`thrombosis`);
+    `liver_symptom` is what, with raised aminotransferases, makes an injury of the liver likely.
     """
 
     opportunistic: tuple[Term, ...] = ()
@@ -60,6 +61,7 @@ class Vocabulary(NamedTuple):
     events: tuple[Term, ...] = ()
     over: tuple[str, ...] = ()
     digest: str = ""
+    liver_symptom: Term = Term("liver symptom")
 
     def opportunistic_term(self, text: str) -> Term | None:
         """The line of the opportunistic list that a term falls under; zoster and tuberculosis are on it too."""

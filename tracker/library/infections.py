@@ -43,6 +43,7 @@ def build(data: Mapping[str, Any], digest: str) -> Vocabulary:
             tuple(_term(entry) for entry in data["event"]),
             tuple(word.casefold() for word in data["over"]),
             digest,
+            _term(data["liver_symptom"]),
         )
     except KeyError as missing:
         raise BadData(f"infections.toml: there is no {missing}.") from missing

@@ -6,7 +6,9 @@ in one draw or within 30 days of each other, unless alkaline phosphatase was rai
 the time. Where it was not measured it is still a candidate, and the sentence says so. It ends when either the
 aminotransferases or the bilirubin are below again.
 Further: ALT or AST above 8 times the ULN; above 5 times for more than two weeks; above 3 times with INR above 1.5
-in a patient who takes no anticoagulant.
+in a patient who takes no anticoagulant (urgent), with eosinophils above 5 % of the white cells, or with a symptom of
+the liver (jaundice, nausea, pain under the right ribs, fever, rash) within 30 days. A creatine kinase above 5 times
+its ULN at the time is named: the aminotransferases may then come from muscle.
 
 Why it matters:
 A drug that injures liver cells enough to raise bilirubin can cause liver failure in about one of ten such
@@ -23,6 +25,7 @@ limits are from the same guidance and were not verified.
 """
 
 from collections.abc import Callable, Iterator, Sequence
+from dataclasses import replace
 from datetime import date, timedelta
 from decimal import Decimal
 from itertools import groupby
@@ -30,19 +33,19 @@ from typing import NamedTuple
 
 from tracker.domain.derived import r_class, r_value
 from tracker.domain.episodes import Run, evidence, reading, runs, within
-from tracker.domain.findings import SOON, URGENT, Finding
-from tracker.domain.history import WASHOUT, History, Lab
+from tracker.domain.findings import SOON, URGENT, Evidence, Finding
+from tracker.domain.history import WASHOUT, Event, History, Lab
+from tracker.domain.illness import INFECTION, wording
+from tracker.domain.liver import AMINOTRANSFERASES, THRICE, TWICE, WINDOW_DAYS
 from tracker.domain.protocol import Sourced
 from tracker.domain.values import shown
 
 CODE = "hys_law"
 SUBJECT = "HYS_LAW"
-AMINOTRANSFERASES = ("ALT", "AST")
-WINDOW_DAYS = 30
 TWO_WEEKS = timedelta(days=14)
 
-TWICE, THRICE, FIVEFOLD, EIGHTFOLD = Decimal(2), Decimal(3), Decimal(5), Decimal(8)
-INR_LIMIT = Decimal("1.5")
+FIVEFOLD, EIGHTFOLD = Decimal(5), Decimal(8)
+INR_LIMIT, EOSINOPHILS_LIMIT = Decimal("1.5"), Decimal(5)
 
 _FDA = Sourced("", "FDA guidance on drug-induced liver injury, 2009", True)
 _STOPPING = "FDA guidance on drug-induced liver injury, 2009: stopping rules (general knowledge)"
@@ -196,7 +199,7 @@ def _label(history: History, day: date) -> tuple[Sourced, str, bool]:
 
 def _sentence(history: History, left: Lab, right: Lab, first: Lab, alp: Lab | None) -> str:
     pair = f"{reading(history, left)} ({_times(left)}) with {reading(history, right)} ({_times(right)})"
-    return f"{pair}, {_pattern(first, alp)}: possible Hy's law"
+    return f"{pair}, {_pattern(first, alp)}: possible Hy's law{_muscle(history, left.collected_on)}"
 
 
 def _pattern(first: Lab, alp: Lab | None) -> str:
@@ -216,6 +219,13 @@ def _times(lab: Lab) -> str:
     return f"{lab.comparator}{shown(lab.figure / lab.uln, 3)} x ULN"
 
 
+def _muscle(history: History, day: date) -> str:
+    """A creatine kinase above 5 x ULN near the day; empty where there is none."""
+    near = [lab for lab in history.labs.get("CK", ()) if within(WINDOW_DAYS, lab.collected_on, day)]
+    high = [lab for lab in near if lab.above_uln(FIVEFOLD)]
+    return f"; {reading(history, high[-1])} ({_times(high[-1])}): muscle may be the source" if high else ""
+
+
 # ---------------------------------------------------------------------------------------------- stopping rules
 
 
@@ -228,12 +238,24 @@ def _stopping_rules(history: History, analyte: str) -> Iterator[Finding]:
         if late:
             yield _stopping(history, "over_5x_2_weeks", run, late[0], "above 5 x ULN for more than two weeks")
     raised = [(lab, lab.above_uln(THRICE)) for lab in labs]
+    if any(verdict for _, verdict in raised):
+        yield from _with_another(history, raised)
+        for run in runs(labs, lambda lab: lab.above_uln(THRICE)):
+            yield from _with_symptoms(history, run)
+
+
+def _with_another(history: History, raised: Judged) -> Iterator[Finding]:
+    """Above 3 x ULN together with INR above 1.5 or eosinophils above 5 %."""
     inrs = [(lab, _clotting(history, lab)) for lab in history.labs.get("INR", ())]
     for pair in _pairs(raised, inrs, lambda _lab, _day: True):
-        seen = tuple(sorted((*pair.left, *pair.right), key=lambda lab: lab.collected_at))
         said = f"above 3 x ULN with INR {max(pair.right, key=_height).shown} (above {INR_LIMIT})"
-        run = Run(pair.left, pair.ended_by)
-        yield _stopping(history, "over_3x_inr", run, pair.trigger, said, seen)
+        yield _paired(history, "over_3x_inr", pair, said, URGENT)
+    shares = {id(lab): _share_of_white_cells(history, lab) for lab in history.labs.get("EOS", ())}
+    many = [(lab, _many(shares[id(lab)])) for lab in history.labs.get("EOS", ())]
+    for pair in _pairs(raised, many, lambda _lab, _day: True):
+        most = max(shares[id(lab)] or Decimal(0) for lab in pair.right)
+        said = f"above 3 x ULN with eosinophils {shown(most, 3)} % of the white cells (above {EOSINOPHILS_LIMIT} %)"
+        yield _paired(history, "over_3x_eosinophils", pair, said, SOON)
 
 
 def _clotting(history: History, inr: Lab) -> bool | None:
@@ -241,13 +263,58 @@ def _clotting(history: History, inr: Lab) -> bool | None:
     return None if history.taking("anticoagulant", inr.collected_on) else inr.above(INR_LIMIT)
 
 
+def _share_of_white_cells(history: History, lab: Lab) -> Decimal | None:
+    """Eosinophils in percent of the white cells of their draw; None where one of the two is not a plain number."""
+    whites = (w for w in history.labs.get("WBC", ()) if w.collected_at == lab.collected_at and not w.comparator)
+    white = next(whites, None)
+    if white is None or not white.value or lab.value is None or lab.comparator:
+        return None
+    return lab.value * 100 / white.value
+
+
+def _many(share: Decimal | None) -> bool | None:
+    return None if share is None else share > EOSINOPHILS_LIMIT
+
+
+def _with_symptoms(history: History, run: Run) -> Iterator[Finding]:
+    """Above 3 x ULN with symptoms that began at most 30 days from a raised value, and were there at the time."""
+    last_day = run.cleared_on or history.as_of
+    ill = [event for event in history.events if _of_the_liver(history, event)]
+    near = [
+        (event, lab) for event in ill for lab in run.labs
+        if event.onset_on and event.onset_on <= last_day and within(WINDOW_DAYS, event.onset_on, lab.collected_on)
+        and (event.resolved_on is None or event.resolved_on >= run.first.collected_on)
+    ]  # fmt: skip
+    if near:
+        symptoms = list(dict.fromkeys(event.term for event, _ in near))
+        onset = min(event.onset_on for event, _ in near if event.onset_on)
+        met_by = next(lab for _, lab in near)
+        facts = [Evidence("symptom", e.term, "", e.onset_on or onset) for e in ill if e.term in symptoms]
+        found = _stopping(history, "over_3x_symptoms", run, met_by, f"above 3 x ULN with {', '.join(symptoms)}")
+        yield replace(
+            found, opened_on=max(met_by.collected_on, onset), starts=run.first.collected_at.isoformat(),
+            last_seen_on=max(found.last_seen_on, onset), evidence=(*facts, *found.evidence),
+        )  # fmt: skip
+
+
+def _of_the_liver(history: History, event: Event) -> bool:
+    return event.kind != INFECTION and history.vocabulary.liver_symptom.fits(wording(event))
+
+
+def _paired(history: History, entry: str, pair: _Pair, said: str, severity: str) -> Finding:
+    seen = tuple(sorted((*pair.left, *pair.right), key=lambda lab: lab.collected_at))
+    found = _stopping(history, entry, Run(pair.left, pair.ended_by), pair.trigger, said, seen)
+    return replace(found, severity=severity)
+
+
 def _stopping(history: History, entry: str, run: Run, met_by: Lab, said: str, seen: Sequence[Lab] = ()) -> Finding:
+    muscle = _muscle(history, run.last.collected_on)
     return Finding(
         rule=CODE,
         subject=run.first.analyte,
         entry=entry,
         severity=SOON,
-        sentence=f"{reading(history, run.last)} ({_times(run.last)}), {said}",
+        sentence=f"{reading(history, run.last)} ({_times(run.last)}), {said}{muscle}",
         opened_on=met_by.collected_on,
         last_seen_on=(seen or run.labs)[-1].collected_on,
         starts=(met_by if seen else run.first).collected_at.isoformat(),

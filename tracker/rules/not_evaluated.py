@@ -3,10 +3,11 @@
 What it flags:
 For the latest result of each analyte only: no reference range, or one that depends on a sex or an age that is not
 known; a unit that is not one of the analyte's or that cannot be graded; a censored value (`<0.6`) that may lie on
-either side of the range, of a limit or of a grade; no number where one is needed. For a course: no baseline where
+either side of the range, of a limit (on treatment, or for starting) or of a grade; no number where one is needed. For a course: no baseline where
 the label limits the fall from it; no result before the start where the label limits the start; no weight where the
-label sets the dose by creatinine clearance, no dose where a line of the label would cap it. For the latest
-draw: values that contradict each other (a differential that does not add up, haemoglobin against haematocrit,
+label sets the dose by creatinine clearance, no dose where a line of the label would cap it. Half of a possible Hy's
+law (ALT or AST at 3 times the upper limit, or bilirubin above twice it) without the other half. For the latest draw:
+values that contradict each other (a differential that does not add up, haemoglobin against haematocrit,
 direct above total bilirubin, HDL above total cholesterol). Results under names that nobody has mapped are listed
 in one finding. Each vanishes when what was missing comes.
 
@@ -23,51 +24,23 @@ Composite rules H1 to H6 and B1; the tolerances (10 % of the white count) are pr
 """
 
 from collections.abc import Iterator, Sequence
+from dataclasses import replace
 from datetime import timedelta
-from decimal import Decimal
-from functools import lru_cache
-from typing import NamedTuple
 
 from tracker.domain.dosing_facts import unjudged
 from tracker.domain.draws import Contradiction, contradictions
-from tracker.domain.episodes import at_or_beyond, bounds, evidence, fallen, reading
-from tracker.domain.findings import INFO, ROUTINE, SOON, Finding
-from tracker.domain.grading import NO_TERM, Limits, Version, scales
+from tracker.domain.episodes import evidence, reading, within
+from tracker.domain.findings import INFO, ROUTINE, Finding
+from tracker.domain.gaps import MEASURED, NO_NUMBER, NO_RANGE, UNDECIDABLE, Gap, gaps_of, plain
 from tracker.domain.history import Course, History, Lab
-from tracker.domain.protocol import FALL_FROM_BASELINE, Limit, Protocol
+from tracker.domain.liver import AMINOTRANSFERASES, THRICE, TWICE, WINDOW_DAYS
+from tracker.domain.protocol import FALL_FROM_BASELINE, Protocol
 
 CODE = "not_evaluated"
 UNMAPPED = "UNMAPPED"
 
-NO_RANGE, SEX, AGE, UNIT, UNDECIDABLE, NO_NUMBER = "no_range", "sex", "age", "unit", "undecidable", "no_number"
 NO_BASELINE, NOT_MEASURED, IMPLAUSIBLE = "no_baseline", "not_measured_before_start", "implausible_pair"
-
-MEASURED = ("low", "high", "both")  # directions of concern that a number is judged by
-SIDES = {"low": (0,), "high": (1,), "both": (0, 1)}  # of the pair of grades
-
-
-# Indices and acute-phase values that only their range judges: no limit, pair or dose rests on them.
-SECONDARY = frozenset(
-    {"AMC", "EOS", "BASO", "HCT", "RBC", "MCV", "MCHC", "NEUT_PCT", "LYMPH_PCT", "NONHDL", "GGT", "ALB", "CRP", "ESR"}
-)
-
-
-class Gap(NamedTuple):
-    """One reason why a result could not be judged.
-
-    `limit`: a limit of the running treatment is concerned; `minor`: all but a grade could be judged, or nothing but
-    the range judges it.
-    """
-
-    entry: str
-    words: str
-    limit: bool = False
-    minor: bool = False
-
-    @property
-    def severity(self) -> str:
-        return SOON if self.limit else INFO if self.minor else ROUTINE
-
+UNPAIRED, HYS_LAW = "not_paired", "HYS_LAW"
 
 Treatment = tuple[Course, Protocol]
 
@@ -77,113 +50,35 @@ def check(history: History) -> Iterator[Finding]:
         (course, protocol) for course, protocol in history.treatments()
         if course.started(history.as_of) and not course.over(history.as_of)
     ]  # fmt: skip
+    asked = [(course, protocol) for course, protocol in history.treatments() if not course.over(history.as_of)]
     for analyte, labs in history.labs.items():
-        if history.concern.get(analyte) in MEASURED and not _plain(history, labs[-1]):
-            yield from _latest(history, labs, running)
+        if history.concern.get(analyte) in MEASURED and not plain(history, labs[-1]):
+            yield from _latest(history, labs, asked)
     yield from _unmapped(history)
+    yield from _unpaired(history, running)
     for wrong in contradictions(history.labs):
         yield _implausible(history, wrong)
     for course, protocol in running:
         yield from _without_baseline(history, course, protocol)
     yield from _own_rules(history)
     yield from _broken_rules(history)
-    for course, protocol in history.treatments():
-        if not course.over(history.as_of):
-            yield from _not_measured(history, course, protocol)
-            yield from _dose(history, course, protocol)
+    for course, protocol in asked:
+        yield from _not_measured(history, course, protocol)
+        yield from _dose(history, course, protocol)
 
 
 # ------------------------------------------------------------------------------------- one result by itself
 
 
-def _plain(history: History, lab: Lab) -> bool:
-    """The common case: a number in a known unit, with a range, that can be graded."""
-    limits = lab.limits
-    if limits is None or lab.value is None or lab.comparator:
-        return False
-    concern = history.concern[lab.analyte]
-    return not _obstacle(
-        history.grading, lab.analyte, lab.unit, concern, (limits.low is not None, limits.high is not None)
-    )
-
-
-@lru_cache(maxsize=4096)
-def _obstacle(grading: Version, analyte: str, unit: str, concern: str, bounds: tuple[bool, bool]) -> bool:
-    """Whether an unremarkable value in this unit, with these bounds known, could not be graded."""
-    low, high = (Decimal(1) if known else None for known in bounds)
-    both = scales(grading, analyte, unit, Limits(low, high))
-    verdicts = [both[side].otherwise for side in SIDES[concern]]
-    return any(verdict.grade is None and not verdict.reason.startswith(NO_TERM) for verdict in verdicts)
-
-
-def _latest(history: History, labs: Sequence[Lab], running: Sequence[Treatment]) -> Iterator[Finding]:
+def _latest(history: History, labs: Sequence[Lab], courses: Sequence[Treatment]) -> Iterator[Finding]:
     last = labs[-1]
-    for gap in _gaps(history, last, running):
+    for gap in gaps_of(history, last, courses):
         since = last
         for lab in reversed(labs[:-1]):
-            if all(other.entry != gap.entry for other in _gaps(history, lab, running)):
+            if all(other.entry != gap.entry for other in gaps_of(history, lab, courses)):
                 break
             since = lab
         yield _finding(last, gap._replace(words=f"{reading(history, last)} could not be judged: {gap.words}"), since)
-
-
-def _gaps(history: History, lab: Lab, running: Sequence[Treatment]) -> list[Gap]:
-    """What could not be judged of a result, one gap an entry."""
-    watched = [
-        (course, limit) for course, protocol in running for limit in protocol.on_treatment
-        if limit.analyte == lab.analyte and not limit.condition and lab.collected_on > course.started_on
-    ]  # fmt: skip
-    if lab.figure is None:
-        return [Gap(NO_NUMBER, "the result is not a number", bool(watched))]
-    found: list[Gap] = []
-    if lab.value is None:
-        told = f"“{lab.unit}”" if lab.unit else "no unit"
-        found.append(Gap(UNIT, f"{told} is not a unit in which it is recorded", bool(watched)))
-    elif lab.limits is None and not lab.computed:
-        found.append(_range_gap(lab))
-    ungraded = _ungraded(history, lab)
-    found += [gap for reason in ungraded if lab.limits and (gap := _grade_gap(reason))]
-    found += _undecided(history, lab, watched, any(reason.startswith(UNDECIDABLE) for reason in ungraded))
-    return list({gap.entry: gap for gap in reversed(found)}.values())[::-1]
-
-
-def _range_gap(lab: Lab) -> Gap:
-    why = lab.no_range
-    entry = SEX if "depends on sex" in why else AGE if "depends on age" in why else NO_RANGE
-    return Gap(entry, why or "no reference range is printed or configured", minor=lab.analyte in SECONDARY)
-
-
-def _grade_gap(reason: str) -> Gap | None:
-    """A unit without published cuts, or a bound of the range that is missing; a missing baseline is told elsewhere."""
-    if "unit" in reason:
-        return Gap(UNIT, f"it cannot be graded: {reason}", minor=True)
-    return Gap(NO_RANGE, f"it cannot be graded: {reason}") if "limit of normal" in reason else None
-
-
-def _ungraded(history: History, lab: Lab) -> list[str]:
-    """Why a result has no grade in a direction of concern that has a term."""
-    grades = history.grades(lab)
-    sides = (grades[side] for side in SIDES[history.concern[lab.analyte]])
-    return [found.reason for found in sides if found.grade is None and not found.reason.startswith(NO_TERM)]
-
-
-def _undecided(history: History, lab: Lab, watched: Sequence[tuple[Course, Limit]], grade: bool) -> list[Gap]:
-    """What a censored value leaves open, in one gap: limits, then the range, then the grade."""
-    if not lab.comparator:
-        return []
-    limits = [limit.words for course, limit in watched if _verdict_open(history, course, limit, lab)]
-    against = [f"the action limit {words}" for words in limits]
-    if lab.limits is not None and lab.place is None:
-        against.append(f"the reference range {bounds(lab.limits)}")
-    if grade:
-        against.append(f"the {history.grading.name} grade")
-    return [Gap(UNDECIDABLE, f"open against {', and '.join(against)}", bool(limits))] if against else []
-
-
-def _verdict_open(history: History, course: Course, limit: Limit, lab: Lab) -> bool:
-    falls = limit.measure == FALL_FROM_BASELINE
-    meets = fallen(history.baseline(course, lab.analyte), limit) if falls else at_or_beyond(limit)
-    return meets is not None and lab.value is not None and meets(lab) is None
 
 
 def _unmapped(history: History) -> Iterator[Finding]:
@@ -205,6 +100,29 @@ def _unmapped(history: History) -> Iterator[Finding]:
         starts=first.collected_at.isoformat(),
         evidence=evidence([labs[-1] for _, labs in sorted(strange.items())]),
     )
+
+
+def _unpaired(history: History, running: Sequence[Treatment]) -> Iterator[Finding]:
+    """Half of a possible Hy's law whose other half was not measured at the time: it cannot be ruled out.
+
+    It goes when the other half comes, high or not, or when the next value of the half that is there is no longer high.
+    """
+    latest = [history.labs[code][-1] for code in AMINOTRANSFERASES if code in history.labs]
+    raised = [lab for lab in latest if lab.above_uln(THRICE, inclusive=True)]
+    jaundice = [lab for lab in history.labs.get("TBIL", ())[-1:] if lab.above_uln(TWICE)]
+    for found, others, wanted in (
+        (raised, ("TBIL",), "no total bilirubin with an upper limit"),
+        (jaundice, AMINOTRANSFERASES, "no aminotransferase with an upper limit"),
+    ):
+        for lab in sorted(found, key=lambda lab: lab.collected_at)[-1:]:
+            known = (other for code in others for other in history.labs.get(code, ()) if other.above_uln(TWICE) is not None)
+            if not any(within(WINDOW_DAYS, other.collected_on, lab.collected_on) for other in known):
+                said = (
+                    f"{reading(history, lab)} could not be judged for possible Hy's law: {wanted} within "
+                    f"{WINDOW_DAYS} days"
+                )
+                told = _finding(lab, Gap(UNPAIRED, said, bool(running)), lab)
+                yield replace(told, subject=HYS_LAW, suggested="investigate", source="composite rule L1")
 
 
 # ------------------------------------------------------------------------------------ what a course asks for

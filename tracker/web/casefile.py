@@ -23,6 +23,7 @@ LAYERS = {
     "ctcae": "CTCAE grade",
     "change": "The patient’s own baseline",
     "hys_law": "Combination of results",
+    "muscle": "Stopping rule of trials",
     "lipids": "Lipid guideline",
     "custom": "The clinic’s own rule",
     "infection": "Event line of the drug’s protocol",

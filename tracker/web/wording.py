@@ -46,6 +46,7 @@ ENDED = {
     "ctcae": "Normal again",
     "change": "No longer so",
     "hys_law": "No longer so",
+    "muscle": "Below it again",
     "lipids": "Below it again",
     "overdue": "Done",
     "screening": "Answered",
