@@ -28,8 +28,8 @@ SECONDARY = frozenset(
 class Gap(NamedTuple):
     """One reason why a result could not be judged.
 
-    `limit`: a limit of the running treatment, or for starting one, is concerned; `minor`: all but a grade could be judged, or nothing but
-    the range judges it.
+    `limit`: a limit of the running treatment, or for starting one, is concerned; `minor`: all but a grade could be
+    judged, or nothing but the range judges it.
     """
 
     entry: str

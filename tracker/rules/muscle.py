@@ -12,8 +12,8 @@ Example:
 CK 676 U/L with an upper limit of 135 is 5.01 times it and is asked about; 675 is exactly 5 times and is not.
 
 Source:
-Above 10 times on two results: the stopping rule of the tofacitinib ulcerative-colitis programme. Above 5 times: composite
-rule D8, proposed by the authors. The labels have no limit, so both inform a decision and suggest no hold.
+Above 10 times on two results: the stopping rule of the tofacitinib ulcerative-colitis programme. Above 5 times:
+composite rule D8, proposed by the authors. The labels have no limit, so both inform a decision and suggest no hold.
 """
 
 from collections.abc import Iterator
@@ -72,7 +72,10 @@ def _finding(history: History, course: Course, entry: str, run: Run) -> Finding:
         subject=SUBJECT,
         entry=entry,
         severity=SEVERITIES[entry],
-        sentence=f"{reading(history, last)} ({_times(last)}), above {BOUNDS[entry]} x ULN: exercise, a statin{_worse(entry)}?",
+        sentence=(
+            f"{reading(history, last)} ({_times(last)}), above {BOUNDS[entry]} x ULN: "
+            f"exercise, a statin{_worse(entry)}?"
+        ),
         opened_on=run.first.collected_on,
         last_seen_on=last.collected_on,
         starts=run.first.collected_at.isoformat(),

@@ -3,9 +3,9 @@
 What it flags:
 For the latest result of each analyte only: no reference range, or one that depends on a sex or an age that is not
 known; a unit that is not one of the analyte's or that cannot be graded; a censored value (`<0.6`) that may lie on
-either side of the range, of a limit (on treatment, or for starting) or of a grade; no number where one is needed. For a course: no baseline where
-the label limits the fall from it; no result before the start where the label limits the start; no weight where the
-label sets the dose by creatinine clearance, no dose where a line of the label would cap it. Half of a possible Hy's
+either side of the range, of a limit (on treatment, or for starting) or of a grade; no number where one is needed. For a
+course: no baseline where the label limits the fall from it; no result before the start where the label limits the
+start; no weight where the label sets the dose by creatinine clearance, no dose where a line of the label would cap it. Half of a possible Hy's
 law (ALT or AST at 3 times the upper limit, or bilirubin above twice it) without the other half. For the latest draw:
 values that contradict each other (a differential that does not add up, haemoglobin against haematocrit,
 direct above total bilirubin, HDL above total cholesterol). Results under names that nobody has mapped are listed
@@ -115,7 +115,9 @@ def _unpaired(history: History, running: Sequence[Treatment]) -> Iterator[Findin
         (jaundice, AMINOTRANSFERASES, "no aminotransferase with an upper limit"),
     ):
         for lab in sorted(found, key=lambda lab: lab.collected_at)[-1:]:
-            known = (other for code in others for other in history.labs.get(code, ()) if other.above_uln(TWICE) is not None)
+            known = (
+                other for code in others for other in history.labs.get(code, ()) if other.above_uln(TWICE) is not None
+            )
             if not any(within(WINDOW_DAYS, other.collected_on, lab.collected_on) for other in known):
                 said = (
                     f"{reading(history, lab)} could not be judged for possible Hy's law: {wanted} within "
