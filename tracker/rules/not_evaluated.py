@@ -8,8 +8,8 @@ course: no baseline where the label limits the fall from it; no result before th
 start; no weight where the label sets the dose by creatinine clearance, no dose where a line of the label would cap it.
 Half of a possible Hy's law (ALT or AST at 3 times the upper limit, or bilirubin above twice it) without the other half.
 For the latest draw: values that contradict each other (a differential that does not add up, haemoglobin against
-haematocrit, direct above total bilirubin, HDL above total cholesterol). Results under names that nobody has mapped are listed
-in one finding. Each vanishes when what was missing comes.
+haematocrit, direct above total bilirubin, HDL above total cholesterol). Results under names that nobody has
+mapped are listed in one finding. Each vanishes when what was missing comes.
 
 Why it matters:
 Silence looks like health. What could not be judged is said, this week where a limit of the running treatment is
