@@ -41,16 +41,17 @@ def read(content: bytes, zone: ZoneInfo) -> Parts:
     """The rows of a file; nothing is raised for what stands in it."""
     rows: list[Row] = []
     charset = ""
+    marks: Counter[str] = Counter()
     for count, message in enumerate(messages(content), start=1):
         charset = message.charset
+        marks[message.header.part(11)[:1].upper()] += 1
         rows += _message(message, f"message {count}", zone)
     rows = said_once(told_apart(rows, "OBX-14"))
     remarks = [Problem(0, "MSH-18", f"The characters are not UTF-8: they were read as {charset}.")] if charset else []
-    return Parts((*remarks, *_not_live(content)), rows)
+    return Parts((*remarks, *_not_live(marks)), rows)
 
 
-def _not_live(content: bytes) -> Iterator[Problem]:
-    marks = Counter(message.header.part(11)[:1].upper() for message in messages(content))
+def _not_live(marks: Counter[str]) -> Iterator[Problem]:
     for mark, word in _NOT_LIVE.items():
         if marks[mark]:
             said = f"The sender marks {marks[mark]} of the messages as {word} (MSH-11): are these patients’ results?"

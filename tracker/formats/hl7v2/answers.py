@@ -2,7 +2,7 @@
 
 from datetime import UTC, datetime
 
-from tracker.formats.hl7v2.er7 import Delimiters, Segment, delimiters, messages
+from tracker.formats.hl7v2.er7 import Delimiters, Segment, messages
 
 ACCEPTED, IN_PART, REJECTED = "AA", "AE", "AR"
 _PLAIN = Delimiters("|")
@@ -13,7 +13,7 @@ def answer(content: bytes, code: str, said: str, at: datetime) -> bytes:
     """An ACK in the sender's own delimiters, with a sentence in MSA-3. `at` is when it was settled."""
     first = next(messages(content), None)
     header = first.header if first else Segment("MSH|^~\\&", 1, _PLAIN)
-    by = delimiters("MSH" + by_of(header)) if first else _PLAIN
+    by = header.by
     f = by.field
     signs = f"{by.component}{by.repetition}{by.escape}{by.sub}"
     stamp = at.astimezone(UTC).strftime("%Y%m%d%H%M%S+0000")
@@ -25,11 +25,6 @@ def answer(content: bytes, code: str, said: str, at: datetime) -> bytes:
     ]  # fmt: skip
     msa = ["MSA", code, control, _escaped(said[:_LONGEST], by)]
     return "\r".join((f.join(ack), f.join(msa), "")).encode()
-
-
-def by_of(header: Segment) -> str:
-    """The delimiters as the header declares them."""
-    return f"{header.field(1)}{header.field(2)}{header.field(1)}"
 
 
 def _escaped(text: str, by: Delimiters) -> str:
