@@ -123,5 +123,6 @@ def serve(bind: str, workers: int) -> None:
     """The production server (gunicorn); a proxy with TLS stands in front."""
     database_url()  # settings that cannot be read are refused here, with a sentence, rather than in every worker,
     create_app()  # and so are unsafe ones
-    arguments = ["gunicorn", "--bind", bind, "--workers", str(workers), "--access-logfile", "-", "tracker:create_app()"]
+    # Without a list of requests: their addresses hold what was searched for, and that is about patients.
+    arguments = ["gunicorn", "--bind", bind, "--workers", str(workers), "tracker:create_app()"]
     os.execvp(sys.executable, [sys.executable, "-m", *arguments])  # noqa: S606 - ourselves, with fixed arguments
