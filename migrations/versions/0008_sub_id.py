@@ -31,6 +31,10 @@ def downgrade() -> None:
 def _identity(columns: list[str]) -> None:
     op.drop_index("uq_lab_result_identity", "lab_result")
     op.create_index(
-        "uq_lab_result_identity", "lab_result", columns, unique=True,
-        sqlite_where=_IN_FORCE, postgresql_where=_IN_FORCE,
+        "uq_lab_result_identity",
+        "lab_result",
+        columns,
+        unique=True,
+        sqlite_where=_IN_FORCE,
+        postgresql_where=_IN_FORCE,
     )

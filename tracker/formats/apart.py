@@ -19,7 +19,14 @@ def told_apart(rows: Sequence[Row], column: str) -> list[Row]:
     for row in rows:
         reading = row.reading
         if isinstance(reading, LabReading) and reading.status == FINAL:
-            key = (reading.mrn, reading.analyte, reading.collected.at, reading.laboratory, reading.accession, reading.sub_id)
+            key = (
+                reading.mrn,
+                reading.analyte,
+                reading.collected.at,
+                reading.laboratory,
+                reading.accession,
+                reading.sub_id,
+            )
             values = seen.setdefault(key, [])
             if (reading.value, reading.unit) not in values:
                 values.append((reading.value, reading.unit))

@@ -94,7 +94,7 @@ def _interactions(cell: str) -> tuple[str, ...]:
 
 def _result(*values: Any) -> LabReading:
     *before, sub_id = values
-    reading = LabReading(*before, sub_id=sub_id)
+    reading = LabReading(*before)._replace(sub_id=sub_id)
     if not reading.value and reading.status != CANCELLED:
         raise Misfit("value", "value is empty: every row needs it.")
     lower, upper, said = printed_range(reading.ref_low, reading.ref_high)

@@ -34,8 +34,9 @@ class Existing(NamedTuple):
     recorded_at: datetime | None = None
 
     def says(self, new: dict[str, Any]) -> bool:
-        """Whether the new row says the same: a file sent twice changes nothing."""
-        return all(getattr(self, name) == new[name] for name in ("figure", "comparator", "unit", "text"))
+        """Whether the new row says the same, however a report is broken into lines: then nothing changes."""
+        number = all(getattr(self, name) == new[name] for name in ("figure", "comparator", "unit"))
+        return number and (self.text == new["text"] or self.text.split() == new["text"].split())
 
     @property
     def shown(self) -> str:
