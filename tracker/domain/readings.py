@@ -275,6 +275,19 @@ def unpack(kind: str, values: list[Any]) -> Any:
     return of(*(_unpacked(hints[name], value) for name, value in zip(of._fields, values, strict=False)))
 
 
+def pack_row(row: Row) -> dict[str, Any]:
+    """A row as JSON values, with what its source says of the patient: it decides whether the row is theirs."""
+    return {"reading": pack(row.reading), "about": pack(row.about) if row.about else None}
+
+
+def unpack_row(kind: str, number: int, values: Any) -> Row:
+    """The row that `pack_row` made these values of, or `pack` of its reading alone."""
+    if isinstance(values, list):
+        values = {"reading": values}
+    about = values.get("about")
+    return Row(number, unpack(kind, values["reading"]), about=unpack("patients", about) if about else None)
+
+
 def _unpacked(hint: Any, value: Any) -> Any:
     if value is None:
         return None

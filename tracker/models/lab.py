@@ -140,7 +140,9 @@ class ImportProblem(Base):
 
 
 class HeldRow(Base):
-    """A row nobody could be found for. It waits, with an owner and an age, until somebody files or dismisses it."""
+    """A row nobody could be found for. It waits, with an owner and an age, until somebody files or dismisses it. While
+    it waits `settled_reason` says why it was not filed although its patient is here.
+    """
 
     __tablename__ = "held_row"
     id: Mapped[Key]
