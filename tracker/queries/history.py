@@ -38,14 +38,16 @@ class Loader:
 
     def __init__(
         self, session: Session, clinic_id: int, as_of: date, known_at: datetime | None = None,
-        unsaved: Sequence[Mapping[str, Any]] = (),
+        unsaved: Sequence[Mapping[str, Any]] = (), yardsticks: Yardsticks | None = None,
     ) -> None:  # fmt: skip
-        """`unsaved` are columns of results that are judged as if they were stored: what is being typed."""
+        """`unsaved` are columns of results that are judged as if they were stored: what is being typed. `yardsticks`
+        are those of the clinic, read already or tried out; else they are read.
+        """
         self.session = session
         self.unsaved = unsaved
         self.as_of = as_of
         self.known_at = known_at
-        self.yardsticks: Yardsticks = load_yardsticks(session, clinic_id)
+        self.yardsticks = yardsticks or load_yardsticks(session, clinic_id)
         self.protocols = self.yardsticks.protocols_on(as_of)
         self.own_rules = self.yardsticks.own_rules(as_of)
         self.rule_versions = self.yardsticks.rule_versions()

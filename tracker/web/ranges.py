@@ -11,7 +11,7 @@ from tracker.library.analytes import ANALYTES
 from tracker.models import Clinic, ReferenceRange
 from tracker.operations import publishing
 from tracker.operations.configure import draft_range, withdraw_draft
-from tracker.operations.publishing import Preview
+from tracker.operations.trial import Preview
 from tracker.queries import coverage, range_table
 from tracker.queries.range_table import DRAFT
 from tracker.rules import TITLES
@@ -28,7 +28,6 @@ screen = Blueprint("ranges", __name__)
 
 MEASURED = {code: analyte for code, analyte in ANALYTES.items() if analyte.units}
 SEXES = {"": "Everybody", "female": "Women", "male": "Men"}
-SHOWN = 200  # flags of a preview in full; the rest is counted
 
 
 class RangeForm(Form):
@@ -114,11 +113,10 @@ def create() -> ResponseReturnValue:
 
 @screen.post("/ranges/<int:range_id>/preview")
 def preview(range_id: int) -> ResponseReturnValue:
-    """What publishing would change. Judged in a transaction of which nothing is kept."""
+    """What publishing would change. Nothing is stored."""
     try:
-        with writing() as session:
-            draft = _draft(get_range(session, range_id))
-            found = publishing.preview(session, current_actor(), draft, applies())
+        draft = _draft(get_range(reading(), range_id))
+        found = publishing.preview(reading(), current_actor(), [draft], applies())
     except Refused as error:
         return _page(get_range(reading(), range_id), refused=error), 422
     return _page(get_range(reading(), range_id), found)
@@ -129,7 +127,7 @@ def publish(range_id: int) -> ResponseReturnValue:
     try:
         with writing(alone=True) as session:
             draft = _draft(get_range(session, range_id))
-            done = publishing.publish(session, current_actor(), draft, applies())
+            done = publishing.publish(session, current_actor(), [draft], applies())
     except Refused as error:
         return _page(get_range(reading(), range_id), refused=error), 422
     tell(f"Published. {judged(done)}")
@@ -184,6 +182,5 @@ def _page(row: ReferenceRange, found: Preview | None = None, refused: Refused | 
         preview=found,
         refused=refused,
         titles=TITLES,
-        shown=SHOWN,
         sexes=SEXES,
     )

@@ -20,9 +20,10 @@ from tracker.models import ClinicSetting
 from tracker.models.setting import PROTOCOL_LINE
 from tracker.operations import publishing
 from tracker.operations.evaluate import Changes
-from tracker.operations.publishing import BACK_FILL, CHANGED, CLEARED, FROM_TODAY, OPENED, Preview
+from tracker.operations.publishing import BACK_FILL, FROM_TODAY
 from tracker.operations.settings import Proposal, draft_setting, published_versions
 from tracker.operations.settings import withdraw as withdraw_draft
+from tracker.operations.trial import CHANGED, CLEARED, OPENED, Preview
 from tracker.queries import clinic_settings
 from tracker.queries.range_table import DRAFT
 from tracker.rules import TITLES
@@ -52,7 +53,6 @@ APPLIES = {
     FROM_TODAY: "From today: what began before stays as it was judged",
     BACK_FILL: "From that day: history since then is judged again",
 }
-SHOWN = 200  # flags of a preview in full; the rest is counted
 
 
 class DraftForm(Form):
@@ -166,10 +166,9 @@ def draft_line(protocol_id: str, key: str) -> ResponseReturnValue:
 
 @screen.post("/settings/<int:setting_id>/preview")
 def preview(setting_id: int) -> ResponseReturnValue:
-    """What publishing would change. Judged in a transaction of which nothing is kept."""
+    """What publishing would change. Nothing is stored."""
     try:
-        with writing() as session:
-            found = publishing.preview(session, current_actor(), get_setting(session, setting_id), applies())
+        found = publishing.preview(reading(), current_actor(), [get_setting(reading(), setting_id)], applies())
     except Refused as error:
         return _page(get_setting(reading(), setting_id), refused=error), 422
     return _page(get_setting(reading(), setting_id), found)
@@ -181,7 +180,7 @@ def publish(setting_id: int) -> ResponseReturnValue:
     try:
         with writing(alone=True) as session:
             row = get_setting(session, setting_id)
-            done = publishing.publish(session, current_actor(), row, applies(), follows)
+            done = publishing.publish(session, current_actor(), [row], applies(), {setting_id: follows})
     except Refused as error:
         return _page(get_setting(reading(), setting_id), refused=error), 422
     tell(f"Published. {judged(done)}")
@@ -275,7 +274,6 @@ def _page(row: ClinicSetting, found: Preview | None = None, refused: Refused | N
         preview=found,
         refused=refused,
         titles=TITLES,
-        shown=SHOWN,
         described=described,
         title_of=title_of,
         shipped=shipped,
