@@ -20,6 +20,8 @@ from tracker.db import Database
 
 ROLES = ("recorder", "clinician", "admin", "auditor")
 LEAKS = re.compile(r"Traceback \(most recent|sqlalchemy\.|psycopg|sqlite3\.|site-packages|/tracker/\w+\.py")
+FOREIGN = ("iframe", "object", "embed", "base", "style", "math")  # elements that no template of ours has
+LEADS = ("href", "src", "action", "formaction", "srcdoc", "content")
 SCHEMES = {"", "http", "https"}
 
 # What somebody might type where something else is meant; none of it may be more than refused.
@@ -86,14 +88,14 @@ def strange_markup(page: str, mark: str) -> list[str]:
     found = []
     for element in BeautifulSoup(page, "html5lib").find_all(True):
         told = f"<{element.name} {' '.join(element.attrs)}>"[:200]
-        if element.name in (mark, "iframe", "object", "embed", "base", "style"):
+        if mark in element.name or element.name in FOREIGN or element.get("http-equiv"):
             found.append(told)
         if element.name == "script" and (not element.get("src") or element.get_text().strip()):
             found.append(f"{told} {element.get_text()[:80]}")
         for name, value in element.attrs.items():
-            if name.startswith("on") or mark in name or name == "style":
+            if name.startswith("on") or mark in name or name == "style" or (name in LEADS and mark in str(value)):
                 found.append(f"{told}: {name}")
-            if name in ("href", "src", "action", "formaction") and not _leads_to_a_page(str(value)):
+            if name in LEADS and not _leads_to_a_page(str(value)):
                 found.append(f"{told}: {value[:80]}")
     return found
 
