@@ -15,6 +15,7 @@ from tracker.domain.values import plain, read_number
 
 LONGEST = 80  # characters; a range takes a dozen
 EXAMPLES = "Write it like 0.5 <= x < 1.5, 3.5 - 5.1, >= 3 or up to 40."
+ONE = "Write it like 5.3, > 5.3 or 3 x ULN."
 
 _MARKS = {"≤": "<=", "=<": "<=", "≥": ">=", "=>": ">=", "−": "-", "–": "-", "—": "-", "×": "x", "\u00a0": " "}
 # Longer spellings first: “no more than” holds “more than”.
@@ -83,13 +84,13 @@ class _Item(NamedTuple):
     times_uln: bool = False
 
 
-def read(text: str) -> Phrase:
+def read(text: str, hint: str = EXAMPLES) -> Phrase:
     """The range a phrase says. Raises Refused for what is not understood or contradicts itself."""
     if len(text) > LONGEST:
-        raise Refused(f"That is longer than any range. {EXAMPLES}")
+        raise Refused(f"That is longer than any range. {hint}")
     written, unit = _without_unit(_plainer(text))
-    items = _multiples(_items(written, text))
-    bounds = _bounds(items, text)
+    items = _multiples(_items(written, text, hint))
+    bounds = _bounds(items, text, hint)
     lows = [bound for side, bound in bounds if side == ">"]
     highs = [bound for side, bound in bounds if side == "<"]
     if len(lows) > 1 or len(highs) > 1:
@@ -102,12 +103,12 @@ def read(text: str) -> Phrase:
 def read_bound(text: str) -> tuple[str, Bound]:
     """One bound: its operator, "" where only a figure is written, and the bound. Raises Refused as `read` does."""
     written, unit = _without_unit(_plainer(text))
-    items = _multiples(_items(written, text))
+    items = _multiples(_items(written, text, ONE))
     if unit:
         raise Refused(f"Leave “{unit}” out: the figure is in the unit that stands beside it.")
     if [item.letter for item in items] == ["n"]:
         return "", _bound(items[0], inclusive=False)
-    phrase = read(text)
+    phrase = read(text, ONE)
     if phrase.low is not None and phrase.high is not None:
         raise Refused(f"“{text.strip()}” is a range: one bound is wanted here, like > 3.")
     sign, bound = (">", phrase.low) if phrase.low is not None else ("<", phrase.high)
@@ -133,7 +134,7 @@ def _without_unit(text: str) -> tuple[str, str]:
     return text, ""
 
 
-def _items(written: str, text: str) -> list[_Item]:
+def _items(written: str, text: str, hint: str) -> list[_Item]:
     lowered = written.lower()
     for words, instead in _WORDS:
         lowered = re.sub(rf"(?<![a-z]){words}(?![a-z])", f" {instead} ", lowered)
@@ -141,10 +142,10 @@ def _items(written: str, text: str) -> list[_Item]:
     for match in _TOKEN.finditer(lowered.strip()):
         kind = str(match.lastgroup)
         if kind == "strange":
-            raise Refused(f"“{match[kind]}” is not understood in “{text.strip()}”. {EXAMPLES}")
+            raise Refused(f"“{match[kind]}” is not understood in “{text.strip()}”. {hint}")
         found.append(_Item(_LETTERS[kind], match[kind], _figure(match[kind]) if kind == "number" else None))
     if not found:
-        raise Refused(f"There is nothing to read. {EXAMPLES}")
+        raise Refused(f"There is nothing to read. {hint}")
     return found
 
 
@@ -170,13 +171,13 @@ def _multiples(items: Sequence[_Item]) -> list[_Item]:
     return found
 
 
-def _bounds(items: Sequence[_Item], text: str) -> list[tuple[str, Bound]]:
+def _bounds(items: Sequence[_Item], text: str, hint: str) -> list[tuple[str, Bound]]:
     """(`>` or `<`, bound) of each end, in the order written."""
     shape = "".join(item.letter for item in items)
     if _SPAN.fullmatch(shape):
         return [(">", _bound(items[0], inclusive=True)), ("<", _bound(items[2], inclusive=True))]
     if not any(known.fullmatch(shape) for known in (_BETWEEN, _ONE, _BOTH)):
-        raise Refused(f"“{text.strip()}” is not understood as a range. {EXAMPLES}")
+        raise Refused(f"“{text.strip()}” is not understood. {hint}")
     found = []
     for place, item in enumerate(items):
         if item.letter == "o":
