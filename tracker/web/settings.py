@@ -102,9 +102,10 @@ class LineForm(DraftForm):
 
     def _check_bound(self) -> None:
         """A line keeps its operator, and its figure stays one that can be held against the label's."""
-        if "value" not in self or self.value.data is None:
+        written: Any = self.value.data if "value" in self else None
+        if written is None:
             return
-        op, bound = self.value.data
+        op, bound = written
         if bound.times_uln:
             raise Refused("This line is a figure: a multiple of the upper limit cannot be held against the label’s.")
         if op not in ("", self.op):
