@@ -1,21 +1,22 @@
 """A drafted yardstick put in force: what it would do to the flags of the clinic, doing it, and taking it back.
 
 Every patient of the clinic is judged again in the same transaction, so that no flag stands on a yardstick that is not
-in force any more. From which day a version applies is said when it is published: from today, or from a day that has
-passed, which judges history again. It happens where nobody else writes (`Database.transaction(alone=True)`), so a file
-that is being imported is judged by one of the two versions, whole.
+in force any more; in a clinic too large for that, a job begins to do so at once, and who is not judged yet is told by
+their digest. From which day a version applies is said when it is published: from today, or from a day that has passed,
+which judges history again. It happens where nobody else writes (`Database.transaction(alone=True)`), so a file that is
+being imported is judged by one of the two versions, whole.
 """
 
 from collections.abc import Mapping, Sequence
 from datetime import date
 from types import MappingProxyType
 
-from sqlalchemy import select
+from sqlalchemy import func, select
 from sqlalchemy.orm import Session
 
 from tracker.domain.errors import NotAllowed, Refused, Stale
-from tracker.models import ClinicSetting, Patient, ReferenceRange
-from tracker.operations import audit, trial
+from tracker.models import ClinicSetting, Job, Patient, ReferenceRange
+from tracker.operations import audit, jobs, trial
 from tracker.operations.actor import Actor
 from tracker.operations.enrol import zone_of
 from tracker.operations.evaluate import Changes, evaluate
@@ -26,6 +27,7 @@ from tracker.queries.patients import stale
 from tracker.queries.yardsticks import Trial, load_yardsticks
 
 FROM_TODAY, BACK_FILL = "today", "history"
+AT_ONCE = 2000  # patients of a clinic that are judged within the request; more are judged by a job
 
 Draft = ReferenceRange | ClinicSetting
 Follows = Mapping[int, int | None]
@@ -37,6 +39,13 @@ def preview(session: Session, actor: Actor, drafts: Sequence[Draft], applies: st
     today = actor.today(zone_of(session, clinic_id))
     planned = plan(session, drafts, applies, today)
     return trial.preview(session, clinic_id, _patients(session, clinic_id), planned, today)
+
+
+def ask_for_preview(session: Session, actor: Actor, drafts: Sequence[Draft], applies: str) -> Job:
+    """The same by a job, for a clinic that is large. Raises as publishing would."""
+    clinic_id, today = drafts[0].clinic_id, actor.today(zone_of(session, drafts[0].clinic_id))
+    planned = plan(session, drafts, applies, today)
+    return jobs.ask(session, actor, clinic_id, jobs.PREVIEW, planned.as_json() | {"today": today.isoformat()})
 
 
 def plan(session: Session, drafts: Sequence[Draft], applies: str, today: date) -> Trial:
@@ -79,13 +88,10 @@ def applies_from(draft: Draft, applies: str, today: date) -> date:
 
 
 def publish(
-    session: Session,
-    actor: Actor,
-    drafts: Sequence[Draft],
-    applies: str,
-    follows: Follows = MappingProxyType({}),
-) -> Changes:
-    """Put the drafts of one clinic in force together and judge its patients; what that changed.
+    session: Session, actor: Actor, drafts: Sequence[Draft], applies: str, follows: Follows = MappingProxyType({})
+) -> Changes | None:
+    """Put the drafts of one clinic in force together and judge its patients; what that changed, None where a job does
+    it.
 
     `follows` are, by the key of a draft that is a setting, the numbers of the versions that stood on the page. Raises
     NotAllowed for the person who drafted one of them, Stale where one is no draft any more or another version came
@@ -120,7 +126,7 @@ def _put_in_force(session: Session, actor: Actor, draft: Draft, planned: Trial) 
     )  # fmt: skip
 
 
-def roll_back(session: Session, actor: Actor, row: ClinicSetting) -> Changes:
+def roll_back(session: Session, actor: Actor, row: ClinicSetting) -> Changes | None:
     """Take the latest version of a setting back: a new version says what the one before it said, from the same day on.
 
     One person is enough, because two people put in force what comes back. Raises Stale where it is not the latest.
@@ -142,17 +148,26 @@ def roll_back(session: Session, actor: Actor, row: ClinicSetting) -> Changes:
 
 def _bring_up_to_date(session: Session, actor: Actor, clinic_id: int) -> None:
     """Judge who is not judged by what is in force, or whose day has come, so that what time has done is not put down to
-    the change.
+    the change; where a job will judge, it is left to it.
     """
-    today = actor.today(zone_of(session, clinic_id))
-    digest = judged_by(load_yardsticks(session, clinic_id).digest)
-    evaluate(session, clinic_id, stale(session, clinic_id, digest, today), actor.utc, today)
+    if not is_large(session, clinic_id):
+        today = actor.today(zone_of(session, clinic_id))
+        digest = judged_by(load_yardsticks(session, clinic_id).digest)
+        evaluate(session, clinic_id, stale(session, clinic_id, digest, today), actor.utc, today)
 
 
-def _judge_all(session: Session, actor: Actor, clinic_id: int) -> Changes:
+def _judge_all(session: Session, actor: Actor, clinic_id: int) -> Changes | None:
+    if is_large(session, clinic_id):
+        jobs.ask(session, actor, clinic_id, jobs.JUDGE)
+        return None
     today = actor.today(zone_of(session, clinic_id))
     return evaluate(session, clinic_id, _patients(session, clinic_id), actor.utc, today)
 
 
 def _patients(session: Session, clinic_id: int) -> list[int]:
     return list(session.scalars(select(Patient.id).where(Patient.clinic_id == clinic_id).order_by(Patient.id)))
+
+
+def is_large(session: Session, clinic_id: int) -> bool:
+    """More patients than are judged while somebody waits."""
+    return (session.scalar(select(func.count(Patient.id)).where(Patient.clinic_id == clinic_id)) or 0) > AT_ONCE

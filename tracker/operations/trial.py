@@ -5,11 +5,11 @@ say; anybody else is judged by what is in force first, so that what time has don
 """
 
 from collections import Counter
-from collections.abc import Iterator, Sequence
-from dataclasses import dataclass, field
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import asdict, dataclass, field
 from datetime import date
 from heapq import nsmallest
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 from sqlalchemy import select
 from sqlalchemy.orm import Session
@@ -87,6 +87,24 @@ class Preview:
         for (what, rule, _), number in self.counted.items():
             found.setdefault(rule, Counter())[what] += number
         return sorted(found.items(), key=lambda pair: (-pair[1].total(), pair[0]))
+
+    def as_json(self) -> dict[str, Any]:
+        """What a job keeps of it; `from_json` reads it back."""
+        return {
+            "applies_from": self.applies_from.isoformat(), "patients": self.patients, "results": self.results,
+            "people": self.people, "regraded": self.regraded,
+            "counted": [[what, rule, month.isoformat(), n] for (what, rule, month), n in self.counted.items()],
+            "effects": [asdict(effect) | {"on": effect.on.isoformat()} for effect in self.effects],
+        }  # fmt: skip
+
+    @classmethod
+    def from_json(cls, kept: Mapping[str, Any]) -> "Preview":
+        return cls(
+            date.fromisoformat(kept["applies_from"]), kept["patients"], kept["results"], kept["people"],
+            kept["regraded"],
+            Counter({(what, rule, date.fromisoformat(month)): n for what, rule, month, n in kept["counted"]}),
+            [Effect(**one | {"on": date.fromisoformat(one["on"])}) for one in kept["effects"]],
+        )  # fmt: skip
 
     def add(self, other: "Preview") -> None:
         """Take in what another part of the clinic's patients showed."""

@@ -5,7 +5,7 @@ from bisect import bisect_right
 from collections.abc import Iterable, Mapping, Sequence
 from datetime import date
 from decimal import Decimal
-from typing import NamedTuple
+from typing import Any, NamedTuple
 from zoneinfo import ZoneInfo
 
 from sqlalchemy import select
@@ -33,6 +33,20 @@ class Trial(NamedTuple):
     def applies_from(self) -> date:
         """The first day on which anything of it applies."""
         return min([*self.ranges.values(), *(day for day, _ in self.settings.values())])
+
+    def as_json(self) -> dict[str, Any]:
+        """What a job keeps of it; `from_json` reads it back."""
+        return {
+            "ranges": {str(key): day.isoformat() for key, day in self.ranges.items()},
+            "settings": {str(key): [day.isoformat(), number] for key, (day, number) in self.settings.items()},
+        }
+
+    @classmethod
+    def from_json(cls, kept: Mapping[str, Any]) -> "Trial":
+        return cls(
+            {int(key): date.fromisoformat(day) for key, day in kept["ranges"].items()},
+            {int(key): (date.fromisoformat(day), number) for key, (day, number) in kept["settings"].items()},
+        )
 
 
 NOTHING_TRIED = Trial({}, {})

@@ -22,7 +22,7 @@ from tracker.web.database import reading, writing
 from tracker.web.fields import ChoiceField, DayField, FigureField, LongTextField, TextField, WholeField
 from tracker.web.filters import zone
 from tracker.web.forms import Form, refuse
-from tracker.web.settings import APPLIES, applies, judged
+from tracker.web.settings import APPLIES, applies, judged, look
 
 screen = Blueprint("ranges", __name__)
 
@@ -116,7 +116,9 @@ def preview(range_id: int) -> ResponseReturnValue:
     """What publishing would change. Nothing is stored."""
     try:
         draft = _draft(get_range(reading(), range_id))
-        found = publishing.preview(reading(), current_actor(), [draft], applies())
+        found = look([draft])
+        if not isinstance(found, Preview):
+            return found
     except Refused as error:
         return _page(get_range(reading(), range_id), refused=error), 422
     return _page(get_range(reading(), range_id), found)

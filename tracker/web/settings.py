@@ -3,6 +3,7 @@
 The same preview and the same publishing as for ranges; nothing here is edited in place.
 """
 
+from collections.abc import Sequence
 from decimal import Decimal
 from typing import Any
 
@@ -195,7 +196,9 @@ def draft_line(protocol_id: str, key: str) -> ResponseReturnValue:
 def preview(setting_id: int) -> ResponseReturnValue:
     """What publishing would change. Nothing is stored."""
     try:
-        found = publishing.preview(reading(), current_actor(), [get_setting(reading(), setting_id)], applies())
+        found = look([get_setting(reading(), setting_id)])
+        if not isinstance(found, Preview):
+            return found
     except Refused as error:
         return _page(get_setting(reading(), setting_id), refused=error), 422
     return _page(get_setting(reading(), setting_id), found)
@@ -230,8 +233,19 @@ def take_back(setting_id: int) -> ResponseReturnValue:
     return redirect(url_for("settings.index"), 303)
 
 
-def judged(done: Changes) -> str:
+def look(drafts: Sequence[publishing.Draft]) -> Preview | ResponseReturnValue:
+    """What publishing these would change; in a large clinic, the way to the job that finds out. Raises Refused."""
+    if not publishing.is_large(reading(), drafts[0].clinic_id):
+        return publishing.preview(reading(), current_actor(), drafts, applies())
+    with writing() as session:
+        job = publishing.ask_for_preview(session, current_actor(), drafts, applies())
+    return redirect(url_for("jobs.show", job_id=job.id), 303)
+
+
+def judged(done: Changes | None) -> str:
     """`2 patients judged again; flags: 0 opened, 1 changed, 0 cleared.`"""
+    if done is None:
+        return "Everybody is judged again in the background: see “Long work”."
     told = done.counts()
     return f"{count(done.patients, 'patient')} judged again; flags: " + (
         ", ".join(f"{told[word]} {word}" for word in (OPENED, CHANGED, CLEARED)) + "."
