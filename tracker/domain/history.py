@@ -16,6 +16,7 @@ from tracker.domain.grading import NO_BASELINE, Baseline, Grade, Limits, Version
 from tracker.domain.grading_units import unit_key
 from tracker.domain.infections import NO_WORDS, Vocabulary
 from tracker.domain.overlay import Published
+from tracker.domain.phrases import Bound
 from tracker.domain.protocol import Protocol
 from tracker.domain.ranges import INSIDE, Range, place
 from tracker.domain.targets import Target
@@ -122,6 +123,12 @@ class Lab(NamedTuple):
         if self.figure is None or self.uln is None:
             return None
         return above(self.comparator, self.figure, times * self.uln, inclusive)
+
+    def below_uln(self, times: Decimal, inclusive: bool = False) -> bool | None:
+        """Is the value below `times` the upper limit of its own range? None where either is not known."""
+        if self.figure is None or self.uln is None:
+            return None
+        return below(self.comparator, self.figure, times * self.uln, inclusive)
 
     @property
     def times_uln(self) -> Decimal | None:
@@ -274,10 +281,10 @@ class Criterion(NamedTuple):
     severity: str
     suggested: str | None
     op: str
-    value: Decimal | None
+    value: Bound | None
     other: str
     other_op: str
-    other_value: Decimal | None
+    other_value: Bound | None
     since: str
     direction: str
     by: Decimal | None
@@ -287,6 +294,12 @@ class Criterion(NamedTuple):
     other_unit: str
     name: str
     source: str
+
+    @property
+    def counts_uln(self) -> tuple[str, ...]:
+        """The analytes whose upper limit of normal the criterion counts in."""
+        pairs = ((self.analyte, self.value), (self.other, self.other_value))
+        return tuple(code for code, bound in pairs if bound is not None and bound.times_uln)
 
 
 class OwnRule(NamedTuple):
