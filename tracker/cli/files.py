@@ -27,16 +27,22 @@ SHOWN_PROBLEMS = 20
 @click.option("--dry-run", is_flag=True, help="Show what would happen and store nothing.")
 @click.option("--create-patients", is_flag=True, help="Enrol a patient for a record number that is not known.")
 @click.option("--clinic", help="The clinic the rows belong to (its code).")
+@click.option("--test-messages", is_flag=True, help="File HL7 messages marked as training or debugging (MSH-11) too.")
 @click.option("--json", "as_json", is_flag=True, help="One JSON document on standard output.")
 def import_files(
-    paths: tuple[Path, ...], dry_run: bool, create_patients: bool, clinic: str | None, as_json: bool
-) -> None:
-    """File tables and folders of them; recognised by content. Good rows are filed, the others say why not."""
+    paths: tuple[Path, ...], dry_run: bool, create_patients: bool, clinic: str | None, test_messages: bool,
+    as_json: bool,
+) -> None:  # fmt: skip
+    """File tables and folders of them; recognised by content. Good rows are filed, the others say why not.
+
+    A patient who names no clinic is enrolled at that of --clinic, else at the first; where another clinic has the
+    record number the row is refused. HL7 messages marked as training or debugging are refused without --test-messages.
+    """
     with database() as opened, opened.transaction() as session:
         actor = operator("import")
         where = clinics(session, clinic) if clinic else configure.the_clinics(session, actor)
         importer = Importer(session, actor, where, create_patients, may_configure=True)
-        reports = _file_all(importer, _expand(paths), where[0].time_zone)
+        reports = _file_all(importer, _expand(paths), where[0].time_zone, test_messages)
         importer.release()
         changes = importer.judge()
         if dry_run:
@@ -68,7 +74,7 @@ def _files_below(folder: Path) -> list[Path]:
     return sorted(path for path in below if not any(part.startswith(".") for part in path.relative_to(folder).parts))
 
 
-def _file_all(importer: Importer, paths: list[Path], time_zone: str) -> list[Report]:
+def _file_all(importer: Importer, paths: list[Path], time_zone: str, test_messages: bool) -> list[Report]:
     """Every file in the order its kind asks for: patients before courses before results."""
     zone = ZoneInfo(time_zone)
     turns: dict[Path, int] = {}
@@ -76,14 +82,14 @@ def _file_all(importer: Importer, paths: list[Path], time_zone: str) -> list[Rep
     for path in paths:
         with path.open("rb") as stream:
             try:
-                turns[path] = formats.read(path.name, stream, zone).turn
+                turns[path] = formats.read(path.name, stream, zone, test_messages).turn
             except Refused as why:
                 reports[path] = Report(str(path), "unknown", problems=[Problem(0, "", str(why))])
     for path in sorted(turns, key=turns.__getitem__):
         with path.open("rb") as stream:
             digest = hashlib.file_digest(stream, "sha256").hexdigest()
             stream.seek(0)
-            source = formats.read(path.name, stream, zone)
+            source = formats.read(path.name, stream, zone, test_messages)
             reports[path] = importer.file(
                 str(path), source.format, source.kind, source.rows, digest, source.remarks, source.elements
             )

@@ -83,8 +83,10 @@ class Source(NamedTuple):
         return ORDER.index(self.kinds[0])
 
 
-def read(name: str, stream: BinaryIO, zone: ZoneInfo) -> Source:
-    """Open a file. Times without an offset are those of `zone`. Raises Refused where it cannot be read at all."""
+def read(name: str, stream: BinaryIO, zone: ZoneInfo, test_messages: bool = False) -> Source:
+    """Open a file. Times without an offset are those of `zone`. With `test_messages`, messages that are marked as
+    training or debugging are read as any other. Raises Refused where it cannot be read at all.
+    """
     opened = open_text(stream)
     found = recognise.form(opened.head)
     if found == recognise.FHIR:
@@ -93,7 +95,7 @@ def read(name: str, stream: BinaryIO, zone: ZoneInfo) -> Source:
         rows_in_turn = sorted(parts.rows, key=_turn)
         return Source(name, found, kinds, parts.remarks, iter(rows_in_turn), 1, fhir.ELEMENTS)
     if found == recognise.HL7:
-        results = hl7v2.read(opened.whole(hl7v2.MOST_BYTES), zone)
+        results = hl7v2.read(opened.whole(hl7v2.MOST_BYTES), zone, test_messages)
         return Source(name, found, ("results",), results.remarks, iter(results.rows), 1, hl7v2.ELEMENTS)
     if found == recognise.WORKBOOK:
         book = workbook.read(opened.whole(workbook.MOST_BYTES), zone)
