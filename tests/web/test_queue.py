@@ -260,7 +260,7 @@ def test_the_number_of_statements_does_not_grow_with_the_queue(alice: Any, datab
     few = asked()
     crowd(database, cast, 45)
     assert asked() == few
-    assert few <= 8 + 2, "eight for the queue, one to know who asks, one for the count in the menu"
+    assert few <= 9 + 2, "nine for the queue, one to know who asks, one for the count in the menu"
 
 
 def test_looking_writes_nothing_but_that_somebody_looked(alice: Any, database: Database) -> None:

@@ -73,6 +73,8 @@ ENDPOINTS: Mapping[str, frozenset[str]] = {
     "review.following": STAFF,
     "review.decide": DECIDERS,
     "review.second": DECIDERS,
+    "review.reopen": DECIDERS,
+    "review.noticed": STAFF,
     "timeline.show": STAFF,
     "timeline.spec": STAFF,
     "due.index": STAFF,

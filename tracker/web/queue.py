@@ -13,13 +13,14 @@ from flask.typing import ResponseReturnValue
 
 from tracker.domain.errors import Refused
 from tracker.domain.findings import RANK, SEVERITIES, SOON
-from tracker.domain.lifecycle import CARRIED, CARRIED_OFFSET, MACHINE_CLEARED
+from tracker.domain.lifecycle import ACTIONS, CARRIED, CARRIED_OFFSET, MACHINE_CLEARED
 from tracker.library.analytes import ANALYTES
 from tracker.models import Flag, Patient
 from tracker.operations.queue import acknowledge_info, mark_seen
 from tracker.operations.queue import take as take_over
 from tracker.queries import dashboard
 from tracker.queries.dashboard import Cursor, QueueRow
+from tracker.queries.notices import unseen
 from tracker.queries.queue import Around, around
 from tracker.web.access import current_actor, current_clinic, current_user, get_patient, may
 from tracker.web.clock import now, today
@@ -166,6 +167,7 @@ def index() -> ResponseReturnValue:
         seen_at=place.seen_at,
     )
     rows = [_row(one, view, place, user.id) for one in found]
+    told = unseen(stored, clinic.id, user.id)
     return render_template(
         "queue/index.html",
         view=view,
@@ -176,6 +178,8 @@ def index() -> ResponseReturnValue:
         title=_title(counts["all"]),
         next_url=view.url(after=str(following)) if following else "",
         shown_at=now().isoformat(),
+        notices=told,
+        actions=ACTIONS,
     )
 
 
