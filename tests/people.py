@@ -30,7 +30,7 @@ from tracker.models import (
     ReferenceRange,
 )
 from tracker.models.setting import PROTOCOL_LINE
-from tracker.operations import configure, enrol, entry, settings
+from tracker.operations import configure, enrol, entry, jobs, settings
 from tracker.operations.actor import Actor
 
 PASSWORD = "seven wet herons wade"
@@ -68,6 +68,7 @@ class Records:
     observation: int
     range: int
     setting: int
+    job: int
     batch: int
     held_row: int
     access: int
@@ -145,6 +146,7 @@ def _records(session: Session, clinic: Clinic, who: Account, family: str) -> Rec
         range=_draft(session, actor, clinic).id,
         access=_emergency(session, patient, who),
         setting=_line(session, actor, clinic).id,
+        job=jobs.ask(session, actor, clinic.id, jobs.JUDGE).id,
         **_panel(session, actor, patient, clinic),
         **_held_row(session, clinic, who, family),
     )

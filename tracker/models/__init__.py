@@ -6,6 +6,7 @@ from tracker.models.audit import AuditEntry
 from tracker.models.base import Base, table_of
 from tracker.models.desk import DueStep, QueueView, ReviewNotice
 from tracker.models.flag import Flag, QueueVisit, Review
+from tracker.models.job import Job
 from tracker.models.lab import HeldRow, ImportBatch, ImportProblem, LabResult, ReferenceRange
 from tracker.models.patient import AccessNote, EmergencyAccess, Observation, Patient
 from tracker.models.setting import ClinicSetting
@@ -30,6 +31,7 @@ __all__ = [
     "HeldRow",
     "ImportBatch",
     "ImportProblem",
+    "Job",
     "LabResult",
     "Medication",
     "Membership",

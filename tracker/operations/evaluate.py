@@ -4,9 +4,10 @@ The same function serves one entry, a whole file, every patient after a range ch
 steps write nothing.
 """
 
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import date, datetime
+from typing import Protocol, TypeVar
 from zoneinfo import ZoneInfo
 
 from sqlalchemy import bindparam, update
@@ -92,7 +93,7 @@ def _reconcile(
     found = {finding.fingerprint for finding in findings}
     gone = {fingerprint: flag for fingerprint, flag in by_fingerprint.items() if fingerprint not in found}
     for finding in findings:
-        flag = by_fingerprint.get(finding.fingerprint) or _same_episode(finding, gone)
+        flag = by_fingerprint.get(finding.fingerprint) or same_episode(finding, gone)
         if flag is None:
             writes.open(patient_id, finding)
             if finding.is_open:
@@ -108,19 +109,34 @@ def _reconcile(
     writes.check(patient_id, _next_check(history, findings, stored))
 
 
-def _same_episode(finding: Finding, gone: dict[str, Stored]) -> Stored | None:
-    """The stored flag of an episode whose first day moved, because an older result came in late or its first was
-    corrected.
-    """
-    for flag in gone.values():
-        if (flag.rule, flag.subject, flag.entry) == (
-            finding.rule,
-            finding.subject,
-            finding.entry,
-        ) and not flag.superseded:
+class Episode(Protocol):
+    """What tells one episode from another."""
+
+    @property
+    def rule(self) -> str: ...
+    @property
+    def subject(self) -> str: ...
+    @property
+    def entry(self) -> str: ...
+    @property
+    def opened_on(self) -> date: ...
+    @property
+    def cleared_on(self) -> date | None: ...
+    @property
+    def superseded(self) -> bool: ...
+
+
+AnEpisode = TypeVar("AnEpisode", bound=Episode)
+
+
+def same_episode(finding: Finding, gone: Mapping[str, AnEpisode]) -> AnEpisode | None:
+    """The known episode whose first day moved, because an older result came in late or its first was corrected."""
+    for known in gone.values():
+        same = (known.rule, known.subject, known.entry) == (finding.rule, finding.subject, finding.entry)
+        if same and not known.superseded:
             begins, ends = finding.opened_on, finding.cleared_on or date.max
-            if begins <= (flag.cleared_on or date.max) and flag.opened_on <= ends:
-                return flag
+            if begins <= (known.cleared_on or date.max) and known.opened_on <= ends:
+                return known
     return None
 
 

@@ -24,6 +24,7 @@ from tracker.models import AdverseEvent, CourseEvent, ImportBatch, LabResult, Pa
 from tracker.models import Course as CourseRow
 from tracker.models import Medication as MedicationRow
 from tracker.models import Observation as ObservationRow
+from tracker.queries.waivers import waivers
 from tracker.queries.yardsticks import Yardsticks, load_yardsticks, printed_range
 
 BATCH = 500
@@ -38,14 +39,16 @@ class Loader:
 
     def __init__(
         self, session: Session, clinic_id: int, as_of: date, known_at: datetime | None = None,
-        unsaved: Sequence[Mapping[str, Any]] = (),
+        unsaved: Sequence[Mapping[str, Any]] = (), yardsticks: Yardsticks | None = None,
     ) -> None:  # fmt: skip
-        """`unsaved` are columns of results that are judged as if they were stored: what is being typed."""
+        """`unsaved` are columns of results that are judged as if they were stored: what is being typed. `yardsticks`
+        are those of the clinic, read already or tried out; else they are read.
+        """
         self.session = session
         self.unsaved = unsaved
         self.as_of = as_of
         self.known_at = known_at
-        self.yardsticks: Yardsticks = load_yardsticks(session, clinic_id)
+        self.yardsticks = yardsticks or load_yardsticks(session, clinic_id)
         self.protocols = self.yardsticks.protocols_on(as_of)
         self.own_rules = self.yardsticks.own_rules(as_of)
         self.rule_versions = self.yardsticks.rule_versions()
@@ -64,6 +67,7 @@ class Loader:
         events = self._grouped(_events(ids, self.as_of), AdverseEvent)
         drugs = self._grouped(_medications(ids), MedicationRow)
         seen = self._grouped(_observations(ids, self.as_of), ObservationRow)
+        waived = waivers(self.session, ids, self.as_of, self.known_at)
         for id in ids:
             if id not in people:
                 continue
@@ -84,6 +88,7 @@ class Loader:
                     for row in drugs.get(id, ())
                 ),
                 observations=observations,
+                waivers=waived.get(id, ()),
                 vocabulary=vocabulary(),
                 changes_on=self.changes_on,
                 clinic=self.yardsticks.clinic_name,
