@@ -2,15 +2,17 @@
 
 from collections.abc import Sequence
 from datetime import date, datetime, timedelta
+from typing import NamedTuple
 
 from sqlalchemy import select
 from sqlalchemy.orm import Session
 
 from tracker.domain.history import Waiver
-from tracker.models import DueStep
+from tracker.models import Account, DueStep, Patient
 from tracker.models.desk import OWN, RESUME, WAIVE
 
 DAY = timedelta(days=1)
+MOST_OWNED = 300  # patients
 
 
 def waivers(
@@ -51,7 +53,32 @@ def owners(session: Session, patient_ids: Sequence[int]) -> dict[tuple[int, str]
     return {(patient_id, subject): owner_id for patient_id, subject, owner_id in rows if owner_id is not None}
 
 
-def owned_by(session: Session, clinic_patients: Sequence[int], account_id: int) -> list[int]:
-    """Of these patients, those with a check that this person took on last."""
-    held = owners(session, clinic_patients)
-    return sorted({patient_id for (patient_id, _), owner in held.items() if owner == account_id})
+def owned_by(session: Session, clinic_id: int, account_id: int) -> list[int]:
+    """The patients of a clinic of whom this person once took a check on; whether they still do, `owners` tells."""
+    statement = (
+        select(DueStep.patient_id)
+        .join(Patient, Patient.id == DueStep.patient_id)
+        .where(Patient.clinic_id == clinic_id, DueStep.owner_id == account_id)
+        .distinct()
+        .order_by(DueStep.patient_id)
+        .limit(MOST_OWNED)
+    )
+    return list(session.scalars(statement))
+
+
+class Step(NamedTuple):
+    """A step with the name of who took it."""
+
+    step: DueStep
+    by: str
+
+
+def steps(session: Session, patient_id: int) -> list[Step]:
+    """Everything that was done about a patient's checks, the latest first."""
+    rows = session.execute(
+        select(DueStep, Account.name)
+        .join(Account, Account.id == DueStep.recorded_by)
+        .where(DueStep.patient_id == patient_id)
+        .order_by(DueStep.id.desc())
+    )
+    return [Step(step, by) for step, by in rows]
