@@ -70,6 +70,8 @@ ENDPOINTS: Mapping[str, frozenset[str]] = {
     "queue.take": RECORDERS,
     "queue.acknowledge": DECIDERS,
     "queue.seen": STAFF,
+    "queue.save_view": STAFF,
+    "queue.forget_view": STAFF,
     "review.show": STAFF,
     "review.following": STAFF,
     "review.decide": DECIDERS,

@@ -21,7 +21,7 @@ from tracker.web.clock import today
 from tracker.web.database import reading, writing
 from tracker.web.filters import zone
 from tracker.web.forms import refuse
-from tracker.web.queue import remember_own
+from tracker.web.queue_rows import remember_own, waited
 from tracker.web.review_page import (
     DecisionForm,
     ReopenForm,
@@ -64,6 +64,7 @@ def following(patient_id: int) -> ResponseReturnValue:
         owner_id=current_user().id if asked.get("whose") == "mine" else None,
         search=asked.get("q", ""),
         after=Cursor.read(asked.get("at", "")),
+        waited=waited(),
     )
     if found is None:
         flash("That was the last one of this list.")

@@ -23,7 +23,7 @@ from tracker.web.clock import today
 from tracker.web.fields import DayField, FigureField, LongTextField, TextField, WholeField
 from tracker.web.filters import moment, zone
 from tracker.web.forms import Form
-from tracker.web.queue import LEADS
+from tracker.web.queue_rows import LEADS
 from tracker.web.wording import said, taken
 
 GROUPS: tuple[tuple[str, tuple[str, ...]], ...] = (
