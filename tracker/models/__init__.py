@@ -4,6 +4,7 @@ from tracker.models.access import ROLES, Account, BrowserSession, Clinic, Draft,
 from tracker.models.adverse_event import AdverseEvent
 from tracker.models.audit import AuditEntry
 from tracker.models.base import Base, table_of
+from tracker.models.desk import DueStep, QueueView, ReviewNotice
 from tracker.models.flag import Flag, QueueVisit, Review
 from tracker.models.job import Job
 from tracker.models.lab import HeldRow, ImportBatch, ImportProblem, LabResult, ReferenceRange
@@ -25,6 +26,7 @@ __all__ = [
     "Course",
     "CourseEvent",
     "Draft",
+    "DueStep",
     "EmergencyAccess",
     "Flag",
     "HeldRow",
@@ -37,9 +39,11 @@ __all__ = [
     "Observation",
     "Patient",
     "PatientTarget",
+    "QueueView",
     "QueueVisit",
     "RecoveryCode",
     "ReferenceRange",
     "Review",
+    "ReviewNotice",
     "table_of",
 ]
