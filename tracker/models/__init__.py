@@ -5,6 +5,7 @@ from tracker.models.adverse_event import AdverseEvent
 from tracker.models.audit import AuditEntry
 from tracker.models.base import Base, table_of
 from tracker.models.flag import Flag, QueueVisit, Review
+from tracker.models.importing import CodeMapping, ImportChange, ImportUndo, TableMapping
 from tracker.models.lab import HeldRow, ImportBatch, ImportProblem, LabResult, ReferenceRange
 from tracker.models.patient import AccessNote, EmergencyAccess, Observation, Patient
 from tracker.models.setting import ClinicSetting
@@ -20,6 +21,7 @@ __all__ = [
     "BrowserSession",
     "Clinic",
     "ClinicSetting",
+    "CodeMapping",
     "Course",
     "CourseEvent",
     "Draft",
@@ -27,7 +29,9 @@ __all__ = [
     "Flag",
     "HeldRow",
     "ImportBatch",
+    "ImportChange",
     "ImportProblem",
+    "ImportUndo",
     "LabResult",
     "Medication",
     "Membership",
@@ -37,5 +41,6 @@ __all__ = [
     "RecoveryCode",
     "ReferenceRange",
     "Review",
+    "TableMapping",
     "table_of",
 ]
