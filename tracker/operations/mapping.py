@@ -3,7 +3,7 @@
 from sqlalchemy import func, select
 from sqlalchemy.orm import Session
 
-from tracker.domain.errors import NotFound, Refused
+from tracker.domain.errors import Refused, Stale
 from tracker.formats.shapes import Proposal
 from tracker.models import TableMapping
 from tracker.operations import audit
@@ -30,10 +30,10 @@ def keep(session: Session, actor: Actor, clinic_id: int, name: str, proposal: Pr
 
 
 def forget(session: Session, actor: Actor, old: TableMapping) -> None:
-    """The next table with this header is asked about anew. Raises NotFound where it was forgotten or changed since."""
+    """The next table with this header is asked about anew. Raises Stale where it was forgotten or changed since."""
     number = _number(session, old.clinic_id, old.header)
     if number != old.number + 1 or not old.body:
-        raise NotFound("This mapping was forgotten or changed meanwhile.")
+        raise Stale("This mapping was forgotten or changed meanwhile.")
     row = TableMapping(
         clinic_id=old.clinic_id, name=old.name, header=old.header, columns=old.columns, body={}, number=number,
         saved_at=actor.utc, saved_by=actor.account_id,

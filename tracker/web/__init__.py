@@ -68,6 +68,7 @@ from tracker.web import (
     jobs,
     labs,
     looking,
+    mapping,
     own_rules,
     patients,
     queue,
@@ -114,6 +115,7 @@ BLUEPRINTS: tuple[Blueprint, ...] = (
     labs.screen,
     results.screen,
     imports.screen,
+    mapping.screen,
     looking.screen,
     emergency.screen,
 )
