@@ -6,6 +6,7 @@ from tracker.models.audit import AuditEntry
 from tracker.models.base import Base, table_of
 from tracker.models.desk import DueStep, QueueView, ReviewNotice
 from tracker.models.flag import Flag, QueueVisit, Review
+from tracker.models.importing import CodeMapping, ImportChange, ImportUndo, TableMapping
 from tracker.models.job import Job
 from tracker.models.lab import HeldRow, ImportBatch, ImportProblem, LabResult, ReferenceRange
 from tracker.models.patient import AccessNote, EmergencyAccess, Observation, Patient
@@ -23,6 +24,7 @@ __all__ = [
     "BrowserSession",
     "Clinic",
     "ClinicSetting",
+    "CodeMapping",
     "Course",
     "CourseEvent",
     "Draft",
@@ -31,7 +33,9 @@ __all__ = [
     "Flag",
     "HeldRow",
     "ImportBatch",
+    "ImportChange",
     "ImportProblem",
+    "ImportUndo",
     "Job",
     "LabResult",
     "Medication",
@@ -45,5 +49,6 @@ __all__ = [
     "ReferenceRange",
     "Review",
     "ReviewNotice",
+    "TableMapping",
     "table_of",
 ]

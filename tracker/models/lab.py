@@ -18,7 +18,9 @@ class LabResult(Base):
 
     `analyte` is our code, "" where the laboratory's name is not mapped; `subject` is the code or that name. `figure`
     is in `unit` as reported; `value` is the same in the analyte's canonical unit. `ref_low`/`ref_high` are as
-    printed, inclusive. `sub_id` tells results of one test and sample apart that stand beside each other.
+    printed, inclusive. `sub_id` tells results of one test and sample apart that stand beside each other. `mapping_id`:
+    the code mapping that made it an analyte's; no foreign key, for which SQLite would have to rebuild the largest
+    table.
     """
 
     __tablename__ = "lab_result"
@@ -52,6 +54,7 @@ class LabResult(Base):
     reason: Mapped[str] = mapped_column(default="")
     retired_at: Mapped[datetime | None]
     retired_reason: Mapped[str] = mapped_column(default="")
+    mapping_id: Mapped[int | None]
     __table_args__ = (
         CheckConstraint(f"status IN {STATUSES}", name="status_known"),
         CheckConstraint(f"comparator IN {COMPARATORS}", name="comparator_known"),
@@ -155,6 +158,7 @@ class HeldRow(Base):
     digest: Mapped[str]
     state: Mapped[str] = mapped_column(default="waiting")
     owner_id: Mapped[int | None] = mapped_column(ForeignKey("account.id"))
+    owned_since: Mapped[datetime | None]
     settled_at: Mapped[datetime | None]
     settled_reason: Mapped[str] = mapped_column(default="")
     __table_args__ = (

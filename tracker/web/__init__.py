@@ -69,6 +69,7 @@ from tracker.web import (
     jobs,
     labs,
     looking,
+    mapping,
     own_rules,
     patients,
     queue,
@@ -116,6 +117,7 @@ BLUEPRINTS: tuple[Blueprint, ...] = (
     labs.screen,
     results.screen,
     imports.screen,
+    mapping.screen,
     looking.screen,
     emergency.screen,
 )

@@ -28,6 +28,7 @@ from tracker.models import (
     Observation,
     Patient,
     ReferenceRange,
+    TableMapping,
 )
 from tracker.operations.actor import Actor
 from tracker.web.clock import now
@@ -186,6 +187,11 @@ ENDPOINTS: Mapping[str, frozenset[str]] = {
     "imports.assign": RECORDERS,
     "imports.dismiss": RECORDERS,
     "imports.release": RECORDERS,
+    "mapping.form": RECORDERS,
+    "mapping.rows": RECORDERS,
+    "mapping.settle": RECORDERS,
+    "mapping.index": STAFF,
+    "mapping.forget": RECORDERS,
 }
 
 # What somebody may do who has no second factor yet where everybody needs one.
@@ -306,7 +312,7 @@ def typed() -> list[tuple[str, str]]:
 # ---------------------------------------------------------------------------------------------- may they this
 
 Owned = TypeVar("Owned", AdverseEvent, Course, Flag, LabResult, Medication, Observation)
-Kept = TypeVar("Kept", ClinicSetting, HeldRow, ImportBatch, Job, ReferenceRange)
+Kept = TypeVar("Kept", ClinicSetting, HeldRow, ImportBatch, Job, ReferenceRange, TableMapping)
 
 
 def get_patient(session: Session, patient_id: int) -> Patient:
@@ -359,6 +365,10 @@ def get_batch(session: Session, batch_id: int) -> ImportBatch:
 
 def get_held_row(session: Session, row_id: int) -> HeldRow:
     return _of_my_clinics(session, HeldRow, row_id)
+
+
+def get_mapping(session: Session, mapping_id: int) -> TableMapping:
+    return _of_my_clinics(session, TableMapping, mapping_id)
 
 
 def _of_my_clinics(session: Session, kind: type[Kept], key: int) -> Kept:
