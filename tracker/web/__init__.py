@@ -68,6 +68,7 @@ from tracker.web import (
     labs,
     looking,
     own_rules,
+    papers,
     patients,
     queue,
     ranges,
@@ -95,6 +96,7 @@ BLUEPRINTS: tuple[Blueprint, ...] = (
     review.screen,
     timeline.screen,
     due.screen,
+    papers.screen,
     patients.screen,
     bedside.screen,
     courses.screen,
@@ -127,6 +129,7 @@ DEFAULTS: dict[str, Any] = {
     "IDLE_SECONDS": 15 * 60,
     "SESSION_SECONDS": 12 * 3600,
     "PROXIES": 0,
+    "LETTERHEADS": {},  # clinic's code: {"address": lines, "telephone": number}, for letters to patients
     "PASSWORD_HASHER": PasswordHasher(),  # Argon2id at the cost of RFC 9106, section 4, second recommendation
     "MAX_FORM_MEMORY_SIZE": 5 * 1024 * 1024,  # a spreadsheet pasted into a grid
     "MAX_FORM_PARTS": 20_000,

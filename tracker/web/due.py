@@ -6,7 +6,7 @@ out from the histories of a bounded number of patients at a time.
 
 from collections.abc import Iterable
 from datetime import date, timedelta
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 from flask import Blueprint, render_template, request, url_for
 from flask.typing import ResponseReturnValue
@@ -70,16 +70,18 @@ def index() -> ResponseReturnValue:
         after=Place.read(request.args.get("late", "")),
         size=WHOLE_LATE if whole else LATE_PAGE,
     )
-    due, next_due = ([], "") if mine else _due(session, clinic.id, WHOLE_DUE if whole else WORKED_OUT)
+    due, next_due = ([], "") if mine else due_now(session, clinic.id, WHOLE_DUE if whole else WORKED_OUT)
     return render_template(
         "due/index.html",
         mine=mine,
         whole=whole,
-        late=_late_rows(session, late, place, user.id),
-        due=_due_rows(session, due),
+        late=late_rows(session, late, place, user.id),
+        due=due_rows(session, due),
         title=_title(late, next_late is not None),
         next_late=_url(late=str(next_late)) if next_late else "",
         next_due=_url(after=next_due) if next_due else "",
+        late_letters=_letters("late", whole),
+        due_letters=_letters("due", whole),
         here=_url(late=request.args.get("late"), after=request.args.get("after")),
     )
 
@@ -87,6 +89,12 @@ def index() -> ResponseReturnValue:
 def _url(**changes: str | None) -> str:
     whose = "mine" if request.args.get("whose") == "mine" else None
     return url_for("due.index", whose=whose, late=changes.get("late"), after=changes.get("after"))
+
+
+def _letters(state: str, whole: bool) -> str:
+    """To the patients that are shown: the address names the page as this one does."""
+    asked: dict[str, Any] = {name: request.args.get(name) for name in ("whose", "late", "after")}
+    return url_for("papers.letters", state=state, whole="yes" if whole else None, **asked)
 
 
 def _title(late: list[Late], more: bool) -> str:
@@ -107,7 +115,7 @@ def _together(items: Iterable[Item]) -> list[Item]:
 # ---------------------------------------------------------------------------------------------- overdue
 
 
-def _late_rows(session: Session, late: list[Late], place: Around, me: int) -> list[Row]:
+def late_rows(session: Session, late: list[Late], place: Around, me: int) -> list[Row]:
     drugs = dosings(session, [one.patient.id for one in late])
     rows = []
     for one in late:
@@ -150,7 +158,7 @@ def _reason(flag: Flag) -> str:
 # ---------------------------------------------------------------------------------------------- due
 
 
-def _due(session: Session, clinic_id: int, most: int) -> tuple[list[tuple[int, DueItem]], str]:
+def due_now(session: Session, clinic_id: int, most: int) -> tuple[list[tuple[int, DueItem]], str]:
     """What is due and not late yet, of the patients whose next day comes first, and where the following ones begin."""
     after = Place.read(request.args.get("after", ""))
     horizon = today(zone()) + LONGEST_WINDOW
@@ -160,7 +168,7 @@ def _due(session: Session, clinic_id: int, most: int) -> tuple[list[tuple[int, D
     return rows, str(following) if following else ""
 
 
-def _due_rows(session: Session, due: list[tuple[int, DueItem]]) -> list[Row]:
+def due_rows(session: Session, due: list[tuple[int, DueItem]]) -> list[Row]:
     ids = list(dict.fromkeys(patient_id for patient_id, _ in due))
     people, drugs = overdue.patients(session, ids), dosings(session, ids)
     return [

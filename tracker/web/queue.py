@@ -165,7 +165,7 @@ def index() -> ResponseReturnValue:
         after=Cursor.read(view.after),
         seen_at=place.seen_at,
     )
-    rows = [_row(one, view, place, user.id) for one in found]
+    rows = [row_of(one, view, place, user.id) for one in found]
     return render_template(
         "queue/index.html",
         view=view,
@@ -173,7 +173,7 @@ def index() -> ResponseReturnValue:
         counts=counts,
         around=place,
         rows=rows,
-        title=_title(counts["all"]),
+        title=title(counts["all"]),
         next_url=view.url(after=str(following)) if following else "",
         shown_at=now().isoformat(),
     )
@@ -186,7 +186,7 @@ def _view() -> View:
     return View(only if only in LEADS else "", mine, search, request.args.get("after", ""))
 
 
-def _title(patients: int) -> str:
+def title(patients: int) -> str:
     if not patients:
         return "No patient needs a decision"
     return f"{count(patients, 'patient')} {'needs' if patients == 1 else 'need'} a decision"
@@ -195,7 +195,7 @@ def _title(patients: int) -> str:
 # ---------------------------------------------------------------------------------------------- a row
 
 
-def _row(found: QueueRow, view: View, place: Around, me: int) -> Row:
+def row_of(found: QueueRow, view: View, place: Around, me: int) -> Row:
     leads = LEADS.get(view.only)
     flags = sorted(found.flags, key=lambda flag: not leads(flag)) if leads else found.flags
     worst, rest = flags[0], flags[1:]
