@@ -18,8 +18,9 @@ from tracker.models.setting import PROTOCOL_LINE
 from tracker.operations import entry, publishing
 from tracker.operations.actor import Actor
 from tracker.operations.audit import first_bad_entry
-from tracker.operations.publishing import BACK_FILL, FROM_TODAY, Preview
+from tracker.operations.publishing import BACK_FILL, FROM_TODAY
 from tracker.operations.settings import Proposal, draft_setting, withdraw
+from tracker.operations.trial import Preview
 
 ANC_HOLD = "tofacitinib_us/tofa_us_anc_hold"
 JANUARY = date(2026, 1, 1)
@@ -34,14 +35,13 @@ def draft(desk: Desk, value: str = "1200", day: date = TODAY, replaces: int | No
 
 def publish(desk: Desk, key: int, applies: str = "", actor: Actor | None = None, follows: int | None = None) -> Any:
     with desk.database.transaction(alone=True) as session:
-        return publishing.publish(
-            session, actor or desk.second, session.get_one(ClinicSetting, key), applies, follows
-        ).counts()
+        draft = session.get_one(ClinicSetting, key)
+        return publishing.publish(session, actor or desk.second, [draft], applies, {key: follows}).counts()
 
 
 def look(desk: Desk, key: int, applies: str = "") -> Preview:
-    with desk.database.transaction() as session:
-        return publishing.preview(session, desk.second, session.get_one(ClinicSetting, key), applies)
+    with desk.database.reading() as session:
+        return publishing.preview(session, desk.second, [session.get_one(ClinicSetting, key)], applies)
 
 
 def take_back(desk: Desk, key: int) -> None:

@@ -46,6 +46,7 @@ from tracker.domain.history import (
 from tracker.domain.overlay import Published, dated_protocol
 from tracker.domain.protocol import Protocol
 from tracker.domain.ranges import PRINTED, ConfiguredRange, Range, choose
+from tracker.domain.targets import TARGET, Target, in_order
 from tracker.domain.units import from_canonical, to_canonical
 from tracker.domain.values import Number, read_number
 from tracker.library.analytes import ANALYTES
@@ -90,7 +91,21 @@ def history(story: Story) -> History:
         observations=observations,
         vocabulary=vocabulary(),
         own_rules=_own_rules(story, as_of),
+        targets=_targets(story, as_of),
     )
+
+
+def _targets(story: Story, as_of: date) -> Mapping[str, tuple[Target, ...]]:
+    """What the patient's clinician wants, in the canonical unit: `{analyte, from, low, high, severity}`."""
+    found: dict[str, list[Target]] = {}
+    for number, told in _numbered(story, "targets"):
+        low, high = (Decimal(told[side]) if side in told else None for side in ("low", "high"))
+        wanted = Range(low, "low_op" not in told, high, "high_op" not in told, ANALYTES[told["analyte"]].unit, TARGET)
+        since, severity = date.fromisoformat(told["from"]), told.get("severity", "routine")
+        target = Target(number, since, wanted if low or high else None, severity, "heart failure")
+        if since <= as_of:
+            found.setdefault(told["analyte"], []).append(target)
+    return {analyte: in_order(held) for analyte, held in found.items()}
 
 
 def _own_rules(story: Story, as_of: date) -> tuple[OwnRule, ...]:

@@ -20,6 +20,7 @@ COMMANDS = {
     "grants": "tracker.cli.grants:grants",
     "demo": "tracker.cli.serving:demo",
     "serve": "tracker.cli.serving:serve",
+    "work": "tracker.cli.working:work",
     "import": "tracker.cli.files:import_files",
     "listen": "tracker.cli.listening:listen",
     "export": "tracker.cli.files:export",

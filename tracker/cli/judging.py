@@ -15,9 +15,11 @@ from tracker.domain.errors import NotFound
 from tracker.models import Clinic, Patient
 from tracker.operations.enrol import zone_of
 from tracker.operations.evaluate import Changes, evaluate, judge
+from tracker.operations.provenance import judged_by
 from tracker.queries import exports
 from tracker.queries.due import due_list
-from tracker.queries.patients import due_for_check
+from tracker.queries.patients import due_for_check, stale
+from tracker.queries.yardsticks import load_yardsticks
 
 CHUNK = 1000
 
@@ -93,21 +95,22 @@ def due(as_of: date | None, mrn: str | None, as_json: bool) -> None:
 
 @click.command("evaluate")
 @click.option("--all", "everybody", is_flag=True, help="Every patient; without it those whose day has come.")
+@click.option(
+    "--stale",
+    "only_stale",
+    is_flag=True,
+    help="With --all: only who is not judged by what is in force. So one that was broken off goes on.",
+)
 @click.option("--dry-run", is_flag=True, help="Say what would change and store nothing.")
 @click.option(
     "--processes", type=click.IntRange(1, 64), default=1, help="Share the patients among this many processes."
 )
 @click.option("--json", "as_json", is_flag=True, help="One JSON document on standard output.")
-def evaluate_patients(everybody: bool, dry_run: bool, processes: int, as_json: bool) -> None:
-    """Judge patients again and store what changed."""
+def evaluate_patients(everybody: bool, only_stale: bool, dry_run: bool, processes: int, as_json: bool) -> None:
+    """Judge patients again and store what changed, a thousand patients a transaction."""
     begun = time.perf_counter()
     with database() as opened, opened.reading() as session:
-        today = operator().today
-        if everybody:
-            work = {clinic.id: _patient_ids(session, clinic, None) for clinic in clinics(session)}
-        else:
-            days = [today(zone_of(session, clinic.id)) for clinic in clinics(session)]
-            work = due_for_check(session, max(days)) if days else {}
+        work = _work(session, everybody, only_stale)
     chunks = [
         (clinic, ids[start : start + CHUNK]) for clinic, ids in work.items() for start in range(0, len(ids), CHUNK)
     ]
@@ -126,16 +129,26 @@ def evaluate_patients(everybody: bool, dry_run: bool, processes: int, as_json: b
 Chunk = tuple[int, list[int]]
 
 
+def _work(session: Session, everybody: bool, only_stale: bool) -> dict[int, list[int]]:
+    """Who is to be judged, by clinic."""
+    days = {clinic.id: operator().today(zone_of(session, clinic.id)) for clinic in clinics(session)}
+    if everybody and only_stale:
+        return {id: stale(session, id, judged_by(load_yardsticks(session, id).digest), day) for id, day in days.items()}
+    if everybody:
+        return {clinic.id: _patient_ids(session, clinic, None) for clinic in clinics(session)}
+    return due_for_check(session, max(days.values())) if days else {}
+
+
 def _in_parallel(chunks: list[Chunk], dry_run: bool, processes: int) -> Iterator[dict[str, int]]:
     jobs = [(database_url(), clinic_id, ids, dry_run) for clinic_id, ids in chunks]
     if processes == 1 or len(jobs) < 2:
-        yield from map(_chunk, jobs)
+        yield from map(judge_part, jobs)
         return
     with ProcessPoolExecutor(processes) as pool:
-        yield from pool.map(_chunk, jobs)
+        yield from pool.map(judge_part, jobs)
 
 
-def _chunk(job: tuple[str, int, list[int], bool]) -> dict[str, int]:
+def judge_part(job: tuple[str, int, list[int], bool]) -> dict[str, int]:
     """Judge up to a thousand patients in one transaction; runs in a process of its own."""
     url, clinic_id, ids, dry_run = job
     now = datetime.now(UTC)

@@ -2,8 +2,10 @@
 
 import os
 import socket
+import subprocess
 import sys
 from pathlib import Path
+from threading import Thread
 from zoneinfo import ZoneInfo
 
 import click
@@ -14,6 +16,7 @@ from sqlalchemy.orm import Session
 from tracker import create_app, load_settings
 from tracker.cli.context import database_url, open_database, operator
 from tracker.cli.demo_data import readings
+from tracker.cli.working import work_on
 from tracker.db import upgrade
 from tracker.domain.errors import Refused
 from tracker.domain.readings import Row
@@ -113,16 +116,20 @@ def _free_port(host: str, first: int) -> int:
 def _waitress(host: str, port: int, threads: int) -> None:
     sign_ins = [(name, role, username, DEMO_PASSWORD) for username, name, role in PEOPLE]
     app = create_app(load_settings() | {"DEMO_SIGN_INS": sign_ins})
+    Thread(target=work_on, args=(app.extensions["database"], 1), daemon=True).start()
     waitress.serve(app, host=host, port=port, threads=threads, ident="Jakwatch")
 
 
 @click.command()
 @click.option("--bind", default="127.0.0.1:8000", help="Address and port.")
 @click.option("--workers", type=click.IntRange(1, 64), default=2)
-def serve(bind: str, workers: int) -> None:
+@click.option("--jobs/--no-jobs", default=True, help="Also do the long jobs here; else “tracker work” does, elsewhere.")
+def serve(bind: str, workers: int, jobs: bool) -> None:
     """The production server (gunicorn); a proxy with TLS stands in front."""
     database_url()  # settings that cannot be read are refused here, with a sentence, rather than in every worker,
     create_app()  # and so are unsafe ones
+    if jobs:  # it ends with this process, whose number gunicorn keeps
+        subprocess.Popen([sys.executable, "-m", "tracker", "work", "--beside", str(os.getpid())])  # noqa: S603
     # Without a list of requests: their addresses hold what was searched for, and that is about patients.
     arguments = ["gunicorn", "--bind", bind, "--workers", str(workers), "tracker:create_app()"]
     os.execvp(sys.executable, [sys.executable, "-m", *arguments])  # noqa: S606 - ourselves, with fixed arguments

@@ -18,6 +18,7 @@ from tracker.domain.infections import NO_WORDS, Vocabulary
 from tracker.domain.overlay import Published
 from tracker.domain.protocol import Protocol
 from tracker.domain.ranges import INSIDE, Range, place
+from tracker.domain.targets import Target
 from tracker.domain.values import Number, above, below, plain
 from tracker.domain.values import shown as readable
 
@@ -292,7 +293,7 @@ class OwnRule(NamedTuple):
 class History:
     """One patient at the end of `as_of`. `labs` by analyte code (or the laboratory's own name where unmapped), oldest
     first. `changes_on`: the days to come on which a published change of the clinic's comes into force; `rule_versions`:
-    what the clinic set about a rule, by its code.
+    what the clinic set about a rule, by its code; `targets`: the patient's own, by analyte.
     """
 
     person: Person
@@ -311,6 +312,7 @@ class History:
     clinic: str = ""
     rule_versions: Mapping[str, Sequence[Published]] = field(default_factory=dict)
     own_rules: tuple[OwnRule, ...] = ()
+    targets: Mapping[str, tuple[Target, ...]] = field(default_factory=dict)
     worked_out: dict[object, Any] = field(default_factory=dict, compare=False, repr=False)
     """What was worked out once and is asked for by several rules; the history does not change, so neither does it."""
 

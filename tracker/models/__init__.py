@@ -5,9 +5,11 @@ from tracker.models.adverse_event import AdverseEvent
 from tracker.models.audit import AuditEntry
 from tracker.models.base import Base, table_of
 from tracker.models.flag import Flag, QueueVisit, Review
+from tracker.models.job import Job
 from tracker.models.lab import HeldRow, ImportBatch, ImportProblem, LabResult, ReferenceRange
 from tracker.models.patient import AccessNote, EmergencyAccess, Observation, Patient
 from tracker.models.setting import ClinicSetting
+from tracker.models.target import PatientTarget
 from tracker.models.treatment import Course, CourseEvent, Medication
 
 __all__ = [
@@ -28,11 +30,13 @@ __all__ = [
     "HeldRow",
     "ImportBatch",
     "ImportProblem",
+    "Job",
     "LabResult",
     "Medication",
     "Membership",
     "Observation",
     "Patient",
+    "PatientTarget",
     "QueueVisit",
     "RecoveryCode",
     "ReferenceRange",

@@ -5,10 +5,10 @@ steps write nothing.
 """
 
 import hashlib
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import asdict, dataclass, field
 from datetime import date, datetime
-from typing import Any
+from typing import Any, Protocol, TypeVar
 from zoneinfo import ZoneInfo
 
 from sqlalchemy import bindparam, insert, select, update
@@ -121,7 +121,7 @@ def _reconcile(
     found = {finding.fingerprint for finding in findings}
     gone = {fingerprint: flag for fingerprint, flag in by_fingerprint.items() if fingerprint not in found}
     for finding in findings:
-        flag = by_fingerprint.get(finding.fingerprint) or _same_episode(finding, gone)
+        flag = by_fingerprint.get(finding.fingerprint) or same_episode(finding, gone)
         if flag is None:
             writes.open(patient_id, finding)
             if finding.is_open:
@@ -137,19 +137,34 @@ def _reconcile(
     writes.check(patient_id, _next_check(history, findings, stored))
 
 
-def _same_episode(finding: Finding, gone: dict[str, Stored]) -> Stored | None:
-    """The stored flag of an episode whose first day moved, because an older result came in late or its first was
-    corrected.
-    """
-    for flag in gone.values():
-        if (flag.rule, flag.subject, flag.entry) == (
-            finding.rule,
-            finding.subject,
-            finding.entry,
-        ) and not flag.superseded:
+class Episode(Protocol):
+    """What tells one episode from another."""
+
+    @property
+    def rule(self) -> str: ...
+    @property
+    def subject(self) -> str: ...
+    @property
+    def entry(self) -> str: ...
+    @property
+    def opened_on(self) -> date: ...
+    @property
+    def cleared_on(self) -> date | None: ...
+    @property
+    def superseded(self) -> bool: ...
+
+
+AnEpisode = TypeVar("AnEpisode", bound=Episode)
+
+
+def same_episode(finding: Finding, gone: Mapping[str, AnEpisode]) -> AnEpisode | None:
+    """The known episode whose first day moved, because an older result came in late or its first was corrected."""
+    for known in gone.values():
+        same = (known.rule, known.subject, known.entry) == (finding.rule, finding.subject, finding.entry)
+        if same and not known.superseded:
             begins, ends = finding.opened_on, finding.cleared_on or date.max
-            if begins <= (flag.cleared_on or date.max) and flag.opened_on <= ends:
-                return flag
+            if begins <= (known.cleared_on or date.max) and known.opened_on <= ends:
+                return known
     return None
 
 
@@ -170,7 +185,7 @@ def _update(
     review = lifecycle.REOPENED if why else flag.review
     before = flag.attention if review in lifecycle.UNDECIDED and not why else None
     place = _place(finding, machine, review, before)
-    content = _content(finding)
+    content = content_of(finding)
     if content == flag.content and review == flag.review and place == flag.attention and not flag.superseded:
         return
     writes.change(flag, finding, content, machine, review, why, place)
@@ -189,7 +204,7 @@ def _next_check(history: History, findings: Sequence[Finding], stored: Sequence[
     return min(days, default=None)
 
 
-def _content(finding: Finding) -> str:
+def content_of(finding: Finding) -> str:
     return hashlib.blake2b(repr(finding).encode(), digest_size=12).hexdigest()
 
 
@@ -211,7 +226,7 @@ class _Writes:
     def open(self, patient_id: int, finding: Finding) -> None:
         machine = lifecycle.MACHINE_OPEN if finding.is_open else lifecycle.MACHINE_CLEARED
         self.inserts.append(
-            _columns(finding, _content(finding))
+            _columns(finding, content_of(finding))
             | {
                 "clinic_id": self.clinic_id,
                 "patient_id": patient_id,

@@ -6,6 +6,7 @@ not said).
 
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from datetime import date, datetime
+from decimal import Decimal
 from itertools import groupby
 from operator import itemgetter
 from typing import Any
@@ -17,10 +18,12 @@ from sqlalchemy.orm import Session
 from tracker.domain.derived import with_computed
 from tracker.domain.history import Course, Dose, Event, History, Hold, Lab, Medication, Observation, Person
 from tracker.domain.ranges import Range
+from tracker.domain.targets import TARGET, Target, in_order
+from tracker.domain.units import to_canonical
 from tracker.library.analytes import ANALYTES
 from tracker.library.ctcae import ctcae
 from tracker.library.infections import vocabulary
-from tracker.models import AdverseEvent, CourseEvent, ImportBatch, LabResult, Patient, table_of
+from tracker.models import AdverseEvent, CourseEvent, ImportBatch, LabResult, Patient, PatientTarget, table_of
 from tracker.models import Course as CourseRow
 from tracker.models import Medication as MedicationRow
 from tracker.models import Observation as ObservationRow
@@ -38,14 +41,16 @@ class Loader:
 
     def __init__(
         self, session: Session, clinic_id: int, as_of: date, known_at: datetime | None = None,
-        unsaved: Sequence[Mapping[str, Any]] = (),
+        unsaved: Sequence[Mapping[str, Any]] = (), yardsticks: Yardsticks | None = None,
     ) -> None:  # fmt: skip
-        """`unsaved` are columns of results that are judged as if they were stored: what is being typed."""
+        """`unsaved` are columns of results that are judged as if they were stored: what is being typed. `yardsticks`
+        are those of the clinic, read already or tried out; else they are read.
+        """
         self.session = session
         self.unsaved = unsaved
         self.as_of = as_of
         self.known_at = known_at
-        self.yardsticks: Yardsticks = load_yardsticks(session, clinic_id)
+        self.yardsticks = yardsticks or load_yardsticks(session, clinic_id)
         self.protocols = self.yardsticks.protocols_on(as_of)
         self.own_rules = self.yardsticks.own_rules(as_of)
         self.rule_versions = self.yardsticks.rule_versions()
@@ -64,6 +69,7 @@ class Loader:
         events = self._grouped(_events(ids, self.as_of), AdverseEvent)
         drugs = self._grouped(_medications(ids), MedicationRow)
         seen = self._grouped(_observations(ids, self.as_of), ObservationRow)
+        wanted = self._targets(ids)
         for id in ids:
             if id not in people:
                 continue
@@ -89,6 +95,7 @@ class Loader:
                 clinic=self.yardsticks.clinic_name,
                 rule_versions=self.rule_versions,
                 own_rules=self.own_rules,
+                targets=wanted.get(id, {}),
             )
 
     # ------------------------------------------------------------------------------------------ results
@@ -173,6 +180,12 @@ class Loader:
         values = list(row[1:])
         values[4], values[5] = self._past(values[4]), self._past(values[5])
         return Event(*values)
+
+    def _targets(self, ids: list[int]) -> dict[int, dict[str, tuple[Target, ...]]]:
+        found: dict[int, dict[str, list[Target]]] = {}
+        for patient_id, analyte, *columns in self.session.execute(_targets(ids, self.as_of, self.known_at)):
+            found.setdefault(patient_id, {}).setdefault(analyte, []).append(_target(analyte, *columns))
+        return {id: {code: in_order(held) for code, held in wanted.items()} for id, wanted in found.items()}
 
     def _courses(self, ids: list[int]) -> dict[int, tuple[Course, ...]]:
         changes = self._grouped(_course_events(ids, self.as_of), CourseEvent)
@@ -291,6 +304,27 @@ def _medications(ids: list[int]) -> Select[*tuple[Any, ...]]:
         .where(m.patient_id.in_(ids))
         .order_by(m.patient_id, m.id)
     )
+
+
+def _targets(ids: list[int], as_of: date, known_at: datetime | None) -> Select[*tuple[Any, ...]]:
+    t = PatientTarget
+    statement = select(
+        t.patient_id, t.analyte, t.number, t.effective_from, t.severity, t.reason, t.unit, t.low, t.low_inclusive,
+        t.high, t.high_inclusive,
+    ).where(t.patient_id.in_(ids), t.effective_from <= as_of)  # fmt: skip
+    return statement if known_at is None else statement.where(t.recorded_at <= known_at)
+
+
+def _target(  # noqa: PLR0913 - the columns of a row
+    analyte: str, number: int, since: date, severity: str, reason: str, unit: str, low: Decimal | None,
+    low_inclusive: bool, high: Decimal | None, high_inclusive: bool,
+) -> Target:  # fmt: skip
+    """A version with its bounds in the canonical unit."""
+    known = ANALYTES[analyte]
+    below = None if low is None else to_canonical(known, low, unit)
+    above = None if high is None else to_canonical(known, high, unit)
+    bounds = Range(below, low_inclusive, above, high_inclusive, known.unit, TARGET)
+    return Target(number, since, None if low is None and high is None else bounds, severity, reason)
 
 
 def _observations(ids: list[int], as_of: date) -> Select[*tuple[Any, ...]]:

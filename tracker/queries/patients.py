@@ -4,7 +4,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import date
 
-from sqlalchemy import select
+from sqlalchemy import ColumnElement, select
 from sqlalchemy.orm import Session
 
 from tracker.models import (
@@ -133,6 +133,17 @@ def versions(session: Session, result: LabResult) -> list[LabResult]:
     while found[-1].replaces_id is not None:
         found.append(session.get_one(LabResult, found[-1].replaces_id))
     return found
+
+
+def is_current(digest: str, today: date) -> ColumnElement[bool]:
+    """Judged by what `digest` names, and no day has come on which the verdict changes by itself."""
+    return (Patient.judged_digest == digest) & (Patient.next_check_on.is_(None) | (Patient.next_check_on > today))
+
+
+def stale(session: Session, clinic_id: int, digest: str, today: date) -> list[int]:
+    """The patients of a clinic who are to be judged again, in the order of their keys."""
+    wanted = select(Patient.id).where(Patient.clinic_id == clinic_id, ~is_current(digest, today))
+    return list(session.scalars(wanted.order_by(Patient.id)))
 
 
 def due_for_check(session: Session, today: date) -> dict[int, list[int]]:

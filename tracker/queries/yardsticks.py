@@ -5,6 +5,7 @@ from bisect import bisect_right
 from collections.abc import Iterable, Mapping, Sequence
 from datetime import date
 from decimal import Decimal
+from typing import Any, NamedTuple
 from zoneinfo import ZoneInfo
 
 from sqlalchemy import select
@@ -21,6 +22,34 @@ from tracker.library.protocols import protocols
 from tracker.models import Clinic, ClinicSetting, ReferenceRange
 from tracker.models.setting import OWN_RULE, PROTOCOL_LINE, RULE
 
+
+class Trial(NamedTuple):
+    """Drafts taken as published, by their keys: the day each would apply from, and the number a setting would get."""
+
+    ranges: Mapping[int, date]
+    settings: Mapping[int, tuple[date, int]]
+
+    @property
+    def applies_from(self) -> date:
+        """The first day on which anything of it applies."""
+        return min([*self.ranges.values(), *(day for day, _ in self.settings.values())])
+
+    def as_json(self) -> dict[str, Any]:
+        """What a job keeps of it; `from_json` reads it back."""
+        return {
+            "ranges": {str(key): day.isoformat() for key, day in self.ranges.items()},
+            "settings": {str(key): [day.isoformat(), number] for key, (day, number) in self.settings.items()},
+        }
+
+    @classmethod
+    def from_json(cls, kept: Mapping[str, Any]) -> "Trial":
+        return cls(
+            {int(key): date.fromisoformat(day) for key, day in kept["ranges"].items()},
+            {int(key): (date.fromisoformat(day), number) for key, (day, number) in kept["settings"].items()},
+        )
+
+
+NOTHING_TRIED = Trial({}, {})
 UNITS = {code: analyte.unit for code, analyte in ANALYTES.items() if analyte.units}
 Answer = tuple[Range | None, str]
 
@@ -134,27 +163,39 @@ def printed_range(low: Decimal | None, high: Decimal | None, unit: str) -> Range
     return Range(low, True, high, True, unit, PRINTED)
 
 
-def load_yardsticks(session: Session, clinic_id: int) -> Yardsticks:
-    """What a clinic has published: ranges and settings, in force from their dates. A statement for each of the two."""
+def load_yardsticks(session: Session, clinic_id: int, trial: Trial = NOTHING_TRIED) -> Yardsticks:
+    """What a clinic has published, in force from their dates, and what is tried out. A statement for ranges and one for
+    settings.
+    """
     clinic = session.get_one(Clinic, clinic_id)
+    lines, settings = _ranges(session, clinic_id, trial), _settings(session, clinic_id, trial)
+    return Yardsticks(clinic, Ranges(lines), settings, _digest(lines, settings))
+
+
+def _ranges(session: Session, clinic_id: int, trial: Trial) -> list[ConfiguredRange]:
+    r = ReferenceRange
     rows = session.execute(
         select(
-            ReferenceRange.id, ReferenceRange.analyte, ReferenceRange.laboratory, ReferenceRange.sex,
-            ReferenceRange.age_from, ReferenceRange.age_to, ReferenceRange.low, ReferenceRange.low_inclusive,
-            ReferenceRange.high, ReferenceRange.high_inclusive, ReferenceRange.unit, ReferenceRange.effective_from,
-        ).where(ReferenceRange.clinic_id == clinic_id, ReferenceRange.state == "published")
+            r.id, r.analyte, r.laboratory, r.sex, r.age_from, r.age_to, r.low, r.low_inclusive, r.high,
+            r.high_inclusive, r.unit, r.effective_from,
+        ).where(r.clinic_id == clinic_id, (r.state == "published") | r.id.in_(trial.ranges))
     )  # fmt: skip
     lines = [ConfiguredRange._make(row) for row in rows]
+    return [line._replace(effective_from=trial.ranges.get(line.id, line.effective_from)) for line in lines]
+
+
+def _settings(session: Session, clinic_id: int, trial: Trial) -> list[Published]:
     s = ClinicSetting
-    settings = [
-        Published._make(row)
-        for row in session.execute(
-            select(s.id, s.kind, s.scope, s.number, s.effective_from, s.body, s.source)
-            .where(s.clinic_id == clinic_id, s.state == "published")
-            .order_by(s.id)
-        )
-    ]
-    return Yardsticks(clinic, Ranges(lines), settings, _digest(lines, settings))
+    rows = session.execute(
+        select(s.id, s.kind, s.scope, s.number, s.effective_from, s.body, s.source)
+        .where(s.clinic_id == clinic_id, (s.state == "published") | s.id.in_(trial.settings))
+        .order_by(s.id)
+    )
+    found = []
+    for setting in map(Published._make, rows):
+        day, number = trial.settings.get(setting.id, (setting.effective_from, setting.number))
+        found.append(setting._replace(effective_from=day, number=number))
+    return found
 
 
 def _digest(lines: Sequence[ConfiguredRange], settings: Sequence[Published]) -> str:

@@ -22,6 +22,7 @@ from tracker.models import (
     Flag,
     HeldRow,
     ImportBatch,
+    Job,
     LabResult,
     Medication,
     Observation,
@@ -119,6 +120,9 @@ ENDPOINTS: Mapping[str, frozenset[str]] = {
     "events.edit": RECORDERS,
     "events.update": RECORDERS,
     "events.void_event": RECORDERS,
+    "targets.show": STAFF,
+    "targets.add": DECIDERS,
+    "targets.end": DECIDERS,
     "ranges.index": STAFF,
     "ranges.show": STAFF,
     "ranges.new": ADMINS,
@@ -134,6 +138,11 @@ ENDPOINTS: Mapping[str, frozenset[str]] = {
     "settings.publish": ADMINS,
     "settings.withdraw": ADMINS,
     "settings.take_back": ADMINS,
+    "jobs.index": STAFF,
+    "jobs.show": STAFF,
+    "jobs.progress": STAFF,
+    "jobs.judge": ADMINS,
+    "jobs.cancel": ADMINS,
     "own_rules.form": ADMINS,
     "own_rules.draft": ADMINS,
     "rule_settings.form": ADMINS,
@@ -294,7 +303,7 @@ def typed() -> list[tuple[str, str]]:
 # ---------------------------------------------------------------------------------------------- may they this
 
 Owned = TypeVar("Owned", AdverseEvent, Course, Flag, LabResult, Medication, Observation)
-Kept = TypeVar("Kept", ClinicSetting, HeldRow, ImportBatch, ReferenceRange)
+Kept = TypeVar("Kept", ClinicSetting, HeldRow, ImportBatch, Job, ReferenceRange)
 
 
 def get_patient(session: Session, patient_id: int) -> Patient:
@@ -335,6 +344,10 @@ def get_range(session: Session, range_id: int) -> ReferenceRange:
 
 def get_setting(session: Session, setting_id: int) -> ClinicSetting:
     return _of_my_clinics(session, ClinicSetting, setting_id)
+
+
+def get_job(session: Session, job_id: int) -> Job:
+    return _of_my_clinics(session, Job, job_id)
 
 
 def get_batch(session: Session, batch_id: int) -> ImportBatch:

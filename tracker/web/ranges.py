@@ -11,7 +11,7 @@ from tracker.library.analytes import ANALYTES
 from tracker.models import Clinic, ReferenceRange
 from tracker.operations import publishing
 from tracker.operations.configure import draft_range, withdraw_draft
-from tracker.operations.publishing import Preview
+from tracker.operations.trial import Preview
 from tracker.queries import coverage, range_table
 from tracker.queries.range_table import DRAFT
 from tracker.rules import TITLES
@@ -22,13 +22,12 @@ from tracker.web.database import reading, writing
 from tracker.web.fields import ChoiceField, DayField, FigureField, LongTextField, TextField, WholeField
 from tracker.web.filters import zone
 from tracker.web.forms import Form, refuse
-from tracker.web.settings import APPLIES, applies, judged
+from tracker.web.settings import APPLIES, applies, judged, look
 
 screen = Blueprint("ranges", __name__)
 
 MEASURED = {code: analyte for code, analyte in ANALYTES.items() if analyte.units}
 SEXES = {"": "Everybody", "female": "Women", "male": "Men"}
-SHOWN = 200  # flags of a preview in full; the rest is counted
 
 
 class RangeForm(Form):
@@ -114,11 +113,12 @@ def create() -> ResponseReturnValue:
 
 @screen.post("/ranges/<int:range_id>/preview")
 def preview(range_id: int) -> ResponseReturnValue:
-    """What publishing would change. Judged in a transaction of which nothing is kept."""
+    """What publishing would change. Nothing is stored."""
     try:
-        with writing() as session:
-            draft = _draft(get_range(session, range_id))
-            found = publishing.preview(session, current_actor(), draft, applies())
+        draft = _draft(get_range(reading(), range_id))
+        found = look([draft])
+        if not isinstance(found, Preview):
+            return found
     except Refused as error:
         return _page(get_range(reading(), range_id), refused=error), 422
     return _page(get_range(reading(), range_id), found)
@@ -129,7 +129,7 @@ def publish(range_id: int) -> ResponseReturnValue:
     try:
         with writing(alone=True) as session:
             draft = _draft(get_range(session, range_id))
-            done = publishing.publish(session, current_actor(), draft, applies())
+            done = publishing.publish(session, current_actor(), [draft], applies())
     except Refused as error:
         return _page(get_range(reading(), range_id), refused=error), 422
     tell(f"Published. {judged(done)}")
@@ -184,6 +184,5 @@ def _page(row: ReferenceRange, found: Preview | None = None, refused: Refused | 
         preview=found,
         refused=refused,
         titles=TITLES,
-        shown=SHOWN,
         sexes=SEXES,
     )

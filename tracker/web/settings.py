@@ -3,6 +3,7 @@
 The same preview and the same publishing as for ranges; nothing here is edited in place.
 """
 
+from collections.abc import Sequence
 from decimal import Decimal
 from typing import Any
 
@@ -20,9 +21,10 @@ from tracker.models import ClinicSetting
 from tracker.models.setting import PROTOCOL_LINE
 from tracker.operations import publishing
 from tracker.operations.evaluate import Changes
-from tracker.operations.publishing import BACK_FILL, CHANGED, CLEARED, FROM_TODAY, OPENED, Preview
+from tracker.operations.publishing import BACK_FILL, FROM_TODAY
 from tracker.operations.settings import Proposal, draft_setting, published_versions
 from tracker.operations.settings import withdraw as withdraw_draft
+from tracker.operations.trial import CHANGED, CLEARED, OPENED, Preview
 from tracker.queries import clinic_settings
 from tracker.queries.range_table import DRAFT
 from tracker.rules import TITLES
@@ -52,7 +54,6 @@ APPLIES = {
     FROM_TODAY: "From today: what began before stays as it was judged",
     BACK_FILL: "From that day: history since then is judged again",
 }
-SHOWN = 200  # flags of a preview in full; the rest is counted
 
 
 class DraftForm(Form):
@@ -166,10 +167,11 @@ def draft_line(protocol_id: str, key: str) -> ResponseReturnValue:
 
 @screen.post("/settings/<int:setting_id>/preview")
 def preview(setting_id: int) -> ResponseReturnValue:
-    """What publishing would change. Judged in a transaction of which nothing is kept."""
+    """What publishing would change. Nothing is stored."""
     try:
-        with writing() as session:
-            found = publishing.preview(session, current_actor(), get_setting(session, setting_id), applies())
+        found = look([get_setting(reading(), setting_id)])
+        if not isinstance(found, Preview):
+            return found
     except Refused as error:
         return _page(get_setting(reading(), setting_id), refused=error), 422
     return _page(get_setting(reading(), setting_id), found)
@@ -181,7 +183,7 @@ def publish(setting_id: int) -> ResponseReturnValue:
     try:
         with writing(alone=True) as session:
             row = get_setting(session, setting_id)
-            done = publishing.publish(session, current_actor(), row, applies(), follows)
+            done = publishing.publish(session, current_actor(), [row], applies(), {setting_id: follows})
     except Refused as error:
         return _page(get_setting(reading(), setting_id), refused=error), 422
     tell(f"Published. {judged(done)}")
@@ -204,8 +206,19 @@ def take_back(setting_id: int) -> ResponseReturnValue:
     return redirect(url_for("settings.index"), 303)
 
 
-def judged(done: Changes) -> str:
+def look(drafts: Sequence[publishing.Draft]) -> Preview | ResponseReturnValue:
+    """What publishing these would change; in a large clinic, the way to the job that finds out. Raises Refused."""
+    if not publishing.is_large(reading(), drafts[0].clinic_id):
+        return publishing.preview(reading(), current_actor(), drafts, applies())
+    with writing() as session:
+        job = publishing.ask_for_preview(session, current_actor(), drafts, applies())
+    return redirect(url_for("jobs.show", job_id=job.id), 303)
+
+
+def judged(done: Changes | None) -> str:
     """`2 patients judged again; flags: 0 opened, 1 changed, 0 cleared.`"""
+    if done is None:
+        return "Everybody is judged again in the background: see “Long work”."
     told = done.counts()
     return f"{count(done.patients, 'patient')} judged again; flags: " + (
         ", ".join(f"{told[word]} {word}" for word in (OPENED, CHANGED, CLEARED)) + "."
@@ -275,7 +288,6 @@ def _page(row: ClinicSetting, found: Preview | None = None, refused: Refused | N
         preview=found,
         refused=refused,
         titles=TITLES,
-        shown=SHOWN,
         described=described,
         title_of=title_of,
         shipped=shipped,

@@ -1,0 +1,140 @@
+"""tracker work: does the jobs that pages ask for, one after the other, and takes up what another worker left."""
+
+import logging
+import os
+import secrets
+import time
+from collections.abc import Iterable, Iterator
+from concurrent.futures import Executor, Future, ProcessPoolExecutor, ThreadPoolExecutor
+from datetime import UTC, date, datetime
+from itertools import islice
+from typing import Any
+
+import click
+from sqlalchemy import select
+
+from tracker.cli.context import database, open_database
+from tracker.cli.judging import CHUNK, judge_part
+from tracker.db import Database
+from tracker.domain.errors import JakwatchError
+from tracker.models import Job, Patient
+from tracker.operations import jobs, trial
+from tracker.operations.enrol import zone_of
+from tracker.operations.provenance import judged_by
+from tracker.operations.trial import Preview
+from tracker.queries.patients import stale
+from tracker.queries.yardsticks import Trial, load_yardsticks
+
+log = logging.getLogger("tracker.jobs")
+PAUSE = 2.0  # seconds between two looks for work
+
+
+@click.command()
+@click.option("--processes", type=click.IntRange(1, 64), default=2, show_default=True, help="That share a job.")
+@click.option("--once", is_flag=True, help="Do what waits and end.")
+@click.option("--beside", type=int, hidden=True, help="End when the process of this number is the parent no longer.")
+def work(processes: int, once: bool, beside: int | None) -> None:
+    """Do the jobs that pages ask for: previews and judging again in large clinics."""
+    with database() as opened:
+        done = work_on(opened, processes, once, beside)
+    if once:
+        click.echo(f"{done} {'job' if done == 1 else 'jobs'} done.")
+
+
+def work_on(opened: Database, processes: int, once: bool = False, beside: int | None = None) -> int:
+    """Do jobs until there are none (`once`), or for as long as the parent lives; how many were done."""
+    worker, done = secrets.token_hex(8), 0
+    while beside is None or os.getppid() == beside:
+        with opened.transaction() as session:
+            job = jobs.take(session, worker, datetime.now(UTC))
+        if job is not None:
+            _do(opened, job, worker, processes)
+            done += 1
+        elif once:
+            break
+        else:
+            time.sleep(PAUSE)
+    return done
+
+
+def _do(opened: Database, job: Job, worker: str, processes: int) -> None:
+    """One job to its end. A fault fails the job and not the worker; what was stored stays, each part whole."""
+    state, message, result = jobs.DONE, "", None
+    try:
+        with _pool(processes) as pool:
+            result = (_preview if job.kind == jobs.PREVIEW else _judge)(opened, job, worker, pool)
+    except JakwatchError as refusal:
+        state, message = jobs.FAILED, str(refusal)
+    except Exception:
+        log.exception("Job %s failed", job.id)
+        state, message = jobs.FAILED, "The worker met a fault; its log says which. Ask again."
+    with opened.transaction() as session:
+        jobs.end(session, job.id, worker, datetime.now(UTC), state, message, result)
+
+
+def _pool(processes: int) -> Executor:
+    return ProcessPoolExecutor(processes) if processes > 1 else ThreadPoolExecutor(1)
+
+
+# ---------------------------------------------------------------------------------------------- the two kinds
+
+
+def _preview(opened: Database, job: Job, worker: str, pool: Executor) -> dict[str, Any] | None:
+    planned, today = Trial.from_json(job.details), date.fromisoformat(job.details["today"])
+    found = Preview(planned.applies_from)
+    with opened.reading() as session:
+        ids = list(session.scalars(select(Patient.id).where(Patient.clinic_id == job.clinic_id).order_by(Patient.id)))
+    tasks = [(opened.url, job.clinic_id, part, planned, today) for part in _parts(ids)]
+    for part in _each(pool, preview_part, tasks):
+        found.add(part)
+        if not _proceed(opened, job, worker, found.patients, len(ids)):
+            return None
+    return found.as_json()
+
+
+def preview_part(task: tuple[str, int, list[int], Trial, date]) -> Preview:
+    """Some patients of a preview; runs in a process of its own."""
+    url, clinic_id, ids, planned, today = task
+    opened = open_database(url)
+    try:
+        with opened.reading() as session:
+            return trial.preview(session, clinic_id, ids, planned, today)
+    finally:
+        opened.close()
+
+
+def _judge(opened: Database, job: Job, worker: str, pool: Executor) -> dict[str, Any] | None:
+    """Judge whoever is not judged by what is in force, until there is nobody: a job taken up again goes on."""
+    total = {"patients": 0, "results": 0, "opened": 0, "changed": 0, "cleared": 0}
+    while ids := _stale(opened, job.clinic_id):
+        before = total["patients"]
+        tasks = [(opened.url, job.clinic_id, part, False) for part in _parts(ids)]
+        for counts in _each(pool, judge_part, tasks):
+            total = {name: total[name] + counts[name] for name in total}
+            if not _proceed(opened, job, worker, total["patients"], before + len(ids)):
+                return None
+    return total
+
+
+def _stale(opened: Database, clinic_id: int) -> list[int]:
+    with opened.reading() as session:
+        today = datetime.now(zone_of(session, clinic_id)).date()
+        return stale(session, clinic_id, judged_by(load_yardsticks(session, clinic_id).digest), today)
+
+
+def _parts(ids: list[int]) -> list[list[int]]:
+    return [ids[start : start + CHUNK] for start in range(0, len(ids), CHUNK)]
+
+
+def _each(pool: Executor, work: Any, tasks: Iterable[Any]) -> Iterator[Any]:
+    """The results in the order of the tasks, no more than a few of them on the way: a cancelled job ends soon."""
+    rest, running = iter(tasks), list[Future[Any]]()
+    running += [pool.submit(work, task) for task in islice(rest, 4)]
+    while running:
+        yield running.pop(0).result()
+        running += [pool.submit(work, task) for task in islice(rest, 1)]
+
+
+def _proceed(opened: Database, job: Job, worker: str, done: int, total: int) -> bool:
+    with opened.transaction(waits=False) as session:
+        return jobs.proceed(session, job.id, worker, datetime.now(UTC), done, total)

@@ -1,0 +1,64 @@
+"""Long work and how far it is: previews and judging again of a large clinic. A page asks, `tracker work` does."""
+
+from flask import Blueprint, redirect, render_template, url_for
+from flask.typing import ResponseReturnValue
+
+from tracker.models import Job
+from tracker.operations import jobs
+from tracker.operations.trial import Preview
+from tracker.queries import jobs as found_jobs
+from tracker.rules import TITLES
+from tracker.web.access import current_actor, current_clinic, get_job
+from tracker.web.amending import tell
+from tracker.web.database import reading, writing
+
+screen = Blueprint("jobs", __name__)
+
+WORDS = {jobs.JUDGE: "Judging everybody again", jobs.PREVIEW: "What a draft would change"}
+
+
+@screen.get("/jobs")
+def index() -> ResponseReturnValue:
+    clinic = current_clinic()
+    return render_template(
+        "jobs/index.html", clinic=clinic, found=found_jobs.latest(reading(), clinic.id), words=WORDS, home=home
+    )
+
+
+@screen.get("/jobs/<int:job_id>")
+def show(job_id: int) -> ResponseReturnValue:
+    job = get_job(reading(), job_id)
+    found = Preview.from_json(job.result) if job.kind == jobs.PREVIEW and job.result else None
+    return render_template("jobs/show.html", job=job, words=WORDS, preview=found, titles=TITLES, home=home(job))
+
+
+@screen.get("/jobs/<int:job_id>/progress")
+def progress(job_id: int) -> ResponseReturnValue:
+    """How far it is, asked for by the page itself while it runs; at the end the page is loaded anew."""
+    job = get_job(reading(), job_id)
+    return render_template("jobs/_progress.html", job=job), {"HX-Refresh": "true"} if job.is_over else {}
+
+
+@screen.post("/jobs/judge")
+def judge() -> ResponseReturnValue:
+    """Judge again whoever is not judged by what is in force."""
+    with writing() as session:
+        job = jobs.ask(session, current_actor(), current_clinic().id, jobs.JUDGE)
+    return redirect(url_for("jobs.show", job_id=job.id), 303)
+
+
+@screen.post("/jobs/<int:job_id>/cancel")
+def cancel(job_id: int) -> ResponseReturnValue:
+    with writing() as session:
+        jobs.cancel(session, current_actor(), get_job(session, job_id))
+    tell("Stopped. What was judged so far stays, each patient whole.")
+    return redirect(url_for("jobs.show", job_id=job_id), 303)
+
+
+def home(job: Job) -> str:
+    """Where one goes from here: to the draft that a preview is about, "" where there is none."""
+    for number in job.details.get("ranges", ()):
+        return url_for("ranges.show", range_id=number)
+    for number in job.details.get("settings", ()):
+        return url_for("settings.show", setting_id=number)
+    return ""
