@@ -13,6 +13,7 @@
 | TRACKER_IDLE_MINUTES | a browser left alone for so long is signed out | 15 (demo and development: 480) |
 | TRACKER_SESSION_HOURS | a browser in constant use is signed out after | 12 |
 | TRACKER_UPLOAD_MB | largest file taken | 100 |
+| TRACKER_ATTACHMENT_MB | largest report that is kept with a patient | 10 |
 | TRACKER_LETTERHEADS | TOML file for letters: a table a clinic's code, `address` (lines), `telephone` | none |
 | TRACKER_TRUSTED_HOSTS | host names answered to, separated by commas | any |
 | TRACKER_PROXIES | how many proxies in front set X-Forwarded-For, -Proto and -Host | 0 |
@@ -55,6 +56,7 @@ def from_environment(environ: Mapping[str, str] = os.environ) -> dict[str, Any]:
         "IDLE_SECONDS": 60 * _number(environ, "TRACKER_IDLE_MINUTES", 15 if production else 480),
         "SESSION_SECONDS": 3600 * _number(environ, "TRACKER_SESSION_HOURS", 12),
         "MAX_CONTENT_LENGTH": 1024 * 1024 * _number(environ, "TRACKER_UPLOAD_MB", 100),
+        "ATTACHMENT_BYTES": 1024 * 1024 * _number(environ, "TRACKER_ATTACHMENT_MB", 10),
         "LETTERHEADS": _letterheads(environ.get("TRACKER_LETTERHEADS", "")),
         "TRUSTED_HOSTS": _words(environ.get("TRACKER_TRUSTED_HOSTS", "")) or None,
         "PROXIES": _number(environ, "TRACKER_PROXIES", 0, least=0),

@@ -7,6 +7,7 @@ import click
 from tracker import db
 from tracker.cli.context import clinics, database, operator
 from tracker.operations.audit import begin_again, examine
+from tracker.queries.attachments import damaged
 from tracker.queries.coverage import problems
 
 
@@ -24,7 +25,7 @@ def upgrade() -> None:
 
 @click.command()
 def check() -> None:
-    """Configuration, schema, range coverage, audit chain: a line each, non-zero when one fails."""
+    """Configuration, schema, range coverage, audit chain, attachments: a line each, non-zero when one fails."""
     lines: list[tuple[str, list[str]]] = []
     with database(current=False) as opened:
         lines.append(("storage settings", db.self_check(opened.engine)))
@@ -42,6 +43,7 @@ def check() -> None:
                 lines.append(("range coverage", [p for c in clinics(session) for p in problems(session, c)]))
                 fault = examine(session)
                 lines.append(("audit chain", [f"entry {fault.entry}: {fault.why}."] if fault else []))
+                lines.append(("attachments", list(damaged(session))))
     for name, faults in lines:
         click.echo(f"{'ok ' if not faults else 'BAD'}  {name}" + "".join(f"\n     {fault}" for fault in faults))
     if any(faults for _, faults in lines):

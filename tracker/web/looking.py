@@ -116,6 +116,7 @@ WORDS = {
     "events": "an event",
     "bedside": "a drug or an observation",
     "looking": "who looked",
+    "attachments": "an attached report",
     "papers": "what is printed",
 }
 
