@@ -17,6 +17,7 @@ class Range(NamedTuple):
     """A yardstick of the first layer. Bounds are in `unit`; None is an open side.
 
     `origin` says where it came from: printed with the result, configured for that laboratory, or the clinic's default.
+    `first_by` names the clinic's version that put it before the range that was printed too.
     """
 
     low: Decimal | None
@@ -26,6 +27,7 @@ class Range(NamedTuple):
     unit: str
     origin: str
     id: int | None = None
+    first_by: str = ""
 
     @property
     def low_text(self) -> str:
@@ -93,6 +95,11 @@ class ConfiguredRange(NamedTuple):
         return (self.analyte, self.laboratory, self.sex, self.age_from, self.age_to)
 
     @property
+    def ended(self) -> bool:
+        """Without any bound: from its day on the clinic has no line of its own here."""
+        return self.low is None and self.high is None
+
+    @property
     def specificity(self) -> tuple[bool, int]:
         """Sex before age; a narrower span of ages before a wider one."""
         width = (self.age_to if self.age_to is not None else 200) - (self.age_from or 0)
@@ -103,6 +110,23 @@ class ConfiguredRange(NamedTuple):
         return Range(self.low, self.low_inclusive, self.high, self.high_inclusive, self.unit, origin, self.id)
 
 
+def standing(candidates: Iterable[ConfiguredRange], on: date) -> list[ConfiguredRange]:
+    """The lines of which a version is in force on a day. One that ended (no bounds) leaves the starter set's of the
+    same line, where there is one.
+    """
+    in_force: dict[tuple[str, str, str, int | None, int | None], ConfiguredRange] = {}
+    starters = {}
+    for line in candidates:
+        if line.effective_from <= on:
+            held = in_force.get(line.scope)
+            if held is None or (line.effective_from, line.id) > (held.effective_from, held.id):
+                in_force[line.scope] = line
+            if line.effective_from == STARTER_FROM:
+                starters[line.scope] = line
+    held_lines = (starters.get(scope) if line.ended else line for scope, line in in_force.items())
+    return [line for line in held_lines if line is not None]
+
+
 def choose(candidates: Iterable[ConfiguredRange], sex: str, age: int | None, on: date) -> tuple[Range | None, str]:
     """The configured range that judges a sample, and the reason where there is none.
 
@@ -111,28 +135,23 @@ def choose(candidates: Iterable[ConfiguredRange], sex: str, age: int | None, on:
     way to any line of the clinic's own that fits. A tie is a configuration error and is said, not broken silently; so
     is a line that would come first if only the sex or the age were known.
     """
-    in_force: dict[tuple[str, str, str, int | None, int | None], ConfiguredRange] = {}
-    for line in candidates:
-        if line.effective_from <= on:
-            held = in_force.get(line.scope)
-            if held is None or (line.effective_from, line.id) > (held.effective_from, held.id):
-                in_force[line.scope] = line
-    fitting = sorted((line for line in in_force.values() if line.fits(sex, age)), key=_rank, reverse=True)
+    in_force = standing(candidates, on)
+    fitting = sorted((line for line in in_force if line.fits(sex, age)), key=rank, reverse=True)
     unsettled = [
-        line for line in in_force.values()
-        if line.fits(sex, age) is None and (not fitting or _rank(line) > _rank(fitting[0]))
+        line for line in in_force
+        if line.fits(sex, age) is None and (not fitting or rank(line) > rank(fitting[0]))
     ]  # fmt: skip
     if unsettled:
         sexed = sex not in ("female", "male") and any(line.sex for line in unsettled)
         return None, f"the range depends on {'sex' if sexed else 'age'}, which is not known"
     if not fitting:
         return None, "no reference range is configured for this person"
-    if len(fitting) > 1 and _rank(fitting[0]) == _rank(fitting[1]):
+    if len(fitting) > 1 and rank(fitting[0]) == rank(fitting[1]):
         return None, "two configured ranges fit equally: the range table needs mending"
     return fitting[0].as_range(), ""
 
 
-def _rank(line: ConfiguredRange) -> tuple[bool, tuple[bool, int]]:
+def rank(line: ConfiguredRange) -> tuple[bool, tuple[bool, int]]:
     """The clinic's own before the starter set, then the more specific."""
     return (line.effective_from != STARTER_FROM, line.specificity)
 

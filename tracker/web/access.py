@@ -135,6 +135,8 @@ ENDPOINTS: Mapping[str, frozenset[str]] = {
     "jobs.progress": STAFF,
     "jobs.judge": ADMINS,
     "jobs.cancel": ADMINS,
+    "clinic_wide.form": ADMINS,
+    "clinic_wide.draft": ADMINS,
     "own_rules.form": ADMINS,
     "own_rules.draft": ADMINS,
     "rule_settings.form": ADMINS,
