@@ -27,10 +27,11 @@ from tracker.models import (
     LabResult,
     Membership,
     Patient,
+    PatientTarget,
     ReferenceRange,
 )
 from tracker.models.setting import PROTOCOL_LINE
-from tracker.operations import configure, enrol, entry, jobs, settings
+from tracker.operations import configure, enrol, entry, jobs, settings, targets
 from tracker.operations.actor import Actor
 
 PASSWORD = "seven wet herons wade"
@@ -69,6 +70,7 @@ class Records:
     range: int
     setting: int
     job: int
+    target: int
     batch: int
     held_row: int
     access: int
@@ -147,6 +149,7 @@ def _records(session: Session, clinic: Clinic, who: Account, family: str) -> Rec
         access=_emergency(session, patient, who),
         setting=_line(session, actor, clinic).id,
         job=jobs.ask(session, actor, clinic.id, jobs.JUDGE).id,
+        target=_target(session, actor, patient).id,
         **_panel(session, actor, patient, clinic),
         **_held_row(session, clinic, who, family),
     )
@@ -161,6 +164,12 @@ def _panel(session: Session, actor: Actor, patient: Patient, clinic: Clinic) -> 
     flag = session.scalars(flags).first()
     assert flag is not None, "a neutrophil count of 0.46 raises a flag"
     return {"result": result, "flag": flag}
+
+
+def _target(session: Session, actor: Actor, patient: Patient) -> PatientTarget:
+    """A haemoglobin that is wanted of this patient."""
+    wanted = targets.Wanted("HB", Decimal(11), True, None, True, "g/dL", "soon", STARTED, "heart failure")
+    return targets.set_target(session, actor, patient, wanted, 0)
 
 
 def _draft(session: Session, actor: Actor, clinic: Clinic) -> ReferenceRange:

@@ -31,8 +31,8 @@ from typing import Any
 import yaml
 
 from tracker.domain.clinic_wide import of_scope
+from tracker.domain.computed import with_computed
 from tracker.domain.criteria import own_rules
-from tracker.domain.derived import with_computed
 from tracker.domain.findings import Finding
 from tracker.domain.history import (
     Course,
@@ -49,6 +49,7 @@ from tracker.domain.history import (
 from tracker.domain.overlay import CONFIRM_WITHIN, Published, dated_protocol, in_force
 from tracker.domain.protocol import Protocol
 from tracker.domain.ranges import PRINTED, ConfiguredRange, Range, choose
+from tracker.domain.targets import TARGET, Target, in_order
 from tracker.domain.units import from_canonical, to_canonical
 from tracker.domain.values import Number, read_number
 from tracker.library.analytes import ANALYTES
@@ -95,7 +96,21 @@ def history(story: Story) -> History:
         own_rules=_own_rules(story, as_of),
         window=in_force(of_scope(_wide(story), CONFIRM_WITHIN), as_of),
         clinic="Aspen Clinic",
+        targets=_targets(story, as_of),
     )
+
+
+def _targets(story: Story, as_of: date) -> Mapping[str, tuple[Target, ...]]:
+    """What the patient's clinician wants, in the canonical unit: `{analyte, from, low, high, severity}`."""
+    found: dict[str, list[Target]] = {}
+    for number, told in _numbered(story, "targets"):
+        low, high = (Decimal(told[side]) if side in told else None for side in ("low", "high"))
+        wanted = Range(low, "low_op" not in told, high, "high_op" not in told, ANALYTES[told["analyte"]].unit, TARGET)
+        since, severity = date.fromisoformat(told["from"]), told.get("severity", "routine")
+        target = Target(number, since, wanted if low or high else None, severity, "heart failure")
+        if since <= as_of:
+            found.setdefault(told["analyte"], []).append(target)
+    return {analyte: in_order(held) for analyte, held in found.items()}
 
 
 def _own_rules(story: Story, as_of: date) -> tuple[OwnRule, ...]:
@@ -219,6 +234,7 @@ def _lab(number: int, told: Mapping[str, str], person: Person) -> Lab:
         number, code, at.replace(tzinfo=UTC), at.date(), read.comparator if read else "", read.figure if read else None,
         unit, value, told.get("text", "") if read is None else "", limits, no_range, told.get("laboratory", ""),
         told.get("accession", ""), told.get("status", "final"), told.get("lab_flag", ""),
+        time_known="at" in told, method=told.get("method", ""),
     )  # fmt: skip
 
 

@@ -9,7 +9,7 @@ from dataclasses import replace
 from tracker.domain.findings import RANK, Evidence, Finding
 
 # Which rule says more about a result, the greater first. Rules not named here neither fold nor are folded.
-_LAYERS = ("action_limit", "hys_law", "ctcae", "change", "out_of_range")
+_LAYERS = ("action_limit", "hys_law", "ctcae", "change", "target", "out_of_range")
 _LEVEL = {code: level for level, code in enumerate(_LAYERS)} | {"do_not_start": 0, "muscle": 1}
 _LIPIDS_LEVEL = 1  # as hys_law, for the lipids it speaks of
 _LIVER = ("ALT", "AST", "TBIL", "ALP")

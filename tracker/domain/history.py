@@ -19,6 +19,7 @@ from tracker.domain.overlay import VALUE, Published, shorter
 from tracker.domain.phrases import Bound
 from tracker.domain.protocol import Protocol
 from tracker.domain.ranges import INSIDE, Range, place
+from tracker.domain.targets import Target
 from tracker.domain.values import Number, above, below, plain
 from tracker.domain.values import shown as readable
 
@@ -58,6 +59,8 @@ class Lab(NamedTuple):
     `figure` and `limits` are in `unit` (as reported); `value` is the same figure in the analyte's canonical unit,
     None where the unit is not one of the analyte's. `text` holds a worded result (`positive`); then `figure` is None.
     `computed` marks a value worked out from others, never a measured one. `no_range` says why `limits` is None.
+    `time_known`: a time of day was given; else `collected_at` is the clinic's midnight. `method` is how an LDL was had
+    (`calculated`, `direct`), empty where that was not said.
     """
 
     id: int | None
@@ -76,13 +79,15 @@ class Lab(NamedTuple):
     status: str
     lab_flag: str
     computed: str = ""
+    time_known: bool = True
+    method: str = ""
 
     @property
     def shown(self) -> str:
         """The value as reported, comparator included; a computed one without its tail of digits."""
         if self.figure is None:
             return self.text
-        return readable(self.figure) if self.computed else f"{self.comparator}{plain(self.figure)}"
+        return f"{self.comparator}{readable(self.figure) if self.computed else plain(self.figure)}"
 
     @property
     def place(self) -> str | None:
@@ -133,10 +138,17 @@ class Lab(NamedTuple):
         return self.figure / self.uln
 
     def same_specimen(self, other: "Lab") -> bool:
-        """Same accession at one laboratory or same time of collection: not a repeat."""
-        if self.collected_at == other.collected_at:
+        """Same accession at one laboratory or same time of collection: not a repeat.
+
+        Of one day, what was computed and what was measured are one sample; so are two results of which one has no time
+        of day, unless each has an accession of its own.
+        """
+        same_day = self.collected_on == other.collected_on
+        if self.collected_at == other.collected_at or (same_day and bool(self.computed) != bool(other.computed)):
             return True
-        return bool(self.accession) and (self.accession, self.laboratory) == (other.accession, other.laboratory)
+        if self.accession and other.accession:
+            return (self.accession, self.laboratory) == (other.accession, other.laboratory)
+        return same_day and not (self.time_known and other.time_known)
 
     def evidence(self, note: str = "") -> Evidence:
         """This result as a finding keeps it."""
@@ -305,7 +317,8 @@ class OwnRule(NamedTuple):
 class History:
     """One patient at the end of `as_of`. `labs` by analyte code (or the laboratory's own name where unmapped), oldest
     first. `changes_on`: the days to come on which a published change of the clinic's comes into force; `rule_versions`:
-    what the clinic set about a rule, by its code; `window`: its version of how soon a repeat is asked for.
+    what the clinic set about a rule, by its code; `window`: its version of how soon a repeat is asked for; `targets`:
+    the patient's own, by analyte.
     """
 
     person: Person
@@ -325,6 +338,7 @@ class History:
     rule_versions: Mapping[str, Sequence[Published]] = field(default_factory=dict)
     own_rules: tuple[OwnRule, ...] = ()
     window: Published | None = None
+    targets: Mapping[str, tuple[Target, ...]] = field(default_factory=dict)
     worked_out: dict[object, Any] = field(default_factory=dict, compare=False, repr=False)
     """What was worked out once and is asked for by several rules; the history does not change, so neither does it."""
 
@@ -347,16 +361,17 @@ class History:
         pairs = ((course, self.protocols.get(course.protocol_id)) for course in self.courses)
         return tuple((course, protocol) for course, protocol in pairs if protocol is not None)
 
-    def baseline(self, course: Course, analyte: str) -> Lab | None:
+    def baseline(self, course: Course, analyte: str, method: str | None = None) -> Lab | None:
         """The last numeric result on or before the first dose, at most the baseline window old; not reset by holds.
 
-        composite_rules B1. A censored value is no baseline: a fall from `<5` has no size.
+        composite_rules B1. A censored value is no baseline: a fall from `<5` has no size. `method`: of that one only.
         """
         protocol = self.protocol(course)
         window = protocol.baseline_window_days if protocol else 30
         earliest = course.started_on - timedelta(days=window)
         for lab in reversed(self.labs.get(analyte, ())):
-            if earliest <= lab.collected_on <= course.started_on and lab.value is not None and not lab.comparator:
+            in_window = earliest <= lab.collected_on <= course.started_on
+            if in_window and lab.value is not None and not lab.comparator and method in (None, lab.method):
                 return lab
         return None
 

@@ -9,6 +9,7 @@ from tracker.models.job import Job
 from tracker.models.lab import HeldRow, ImportBatch, ImportProblem, LabResult, ReferenceRange
 from tracker.models.patient import AccessNote, EmergencyAccess, Observation, Patient
 from tracker.models.setting import ClinicSetting
+from tracker.models.target import PatientTarget
 from tracker.models.treatment import Course, CourseEvent, Medication
 
 __all__ = [
@@ -35,6 +36,7 @@ __all__ = [
     "Membership",
     "Observation",
     "Patient",
+    "PatientTarget",
     "QueueVisit",
     "RecoveryCode",
     "ReferenceRange",

@@ -6,6 +6,7 @@ not said).
 
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from datetime import date, datetime
+from decimal import Decimal
 from itertools import groupby
 from operator import itemgetter
 from typing import Any
@@ -14,13 +15,15 @@ from sqlalchemy import ColumnElement, Select, func, select
 from sqlalchemy import false as sql_false
 from sqlalchemy.orm import Session
 
-from tracker.domain.derived import with_computed
+from tracker.domain.computed import with_computed
 from tracker.domain.history import Course, Dose, Event, History, Hold, Lab, Medication, Observation, Person
 from tracker.domain.ranges import Range
-from tracker.library.analytes import ANALYTES
+from tracker.domain.targets import TARGET, Target, in_order
+from tracker.domain.units import to_canonical
+from tracker.library.analytes import ANALYTES, method
 from tracker.library.ctcae import ctcae
 from tracker.library.infections import vocabulary
-from tracker.models import AdverseEvent, CourseEvent, ImportBatch, LabResult, Patient, table_of
+from tracker.models import AdverseEvent, CourseEvent, ImportBatch, LabResult, Patient, PatientTarget, table_of
 from tracker.models import Course as CourseRow
 from tracker.models import Medication as MedicationRow
 from tracker.models import Observation as ObservationRow
@@ -67,6 +70,7 @@ class Loader:
         events = self._grouped(_events(ids, self.as_of), AdverseEvent)
         drugs = self._grouped(_medications(ids), MedicationRow)
         seen = self._grouped(_observations(ids, self.as_of), ObservationRow)
+        wanted = self._targets(ids)
         for id in ids:
             if id not in people:
                 continue
@@ -93,6 +97,7 @@ class Loader:
                 rule_versions=self.rule_versions,
                 own_rules=self.own_rules,
                 window=self.window,
+                targets=wanted.get(id, {}),
             )
 
     # ------------------------------------------------------------------------------------------ results
@@ -130,6 +135,8 @@ class Loader:
             accession,
             status,
             lab_flag,
+            time_known,
+            local_code,
         ) = row
         limits: Range | None = None
         why = ""
@@ -156,6 +163,9 @@ class Loader:
             accession,
             status,
             lab_flag,
+            "",
+            time_known,
+            method(analyte, local_code) if local_code else "",
         )
 
     def _range_of(self, person: Person) -> Callable[[str, date], tuple[Range | None, str]]:
@@ -177,6 +187,12 @@ class Loader:
         values = list(row[1:])
         values[4], values[5] = self._past(values[4]), self._past(values[5])
         return Event(*values)
+
+    def _targets(self, ids: list[int]) -> dict[int, dict[str, tuple[Target, ...]]]:
+        found: dict[int, dict[str, list[Target]]] = {}
+        for patient_id, analyte, *columns in self.session.execute(_targets(ids, self.as_of, self.known_at)):
+            found.setdefault(patient_id, {}).setdefault(analyte, []).append(_target(analyte, *columns))
+        return {id: {code: in_order(held) for code, held in wanted.items()} for id, wanted in found.items()}
 
     def _courses(self, ids: list[int]) -> dict[int, tuple[Course, ...]]:
         changes = self._grouped(_course_events(ids, self.as_of), CourseEvent)
@@ -210,14 +226,19 @@ class Loader:
 
 
 def _holds(rows: Iterable[Any]) -> tuple[Hold, ...]:
-    """Holds from the course's events: a hold lasts until the next resume, or the next dose."""
+    """Holds from the course's events: a hold lasts until the next resume, or the next dose of a later day.
+
+    One that was resumed on the day it began held no day, and is none.
+    """
     holds: list[Hold] = []
     for _, on, kind, _, _, reason, review_on in rows:
         lasting = bool(holds) and holds[-1].until is None
         if kind == "hold" and not lasting:
             holds.append(Hold(on, None, reason, review_on))
-        elif kind in ("resume", "dose") and lasting and on > holds[-1].on:
-            holds[-1] = holds[-1]._replace(until=on)
+        elif lasting and (kind == "resume" or (kind == "dose" and on > holds[-1].on)):
+            last = holds.pop()
+            if on > last.on:
+                holds.append(last._replace(until=on))
     return tuple(holds)
 
 
@@ -246,6 +267,8 @@ _LAB_COLUMNS = (
     "accession",
     "status",
     "lab_flag",
+    "time_known",
+    "local_code",
 )
 
 
@@ -295,6 +318,27 @@ def _medications(ids: list[int]) -> Select[*tuple[Any, ...]]:
         .where(m.patient_id.in_(ids))
         .order_by(m.patient_id, m.id)
     )
+
+
+def _targets(ids: list[int], as_of: date, known_at: datetime | None) -> Select[*tuple[Any, ...]]:
+    t = PatientTarget
+    statement = select(
+        t.patient_id, t.analyte, t.number, t.effective_from, t.severity, t.reason, t.unit, t.low, t.low_inclusive,
+        t.high, t.high_inclusive,
+    ).where(t.patient_id.in_(ids), t.effective_from <= as_of)  # fmt: skip
+    return statement if known_at is None else statement.where(t.recorded_at <= known_at)
+
+
+def _target(  # noqa: PLR0913 - the columns of a row
+    analyte: str, number: int, since: date, severity: str, reason: str, unit: str, low: Decimal | None,
+    low_inclusive: bool, high: Decimal | None, high_inclusive: bool,
+) -> Target:  # fmt: skip
+    """A version with its bounds in the canonical unit."""
+    known = ANALYTES[analyte]
+    below = None if low is None else to_canonical(known, low, unit)
+    above = None if high is None else to_canonical(known, high, unit)
+    bounds = Range(below, low_inclusive, above, high_inclusive, known.unit, TARGET)
+    return Target(number, since, None if low is None and high is None else bounds, severity, reason)
 
 
 def _observations(ids: list[int], as_of: date) -> Select[*tuple[Any, ...]]:

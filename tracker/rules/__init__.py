@@ -30,6 +30,7 @@ from tracker.rules import (
     out_of_range,
     overdue,
     screening,
+    target,
 )
 
 RULES: tuple[ModuleType, ...] = (
@@ -41,6 +42,7 @@ RULES: tuple[ModuleType, ...] = (
     event,
     ctcae,
     change,
+    target,
     lipids,
     custom,
     out_of_range,
@@ -60,6 +62,7 @@ TITLES = {
     "event": "Adverse event",
     "ctcae": "CTCAE grade",
     "change": "Change from baseline",
+    "target": "The patient's own target",
     "lipids": "Lipids",
     "custom": "The clinic's own rule",
     "out_of_range": "Outside the laboratory range",

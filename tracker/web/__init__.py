@@ -82,6 +82,7 @@ from tracker.web import (
     settings,
     sign_in,
     startup,
+    targets,
     timeline,
     treatment,
 )
@@ -102,6 +103,7 @@ BLUEPRINTS: tuple[Blueprint, ...] = (
     courses.screen,
     treatment.screen,
     events.screen,
+    targets.screen,
     ranges.screen,
     settings.screen,
     rule_settings.screen,

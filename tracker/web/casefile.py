@@ -22,6 +22,7 @@ LAYERS = {
     "out_of_range": "Laboratory range",
     "ctcae": "CTCAE grade",
     "change": "The patient’s own baseline",
+    "target": "The patient’s own target",
     "hys_law": "Combination of results",
     "muscle": "Stopping rule of trials",
     "lipids": "Lipid guideline",
