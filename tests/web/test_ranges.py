@@ -268,3 +268,32 @@ def test_a_line_beside_it_that_goes_first_is_shown(sign_in: SignIn, cast: Cast) 
     assert "no version of the same line: it is a new one" in page
     assert "Other lines of Neutrophils" in page
     assert "everybody, from 18 years any ≥ 2.0 and ≤ 8.25" in page
+
+
+# ---------------------------------------------------------------------------------------------- taking back
+
+
+def test_one_person_takes_a_range_back_and_everybody_is_judged_again(
+    sign_in: SignIn, database: Database, cora: str, tom: int
+) -> None:
+    carol, second = sign_in("carol"), sign_in(cora)
+    key = draft(carol)
+    second.post(f"/ranges/{key}/publish", HISTORY)
+    assert open_flags(database, tom) == []
+    answer = carol.post(f"/ranges/{key}/take-back")
+    assert told(carol.get(answer.headers["Location"]))[0].startswith("Taken back. 2 patients judged again")
+    assert "out_of_range" in [flag.rule for flag in open_flags(database, tom)]
+    page = words(carol.get(f"/ranges/{key}")).partition("All versions of this line")[2]
+    assert "in force no line any more" in page
+    assert "in force \u2265 14 and \u2264 18" in page
+    assert "men, from 18 years \u2265 14 and \u2264 18 g/dL" in words(carol.get("/ranges?analyte=HB"))
+    assert "no line any more" not in words(carol.get("/ranges?analyte=HB"))
+    assert carol.post(f"/ranges/{key}/take-back").status_code == 409
+
+
+def test_a_line_of_the_starter_set_offers_no_way_back(sign_in: SignIn, database: Database, cast: Cast) -> None:
+    with database.reading() as session:
+        key = session.query(ReferenceRange).filter_by(clinic_id=cast.a.clinic, analyte="CHOL").one().id
+    carol = sign_in("carol")
+    assert "Take this version back" not in words(carol.get(f"/ranges/{key}"))
+    assert carol.post(f"/ranges/{key}/take-back").status_code == 422

@@ -1,7 +1,7 @@
 """Reference ranges: bounds that say whether they are inclusive, and which range judges a result."""
 
 from collections.abc import Iterable
-from datetime import date
+from datetime import UTC, date, datetime
 from decimal import Decimal
 from typing import NamedTuple
 
@@ -10,6 +10,7 @@ from tracker.domain.values import above, below, plain, shown
 
 SHOWN_DIGITS = 6  # a clinic's bound converted to the unit of a result has a tail nobody reads
 STARTER_FROM = date(1900, 1, 1)  # the starter set is in force from the beginning, until the clinic says otherwise
+LONG_AGO = datetime.min.replace(tzinfo=UTC)
 PRINTED, LABORATORY, CLINIC = "printed", "laboratory", "clinic"
 
 
@@ -75,6 +76,14 @@ class ConfiguredRange(NamedTuple):
     high_inclusive: bool
     unit: str
     effective_from: date
+    published_at: datetime = LONG_AGO
+
+    @property
+    def turn(self) -> tuple[date, datetime, int]:
+        """Of two versions of one line begun by a day, the one with the later turn is in force: of one day the one that
+        was published last.
+        """
+        return (self.effective_from, self.published_at, self.id)
 
     def fits(self, sex: str, age: int | None) -> bool | None:
         """Whether the line covers this person; None where an unknown sex or age leaves it open."""
@@ -119,7 +128,7 @@ def standing(candidates: Iterable[ConfiguredRange], on: date) -> list[Configured
     for line in candidates:
         if line.effective_from <= on:
             held = in_force.get(line.scope)
-            if held is None or (line.effective_from, line.id) > (held.effective_from, held.id):
+            if held is None or line.turn > held.turn:
                 in_force[line.scope] = line
             if line.effective_from == STARTER_FROM:
                 starters[line.scope] = line

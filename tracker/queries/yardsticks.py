@@ -3,7 +3,7 @@
 import hashlib
 from bisect import bisect_right
 from collections.abc import Iterable, Mapping, Sequence
-from datetime import date
+from datetime import UTC, date, datetime
 from decimal import Decimal
 from typing import Any, NamedTuple
 from zoneinfo import ZoneInfo
@@ -50,6 +50,7 @@ class Trial(NamedTuple):
         )
 
 
+NEXT = datetime.max.replace(tzinfo=UTC)  # what is tried out would be published last
 NOTHING_TRIED = Trial({}, {})
 UNITS = {code: analyte.unit for code, analyte in ANALYTES.items() if analyte.units}
 Answer = tuple[Range | None, str]
@@ -191,11 +192,14 @@ def _ranges(session: Session, clinic_id: int, trial: Trial) -> list[ConfiguredRa
     rows = session.execute(
         select(
             r.id, r.analyte, r.laboratory, r.sex, r.age_from, r.age_to, r.low, r.low_inclusive, r.high,
-            r.high_inclusive, r.unit, r.effective_from,
+            r.high_inclusive, r.unit, r.effective_from, r.published_at,
         ).where(r.clinic_id == clinic_id, (r.state == "published") | r.id.in_(trial.ranges))
     )  # fmt: skip
     lines = [ConfiguredRange._make(row) for row in rows]
-    return [line._replace(effective_from=trial.ranges.get(line.id, line.effective_from)) for line in lines]
+    return [
+        line._replace(effective_from=trial.ranges[line.id], published_at=NEXT) if line.id in trial.ranges else line
+        for line in lines
+    ]
 
 
 def _settings(session: Session, clinic_id: int, trial: Trial) -> list[Published]:

@@ -125,6 +125,7 @@ ENDPOINTS: Mapping[str, frozenset[str]] = {
     "ranges.preview": ADMINS,
     "ranges.publish": ADMINS,
     "ranges.withdraw": ADMINS,
+    "ranges.take_back": ADMINS,
     "settings.index": STAFF,
     "settings.show": STAFF,
     "settings.line": ADMINS,

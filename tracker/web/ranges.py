@@ -6,6 +6,7 @@ from wtforms import RadioField, SelectField
 from wtforms.validators import DataRequired, InputRequired, Optional
 
 from tracker.domain.errors import NotFound, Refused, Stale
+from tracker.domain.ranges import STARTER_FROM
 from tracker.domain.readings import RangeReading
 from tracker.library.analytes import ANALYTES
 from tracker.models import Clinic, ReferenceRange
@@ -144,6 +145,20 @@ def withdraw(range_id: int) -> ResponseReturnValue:
     return redirect(url_for("ranges.index"), 303)
 
 
+@screen.post("/ranges/<int:range_id>/take-back")
+def take_back(range_id: int) -> ResponseReturnValue:
+    """One person is enough: what comes back was in force before."""
+    try:
+        with writing(alone=True) as session:
+            done = publishing.roll_back_range(session, current_actor(), get_range(session, range_id))
+    except Stale:
+        raise
+    except Refused as error:
+        return _page(get_range(reading(), range_id), refused=error), 422
+    tell(f"Taken back. {judged(done)}")
+    return redirect(url_for("ranges.index"), 303)
+
+
 # ---------------------------------------------------------------------------------------------- shared
 
 
@@ -151,6 +166,11 @@ def _draft(row: ReferenceRange) -> ReferenceRange:
     if row.state != DRAFT:
         raise Stale(f"This range was {row.state} meanwhile.")
     return row
+
+
+def _can_be_taken_back(row: ReferenceRange) -> bool:
+    own = row.state == "published" and row.effective_from != STARTER_FROM
+    return own and not range_table.is_followed_at_once(reading(), row)
 
 
 def _form_of(row: ReferenceRange) -> RangeForm:
@@ -177,6 +197,7 @@ def _page(row: ReferenceRange, found: Preview | None = None, refused: Refused | 
         follows=range_table.followed_by(session, row, on) if row.state == DRAFT else None,
         history=history,
         beside=[other for other in lines if range_table.scope(other.row) != range_table.scope(row)],
+        can_be_taken_back=_can_be_taken_back(row),
         mine=row.drafted_by == current_user().id,
         past=row.state == DRAFT and row.effective_from < on,
         choices=APPLIES,
