@@ -15,7 +15,9 @@ from tracker.library.ranges import starter_ranges
 from tracker.models import Clinic, ReferenceRange
 from tracker.operations import audit
 from tracker.operations.actor import Actor
+from tracker.operations.enrol import zone_of
 from tracker.operations.record import DUPLICATE, FILED
+from tracker.queries.range_check import understood
 from tracker.queries.range_table import is_followed_at_once
 
 
@@ -133,18 +135,22 @@ def _end_line(session: Session, actor: Actor, clinic: Clinic, line: ReferenceRan
     audit.created(session, actor, row, clinic_id=clinic.id, reason=line.reason)
 
 
+def range_row(clinic_id: int, reading: RangeReading) -> ReferenceRange:
+    """The draft that a reading says, not stored. Raises Refused for a contradiction, or what is not known."""
+    return ReferenceRange(clinic_id=clinic_id, state="draft", **_columns(reading))
+
+
 def draft_range(session: Session, actor: Actor, clinic_id: int, reading: RangeReading, reason: str) -> ReferenceRange:
-    """A new version of a range, in force once a second person has published it."""
+    """A new version of a range, in force once a second person has published it. Raises Refused for what cannot be."""
     if len(reason.strip()) < 5:
         raise Refused("Say in a few words why the range changes.")
-    row = ReferenceRange(
-        clinic_id=clinic_id,
-        reason=reason,
-        state="draft",
-        drafted_at=actor.utc,
-        drafted_by=actor.account_id,
-        **_columns(reading),
-    )
+    row = range_row(clinic_id, reading)
+    if reading.effective_from <= STARTER_FROM:
+        raise Refused(f"{STARTER_FROM} is the day of the starter set: give the day from which yours judges.")
+    impossible = understood(session, row, actor.today(zone_of(session, clinic_id))).sense.refusals
+    if impossible:
+        raise Refused(" ".join(impossible))
+    row.reason, row.drafted_at, row.drafted_by = reason, actor.utc, actor.account_id
     audit.created(session, actor, row, clinic_id=clinic_id, reason=reason)
     return row
 

@@ -30,11 +30,11 @@ class Line(NamedTuple):
 
     @property
     def low(self) -> str:
-        return _bounds(self.row).low_text
+        return bounds_of(self.row).low_text
 
     @property
     def high(self) -> str:
-        return _bounds(self.row).high_text
+        return bounds_of(self.row).high_text
 
     @property
     def ages(self) -> str:
@@ -66,7 +66,7 @@ class Line(NamedTuple):
         return by is not None and then is not None and by != then
 
 
-def _bounds(row: ReferenceRange) -> Range:
+def bounds_of(row: ReferenceRange) -> Range:
     return Range(row.low, row.low_inclusive, row.high, row.high_inclusive, row.unit, "")
 
 

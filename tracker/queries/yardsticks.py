@@ -183,11 +183,12 @@ def load_yardsticks(session: Session, clinic_id: int, trial: Trial = NOTHING_TRI
     settings.
     """
     clinic = session.get_one(Clinic, clinic_id)
-    lines, settings = _ranges(session, clinic_id, trial), _settings(session, clinic_id, trial)
+    lines, settings = configured(session, clinic_id, trial), _settings(session, clinic_id, trial)
     return Yardsticks(clinic, Ranges(lines), settings, _digest(lines, settings))
 
 
-def _ranges(session: Session, clinic_id: int, trial: Trial) -> list[ConfiguredRange]:
+def configured(session: Session, clinic_id: int, trial: Trial = NOTHING_TRIED) -> list[ConfiguredRange]:
+    """Every published version of the clinic's ranges, and the drafts that are tried out."""
     r = ReferenceRange
     rows = session.execute(
         select(

@@ -122,6 +122,7 @@ ENDPOINTS: Mapping[str, frozenset[str]] = {
     "ranges.show": STAFF,
     "ranges.new": ADMINS,
     "ranges.create": ADMINS,
+    "ranges.check": ADMINS,
     "ranges.preview": ADMINS,
     "ranges.publish": ADMINS,
     "ranges.withdraw": ADMINS,
