@@ -78,7 +78,7 @@ def test_markup_in_any_text_is_text_on_every_page(storied: World) -> None:
     markup.fill(storied, "".join(markup.POLYGLOTS))
     for path, answer in storied.each_page():
         page = answer.get_data(as_text=True)
-        assert answer.status_code < 500, path
+        assert answer.status_code < 500, f"{path}: is there a new column of words of ours? It belongs to markup.CODES"
         if answer.mimetype == "text/html":
             assert crawl.strange_markup(page, markup.MARK) == [], path
         elif answer.mimetype == "application/json":

@@ -7,7 +7,8 @@ from typing import Any, NamedTuple
 from sqlalchemy import ColumnElement, Select, func, select
 from sqlalchemy.orm import Session
 
-from tracker.domain.severity import SEVERITIES
+from tracker.domain.findings import SEVERITIES
+from tracker.domain.lifecycle import CARRIED_OFFSET
 from tracker.models import AuditEntry, BrowserSession, EmergencyAccess, Flag, HeldRow, Patient
 
 
@@ -24,10 +25,12 @@ def figures(session: Session, today: date, seen_since: datetime) -> Iterator[Fig
     """What waits in all clinics together. `today` is the calendar day in UTC; sessions seen after `seen_since` count
     as open.
     """
-    by_place = dict(session.execute(_count(Flag.attention.is_not(None), Flag.attention).group_by(Flag.attention)).all())
+    by_place = dict(
+        session.execute(_count(Flag.attention < CARRIED_OFFSET, Flag.attention).group_by(Flag.attention)).all()
+    )
     for place, severity in enumerate(SEVERITIES):
-        told = "Flags that wait for somebody, by the worst severity since somebody decided"
-        yield Figure("flags_waiting", told, int(by_place.get(place, 0)), ("severity", severity))
+        told = "Flags about which nobody has decided, by the worst severity since"
+        yield Figure("flags_waiting", told, by_place.get(place, 0), ("severity", severity))
     for name, about, statement in (
         ("rows_waiting", "Rows of files that wait for their patient", _count(HeldRow.state == "waiting")),
         ("judging_overdue", "Patients whose day has come and who were not judged since: does tracker evaluate run?",
