@@ -47,6 +47,8 @@ CODES = {
     "medication": {"interaction"},
     "observation": {"kind"},
     "course_event": {"kind"},
+    "job": {"kind", "state", "worker"},
+    "patient_target": {"analyte", "unit", "severity"},
     "review": {"action", "from_state", "to_state", "standing"},
 }  # fmt: skip
 UNIQUE = {("patient", "mrn"), ("adverse_event", "source_key")}
