@@ -6,6 +6,7 @@ import csv
 import io
 import json
 import re
+import socket
 from typing import Any
 from urllib.parse import unquote
 
@@ -52,6 +53,18 @@ def test_no_name_number_or_token_stands_in_an_address_a_cookie_or_the_log(
     world.ask("recorder", "/audit")
     assert "refused" in caplog.text, "the log was looked at"
     assert not [secret for secret in secrets if secret in caplog.text]
+
+
+def test_nothing_is_fetched_from_anywhere(world: World, monkeypatch: pytest.MonkeyPatch) -> None:
+    """No page and no form of the program opens a connection; its database is a file here."""
+
+    def refuse(*_: Any) -> None:
+        raise AssertionError("a connection was opened")
+
+    for name in ("connect", "connect_ex", "sendto"):
+        monkeypatch.setattr(socket.socket, name, refuse)
+    outcome = crawl.fuzz(world, 60, seed=7)
+    assert not outcome.wrong
 
 
 @pytest.fixture
