@@ -52,6 +52,7 @@ OVERSEERS = frozenset({CLINICIAN, ADMIN, AUDITOR})  # who looked at a patient
 ENDPOINTS: Mapping[str, frozenset[str]] = {
     "static": ANYBODY,
     "health.healthz": ANYBODY,
+    "metrics.show": ANYBODY,  # of this machine, or with the token: it looks itself
     "sign_in.form": ANYBODY,
     "sign_in.enter": ANYBODY,
     "sign_in.code": ANYBODY,
