@@ -90,9 +90,12 @@ class Source(NamedTuple):
         return ORDER.index(self.kinds[0])
 
 
-def read(name: str, stream: BinaryIO, zone: ZoneInfo, reader: shapes.Reader | None = None) -> Source:
-    """Open a file. Times without an offset are those of `zone`. Raises Refused where it cannot be read at all, and
-    shapes.Unsettled where a table of another shape needs an answer first; without a `reader` none is read.
+def read(
+    name: str, stream: BinaryIO, zone: ZoneInfo, reader: shapes.Reader | None = None, *, test_messages: bool = False
+) -> Source:
+    """Open a file. Times without an offset are those of `zone`. With `test_messages`, messages that are marked as
+    training or debugging are read as any other. Raises Refused where it cannot be read at all, and shapes.Unsettled
+    where a table of another shape needs an answer first; without a `reader` none is read.
     """
     opened = open_text(stream)
     found = recognise.form(opened.head)
@@ -102,7 +105,7 @@ def read(name: str, stream: BinaryIO, zone: ZoneInfo, reader: shapes.Reader | No
         rows_in_turn = sorted(parts.rows, key=_turn)
         return Source(name, found, kinds, parts.remarks, iter(rows_in_turn), 1, fhir.ELEMENTS)
     if found == recognise.HL7:
-        results = hl7v2.read(opened.whole(hl7v2.MOST_BYTES), zone)
+        results = hl7v2.read(opened.whole(hl7v2.MOST_BYTES), zone, test_messages)
         return Source(name, found, ("results",), results.remarks, iter(results.rows), 1, hl7v2.ELEMENTS)
     if found == recognise.WORKBOOK:
         book = workbook.read(opened.whole(workbook.MOST_BYTES), zone, reader)

@@ -4,6 +4,7 @@ from tracker.models.access import ROLES, Account, BrowserSession, Clinic, Draft,
 from tracker.models.adverse_event import AdverseEvent
 from tracker.models.audit import AuditEntry
 from tracker.models.base import Base, table_of
+from tracker.models.desk import DueStep, QueueView, ReviewNotice
 from tracker.models.flag import Flag, QueueVisit, Review
 from tracker.models.importing import CodeMapping, ImportChange, ImportUndo, TableMapping
 from tracker.models.job import Job
@@ -27,6 +28,7 @@ __all__ = [
     "Course",
     "CourseEvent",
     "Draft",
+    "DueStep",
     "EmergencyAccess",
     "Flag",
     "HeldRow",
@@ -41,10 +43,12 @@ __all__ = [
     "Observation",
     "Patient",
     "PatientTarget",
+    "QueueView",
     "QueueVisit",
     "RecoveryCode",
     "ReferenceRange",
     "Review",
+    "ReviewNotice",
     "TableMapping",
     "table_of",
 ]

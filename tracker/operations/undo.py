@@ -162,7 +162,7 @@ def _stand_again(
     r = LabResult
     taken = select(r.id).where(
         r.patient_id == old.patient_id, r.subject == old.subject, r.collected_at == old.collected_at,
-        r.laboratory == old.laboratory, r.accession == old.accession, r.retired_at.is_(None),
+        r.laboratory == old.laboratory, r.accession == old.accession, r.sub_id == old.sub_id, r.retired_at.is_(None),
     )  # fmt: skip
     if session.scalar(taken) is not None:
         found.left.append(f"{old.subject} of {old.collected_on}: another result stands in its place by now.")

@@ -224,7 +224,9 @@ def release() -> ResponseReturnValue:
     if released:
         tell(f"{count(released, 'row')} left the tray.", changes)
     else:
-        flash("Nobody with one of these record numbers is enrolled yet.")
+        refused = any(item.row.settled_reason for item in queries.tray(reading(), current_clinic().id)[0])
+        here = "No row left the tray: beside those whose patient is here stands why." if refused else ""
+        flash(here or "Nobody with one of these record numbers is enrolled yet.")
     return redirect(url_for("imports.tray_page"), 303)
 
 

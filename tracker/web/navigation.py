@@ -32,7 +32,7 @@ ITEMS = (
     Item("Flags", "queue.index", "q", ("review",)),
     Item("Patients", "patients.index", "p", ("timeline", "bedside", "courses", "treatment", "events")),
     Item("Enter labs", "labs.choose", "e", ("worksheet", "results")),
-    Item("Due", "due.index", "d"),
+    Item("Due", "due.index", "d", ("due_steps",)),
     Item("Import", "imports.index", "i", ("mapping", "codes")),
     Item("Ranges & protocols", "ranges.index", "r", ("settings", "rule_settings", "own_rules", "rules_pages")),
     Item("Cohort", "cohort.index", "c"),

@@ -23,7 +23,7 @@ from tracker.domain.readings import (
     PatientReading,
     Problem,
     RangeReading,
-    unpack,
+    unpack_row,
 )
 from tracker.formats import TABLES, Source
 from tracker.formats.cells import defused
@@ -157,7 +157,7 @@ def write_refused(path: Path, target: Path, taken: Taken) -> None:
 def held_in_words(row: HeldRow) -> str:
     """What a row of the tray says."""
     try:
-        return in_words(unpack(row.kind, json.loads(row.content)))
+        return in_words(unpack_row(row.kind, row.row, json.loads(row.content)).reading)
     except (KeyError, ValueError, TypeError, AttributeError, Refused):
         return row.content[:200]
 
