@@ -14,6 +14,7 @@ from argon2 import PasswordHasher
 from sqlalchemy import select
 from sqlalchemy.orm import Session
 
+from tests.pictures import png
 from tracker.db import Database
 from tracker.domain.readings import LabReading, RangeReading, read_moment
 from tracker.models import (
@@ -32,7 +33,7 @@ from tracker.models import (
     TableMapping,
 )
 from tracker.models.setting import PROTOCOL_LINE
-from tracker.operations import configure, enrol, entry, jobs, settings, targets
+from tracker.operations import attachments, configure, enrol, entry, jobs, settings, targets
 from tracker.operations.actor import Actor
 
 PASSWORD = "seven wet herons wade"
@@ -75,6 +76,7 @@ class Records:
     mapping: int
     batch: int
     held_row: int
+    attachment: int
     access: int
 
     def url_values(self) -> dict[str, int]:
@@ -148,6 +150,7 @@ def _records(session: Session, clinic: Clinic, who: Account, family: str) -> Rec
         medication=enrol.add_medication(session, actor, patient, {"name": f"{family} remedy"}).id,
         observation=enrol.add_observation(session, actor, patient, STARTED, "weight_kg", "70").id,
         range=_draft(session, actor, clinic).id,
+        attachment=attachments.attach(session, actor, patient, _report(family)).id,
         access=_emergency(session, patient, who),
         setting=_line(session, actor, clinic).id,
         job=jobs.ask(session, actor, clinic.id, jobs.JUDGE).id,
@@ -173,6 +176,11 @@ def _target(session: Session, actor: Actor, patient: Patient) -> PatientTarget:
     """A haemoglobin that is wanted of this patient."""
     wanted = targets.Wanted("HB", Decimal(11), True, None, True, "g/dL", "soon", STARTED, "heart failure")
     return targets.set_target(session, actor, patient, wanted, 0)
+
+
+def _report(family: str) -> attachments.Sent:
+    """A picture that is kept with the patient; of each clinic another one."""
+    return attachments.Sent(png(family), "report.png", STARTED, f"{family} report")
 
 
 def _draft(session: Session, actor: Actor, clinic: Clinic) -> ReferenceRange:

@@ -2,6 +2,7 @@
 
 from tracker.models.access import ROLES, Account, BrowserSession, Clinic, Draft, Membership, RecoveryCode
 from tracker.models.adverse_event import AdverseEvent
+from tracker.models.attachment import Attachment
 from tracker.models.audit import AuditEntry
 from tracker.models.base import Base, table_of
 from tracker.models.desk import DueStep, QueueView, ReviewNotice
@@ -19,6 +20,7 @@ __all__ = [
     "AccessNote",
     "Account",
     "AdverseEvent",
+    "Attachment",
     "AuditEntry",
     "Base",
     "BrowserSession",

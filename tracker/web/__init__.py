@@ -50,10 +50,12 @@ from flask_wtf import CSRFProtect
 from jinja2 import StrictUndefined
 from werkzeug.middleware.proxy_fix import ProxyFix
 
+from tracker.operations.attachments import LARGEST
 from tracker.web import (
     access,
     account,
     admin,
+    attachments,
     audit,
     bedside,
     courses,
@@ -71,6 +73,7 @@ from tracker.web import (
     looking,
     mapping,
     own_rules,
+    papers,
     patients,
     queue,
     ranges,
@@ -100,6 +103,8 @@ BLUEPRINTS: tuple[Blueprint, ...] = (
     timeline.screen,
     due.screen,
     due_steps.screen,
+    papers.screen,
+    attachments.screen,
     patients.screen,
     bedside.screen,
     courses.screen,
@@ -135,6 +140,8 @@ DEFAULTS: dict[str, Any] = {
     "IDLE_SECONDS": 15 * 60,
     "SESSION_SECONDS": 12 * 3600,
     "PROXIES": 0,
+    "ATTACHMENT_BYTES": LARGEST,
+    "LETTERHEADS": {},  # clinic's code: {"address": lines, "telephone": number}, for letters to patients
     "PASSWORD_HASHER": PasswordHasher(),  # Argon2id at the cost of RFC 9106, section 4, second recommendation
     "MAX_FORM_MEMORY_SIZE": 5 * 1024 * 1024,  # a spreadsheet pasted into a grid
     "MAX_FORM_PARTS": 20_000,

@@ -16,6 +16,7 @@ from sqlalchemy.orm import Session
 from tracker.domain.errors import NotAllowed, NotFound
 from tracker.models import (
     AdverseEvent,
+    Attachment,
     ClinicSetting,
     Course,
     EmergencyAccess,
@@ -86,6 +87,16 @@ ENDPOINTS: Mapping[str, frozenset[str]] = {
     "due_steps.put_off": DECIDERS,
     "due_steps.bring_back": DECIDERS,
     "due_steps.take": RECORDERS,
+    "attachments.new": RECORDERS,
+    "attachments.add": RECORDERS,
+    "attachments.show": STAFF,
+    "attachments.file": STAFF,
+    "attachments.void_file": RECORDERS,
+    "papers.summary": STAFF,
+    "papers.timeline": STAFF,
+    "papers.worklist": STAFF,
+    "papers.due_list": STAFF,
+    "papers.letters": RECORDERS,
     "patients.index": STAFF,
     "patients.new": RECORDERS,
     "patients.create": RECORDERS,
@@ -313,7 +324,7 @@ def typed() -> list[tuple[str, str]]:
 
 # ---------------------------------------------------------------------------------------------- may they this
 
-Owned = TypeVar("Owned", AdverseEvent, Course, Flag, LabResult, Medication, Observation)
+Owned = TypeVar("Owned", AdverseEvent, Attachment, Course, Flag, LabResult, Medication, Observation)
 Kept = TypeVar("Kept", ClinicSetting, HeldRow, ImportBatch, Job, ReferenceRange, TableMapping)
 
 
@@ -347,6 +358,10 @@ def get_medication(session: Session, medication_id: int) -> Medication:
 
 def get_observation(session: Session, observation_id: int) -> Observation:
     return _of_my_patients(session, Observation, observation_id)
+
+
+def get_attachment(session: Session, attachment_id: int) -> Attachment:
+    return _of_my_patients(session, Attachment, attachment_id)
 
 
 def get_range(session: Session, range_id: int) -> ReferenceRange:

@@ -75,7 +75,7 @@ def keep(sent: FileStorage, clinic_id: int) -> Upload:
             digest.update(chunk)
             target.write(chunk)
     os.utime(path, (now().timestamp(),) * 2)  # its hour is counted by the clock that counts everything else
-    upload = Upload(token, _tidy(sent.filename or ""), path, digest.hexdigest(), clinic_id)
+    upload = Upload(token, tidy(sent.filename or ""), path, digest.hexdigest(), clinic_id)
     held: dict[str, Any] = dict(session.get("uploads", {}))
     held[token] = {"name": upload.name, "sha256": upload.sha256, "clinic": clinic_id}
     for old in list(held)[:-MOST]:
@@ -123,7 +123,7 @@ def _remove(token: str) -> None:
             (folder() / f"{token}{suffix}").unlink(missing_ok=True)
 
 
-def _tidy(name: str) -> str:
+def tidy(name: str) -> str:
     """The last part of the name as it was sent, without what a page or a terminal might stumble over."""
     last = re.split(r"[/\\]", name)[-1]
     return _ODD.sub("_", last).strip(" .")[:120] or "file"
