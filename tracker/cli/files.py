@@ -56,6 +56,9 @@ def import_files(
         changes = importer.judge()
         if dry_run:
             session.rollback()
+    if dry_run:
+        for report in reports:
+            report.batch = None
     document = {"files": [report.as_json() for report in reports], "flags": changes.counts()}
     if as_json:
         say_json(document)
@@ -126,6 +129,7 @@ def _print(reports: list[Report], flags: dict[str, int], dry_run: bool) -> None:
         click.echo(
             f"{report.path}: {what}: {report.rows_in} rows in = {report.filed} filed + {report.duplicate} duplicate"
             f" + {report.unmatched} unmatched + {report.refused} refused"
+            + (f" (import {report.batch})" if report.batch else "")
         )
         for problem in report.problems[:SHOWN_PROBLEMS]:
             place = f"{formats.ROW_NAMES.get(report.format, 'row')} {problem.row}" if problem.row else "file"

@@ -19,7 +19,7 @@ from tracker.domain.units import Analyte, check, normal_unit, to_canonical, unit
 from tracker.domain.values import Number, read_number
 from tracker.library import analytes
 from tracker.models import LabResult, Patient, table_of
-from tracker.operations import audit
+from tracker.operations import audit, changes
 from tracker.operations.actor import Actor
 from tracker.operations.standing import (
     CANCELLED_BY_LAB,
@@ -141,13 +141,16 @@ def _words(reading: LabReading, analyte: Analyte | None) -> str:
 class Recorded:
     """What became of the readings: an outcome each, in order, with the problems; who is affected; what was retired.
 
-    `unmapped` are the rows whose test has no analyte here, with the laboratory's name for it.
+    `cancelled` is the last result that its laboratory took back. `unmapped` are the rows whose test has no analyte
+    here, with the laboratory's name for it.
+
     """
 
     outcomes: list[str] = field(default_factory=list)
     problems: list[Problem] = field(default_factory=list)
     patient_ids: set[int] = field(default_factory=set)
     amended: set[int] = field(default_factory=set)
+    cancelled: int = 0
     unmapped: list[tuple[int, str]] = field(default_factory=list)
 
 
@@ -172,6 +175,8 @@ def record(
                 _insert(session, actor, inserts, batch_id)
                 known = in_force(session, [(reading, whose.patient_id) for _, reading, whose in rows])
             outcome = _file(session, actor, reading, whose, new, known, inserts, done)
+            if new is None and outcome == FILED and batch_id is not None:
+                changes.keep_cancelled(session, whose.patient_id, batch_id, done.cancelled)
         except NotRecordable as why:
             done.problems.append(Problem(number, why.column, str(why)))
             continue
@@ -290,6 +295,7 @@ def _cancel(session: Session, actor: Actor, reading: LabReading, whose: Whose, k
         raise NotRecordable("status", "The result is cancelled, and there is none on file to void.")
     _retire(session, actor, old.id, whose.patient_id, CANCELLED_BY_LAB)
     done.amended.add(old.id)
+    done.cancelled = old.id
     return FILED
 
 

@@ -203,6 +203,8 @@ ENDPOINTS: Mapping[str, frozenset[str]] = {
     "imports.assign": RECORDERS,
     "imports.dismiss": RECORDERS,
     "imports.release": RECORDERS,
+    "imports.undo_page": RECORDERS,
+    "imports.undo_import": RECORDERS,
     "mapping.form": RECORDERS,
     "mapping.rows": RECORDERS,
     "mapping.settle": RECORDERS,

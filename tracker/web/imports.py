@@ -8,16 +8,16 @@ from flask.typing import ResponseReturnValue
 from flask_wtf.file import FileField, FileRequired
 from wtforms.validators import InputRequired, Length
 
-from tracker.domain.errors import NotFound, Refused, Stale
+from tracker.domain.errors import NotAllowed, NotFound, Refused, Stale
 from tracker.formats.cells import defused
 from tracker.formats.shapes import Unsettled
 from tracker.models import Clinic
-from tracker.operations import intake, mapping, tray
+from tracker.operations import intake, mapping, tray, undo
 from tracker.queries import imports as queries
 from tracker.web import pending, preview, uploads
-from tracker.web.access import current_actor, current_clinic, get_batch, get_held_row
-from tracker.web.amending import tell
-from tracker.web.database import reading, writing
+from tracker.web.access import current_actor, current_clinic, current_clinics, get_batch, get_held_row
+from tracker.web.amending import FEW_WORDS, tell
+from tracker.web.database import EVERYWHERE, reading, writing
 from tracker.web.fields import LongTextField
 from tracker.web.filters import count
 from tracker.web.forms import Form, refuse
@@ -41,6 +41,12 @@ class DismissForm(Form):
         [InputRequired("Say why."), Length(min=5, message="Say in a few words why.")],
         longest=500,
     )
+
+
+class UndoForm(Form):
+    """Why an import is undone."""
+
+    reason = LongTextField("Why it is undone", FEW_WORDS, longest=500)
 
 
 # ---------------------------------------------------------------------------------------------- pages
@@ -135,6 +141,42 @@ def put_away() -> ResponseReturnValue:
     uploads.forget(uploads.find(request.form.get("token", ""), current_clinic().id))
     flash("The file is put away; nothing of it was stored.")
     return redirect(url_for("imports.index"), 303)
+
+
+# ---------------------------------------------------------------------------------------------- taken back
+
+
+@screen.get("/imports/<int:batch_id>/undo")
+def undo_page(batch_id: int) -> ResponseReturnValue:
+    return _undo_page(batch_id, UndoForm(formdata=None))
+
+
+@screen.post("/imports/<int:batch_id>/undo")
+def undo_import(batch_id: int) -> ResponseReturnValue:
+    """Undo an import; first only shown, by the same code in a transaction that is taken back."""
+    form, looks = UndoForm(), request.form.get("do") != "undo"
+    get_batch(reading(), batch_id)
+    if not form.validate():
+        return _undo_page(batch_id, form), 422
+    try:
+        with writing(EVERYWHERE) as session:  # a file may have touched another clinic, which is refused
+            batch = get_batch(session, batch_id)
+            found = undo.undo(session, current_actor(), batch, form.reason.data or "", current_clinics())
+            if looks:
+                session.rollback()
+    except (Stale, NotAllowed) as error:
+        refuse(form, Refused(str(error)))
+        return _undo_page(batch_id, form), 409
+    if looks:
+        return _undo_page(batch_id, form, found)
+    tell(f"Import {batch_id} is undone.", found.changes)
+    return redirect(url_for("imports.show", batch_id=batch_id), 303)
+
+
+def _undo_page(batch_id: int, form: UndoForm, found: undo.Undone | None = None) -> str:
+    session = reading()
+    held = queries.one(session, get_batch(session, batch_id))
+    return render_template("imports/undo.html", held=held, form=form, found=found)
 
 
 # ---------------------------------------------------------------------------------------------- the tray
