@@ -23,6 +23,7 @@ PANEL = {
     "HDL": ("mg/dL", 57, 2, 0), "TG": ("mg/dL", 96, 12, 0), "CK": ("U/L", 88, 12, 0),
 }  # fmt: skip
 VISITS = 4
+SETTLED = {"machine": "cleared", "cleared_on": NOW.date(), "review": "closed", "attention": 9}
 CHUNK = 50_000
 
 
@@ -54,11 +55,11 @@ def lab(dice: Random, patient_id: int, analyte: str, day: date) -> dict[str, Any
     }  # fmt: skip
 
 
-def build(folder: Path, patients: int) -> World:
-    """Patients on tofacitinib with four panels each; every twentieth has open flags besides those the rules will
-    find.
+def build(folder: Path, patients: int, waiting: int, settled: int = 0, name: str = "world") -> World:
+    """Patients on tofacitinib with four panels each. Beside what the rules will find, `waiting` flags stand in the
+    queue, spread over the patients, and `settled` ones are past.
     """
-    url = f"sqlite:///{folder / 'world.db'}"
+    url = f"sqlite:///{folder / name}.db"
     upgrade(url)
     database = Database(url)
     actor = Actor("benchmark", NOW, "benchmark")
@@ -76,10 +77,11 @@ def build(folder: Path, patients: int) -> World:
         for first in range(1, patients + 1, CHUNK // 60):
             ids = range(first, min(first + CHUNK // 60, patients + 1))
             session.execute(insert(LabResult.__table__), [lab(dice, i, a, d) for i in ids for d in days for a in PANEL])
-        flags = [_flag(clinic_id, n % patients + 1, n) for n in range(patients * 5 // 2)]
-        for first in range(0, len(flags), CHUNK):
-            session.execute(insert(Flag.__table__), flags[first : first + CHUNK])
-    return World(database, clinic_id, account_id, patients, patients * len(PANEL) * VISITS, len(flags))
+        for first in range(0, waiting + settled, CHUNK):
+            numbers = range(first, min(first + CHUNK, waiting + settled))
+            rows = [_flag(clinic_id, n % patients + 1, n) | (SETTLED if n >= waiting else {}) for n in numbers]
+            session.execute(insert(Flag.__table__), rows)
+    return World(database, clinic_id, account_id, patients, patients * len(PANEL) * VISITS, waiting)
 
 
 def _patient(clinic_id: int, n: int) -> dict[str, Any]:

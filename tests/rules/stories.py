@@ -28,8 +28,8 @@ from typing import Any
 
 import yaml
 
+from tracker.domain.computed import with_computed
 from tracker.domain.criteria import own_rules
-from tracker.domain.derived import with_computed
 from tracker.domain.findings import Finding
 from tracker.domain.history import (
     Course,
@@ -219,6 +219,7 @@ def _lab(number: int, told: Mapping[str, str], person: Person) -> Lab:
         number, code, at.replace(tzinfo=UTC), at.date(), read.comparator if read else "", read.figure if read else None,
         unit, value, told.get("text", "") if read is None else "", limits, no_range, told.get("laboratory", ""),
         told.get("accession", ""), told.get("status", "final"), told.get("lab_flag", ""),
+        time_known="at" in told, method=told.get("method", ""),
     )  # fmt: skip
 
 

@@ -32,8 +32,9 @@ class ScheduleEntry(NamedTuple):
     """A lab the protocol asks for. `subject` is an analyte's code or a panel's name; no `first_to`: no interval in
     the label.
 
-    `suggested_every` is what the authors propose where the label gives no interval. `grace_days` and `overlay` (its
-    name and version) are set where a clinic changed the line.
+    `suggested_every` is what the authors propose where the label gives no interval; `after_increase` is when a check is
+    wanted after a raised dose, with its own source. `grace_days` and `overlay` (its name and version) are set where a
+    clinic changed the line.
     """
 
     id: str
@@ -46,6 +47,8 @@ class ScheduleEntry(NamedTuple):
     suggested_every: Span | None = None
     grace_days: int | None = None
     overlay: str = ""
+    after_increase: Span | None = None
+    increase_source: str = ""
 
     @property
     def members(self) -> tuple[str, ...]:
@@ -236,7 +239,8 @@ def _schedule(entry: Entry) -> ScheduleEntry:
     return ScheduleEntry(
         str(entry["id"]), str(subject), bool(entry.get("baseline", False)),
         _span(entry, "first_from"), _span(entry, "first_to"), _span(entry, "every"), _origin(entry),
-        _span(entry, "suggested_every"),
+        _span(entry, "suggested_every"), after_increase=_span(entry, "after_increase"),
+        increase_source=str(entry.get("after_increase_source", "")),
     )  # fmt: skip
 
 

@@ -2,7 +2,8 @@
 
 Source: the schedules of the protocols, composite rules section 7. A first check has a window counted from the
 first dose (or from the day a break of four weeks or more ended) and wants a sample taken on the drug inside it or
-later; afterwards every sample resets the interval. A hold does not pause the intervals. Months are calendar months.
+later; afterwards every sample resets the interval. Some lines want one more after a raised dose. A hold does not pause
+the intervals. Months are calendar months.
 """
 
 from collections.abc import Callable, Iterable, Iterator, Sequence
@@ -10,6 +11,7 @@ from datetime import date, timedelta
 from typing import NamedTuple
 
 from tracker.domain.dates import Span, add
+from tracker.domain.dosing_facts import increases
 from tracker.domain.findings import Finding
 from tracker.domain.history import Course, History, Hold, Lab
 from tracker.domain.illness import AFTERMATH, clusters, infections
@@ -117,33 +119,53 @@ def _first_checks(
 
     One that the break left no time for gives way to the new one; one that was late already stays.
     """
-    first = _first_check(protocol, course, entry, done, course.started_on, "the first dose")
-    found = [] if first is None else [first]
+    found = _first_check(protocol, course, entry, done, course.started_on, "the first dose")
     for hold in _breaks(course, entry, as_of):
         if found and hold.on <= found[-1].due_on and not (found[-1].met and found[-1].met.collected_on < hold.on):
             found.pop()
-        again = _first_check(protocol, course, entry, done, hold.until or as_of, "the restart")
-        found += [] if again is None else [again]
+        found += _first_check(protocol, course, entry, done, hold.until or as_of, "the restart")
     return found
 
 
 def _first_check(
     protocol: Protocol, course: Course, entry: ScheduleEntry, done: Sequence[Lab], anchor: date, event: str
-) -> Check | None:
+) -> list[Check]:
     window = first_window(entry, anchor)
     if window is None:
-        return None
-    opens, closes = window
+        return []
     span = f"{entry.first_from or _interval(entry)}"
+    if window[0] != window[1]:
+        span = f"{entry.first_from} to {entry.first_to}"
+    reason = f"first check {span} after {event} on {anchor}"
+    return [_once(protocol, course, entry, done, window, reason, _origin(entry))]
+
+
+def _after_increases(
+    protocol: Protocol, course: Course, entry: ScheduleEntry, done: Sequence[Lab], as_of: date
+) -> Iterator[Check]:
+    """A check so long after each day on which the dose was raised."""
+    after = entry.after_increase
+    if after is None:
+        return
+    for day in increases(course, as_of):
+        due = add(day, after)
+        reason = f"{after} after the dose was raised on {day}"
+        origin = Sourced(entry.origin.text, entry.increase_source, False)
+        yield _once(protocol, course, entry, done, (due, due), reason, origin)
+
+
+def _once(
+    protocol: Protocol, course: Course, entry: ScheduleEntry, done: Sequence[Lab], window: tuple[date, date],
+    reason: str, origin: Sourced,
+) -> Check:  # fmt: skip
+    """A check that is done once, by a sample taken on the drug in its window or later. One day has an allowance."""
+    opens, closes = window
     if opens == closes:
         opens -= timedelta(days=protocol.early_days)
-    else:
-        span = f"{entry.first_from} to {entry.first_to}"
     in_time = (lab for lab in done if lab.collected_on >= opens)
     met = next((lab for lab in in_time if course.on_treatment(lab.collected_on)), None)
     late = closes + _grace(protocol, entry)
-    reason = f"first check {span} after {event} on {anchor}"
-    return Check(entry.subject, opens, closes, late, reason, _origin(entry), met, None, entry.overlay)
+    return Check(entry.subject, opens, closes, late, reason, origin, met, None, entry.overlay)
 
 
 def _repeats(protocol: Protocol, entry: ScheduleEntry, every: Span, done: Sequence[Lab], start: Lab) -> Iterator[Check]:
@@ -170,6 +192,7 @@ def _checks(history: History, course: Course, protocol: Protocol, entry: Schedul
     done = _samples(history, entry.members, course)
     first_checks = _first_checks(protocol, course, entry, done, history.as_of)
     yield from first_checks
+    yield from _after_increases(protocol, course, entry, done, history.as_of)
     first = next((check.met for check in first_checks if check.met is not None), None)
     every = _interval(entry)
     if every is not None and first is not None:

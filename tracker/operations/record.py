@@ -79,7 +79,7 @@ def prepare(reading: LabReading, whose: Whose, now: datetime, previous: Decimal 
         "patient_id": whose.patient_id,
         "analyte": analyte.code if analyte else "",
         "subject": analyte.code if analyte else reading.analyte,
-        "local_code": reading.local_code,
+        "local_code": _called(reading, analyte),
         "collected_at": reading.collected.at, "collected_on": reading.collected.on,
         "time_known": reading.collected.time_known,
         "comparator": number.comparator if number else "", "figure": number.figure if number else None,
@@ -90,6 +90,16 @@ def prepare(reading: LabReading, whose: Whose, now: datetime, previous: Decimal 
         "recorded_at": reading.recorded_at or now,
     }  # fmt: skip
     return Prepared(columns, questions)
+
+
+def _called(reading: LabReading, analyte: Analyte | None) -> str:
+    """The sender's own code; with the LOINC or the name beside it that tells how the value was had."""
+    code, name = reading.local_code, reading.analyte
+    if analyte is None or name == analyte.code or name in code.split(";"):
+        return code
+    if name.startswith(analytes.LOINC) or analytes.method(analyte.code, name):
+        return f"{code};{name}" if code else name
+    return code
 
 
 def _check_time(reading: LabReading, whose: Whose, now: datetime) -> None:

@@ -15,12 +15,12 @@ from sqlalchemy import ColumnElement, Select, func, select
 from sqlalchemy import false as sql_false
 from sqlalchemy.orm import Session
 
-from tracker.domain.derived import with_computed
+from tracker.domain.computed import with_computed
 from tracker.domain.history import Course, Dose, Event, History, Hold, Lab, Medication, Observation, Person
 from tracker.domain.ranges import Range
 from tracker.domain.targets import TARGET, Target, in_order
 from tracker.domain.units import to_canonical
-from tracker.library.analytes import ANALYTES
+from tracker.library.analytes import ANALYTES, method
 from tracker.library.ctcae import ctcae
 from tracker.library.infections import vocabulary
 from tracker.models import AdverseEvent, CourseEvent, ImportBatch, LabResult, Patient, PatientTarget, table_of
@@ -133,6 +133,8 @@ class Loader:
             accession,
             status,
             lab_flag,
+            time_known,
+            local_code,
         ) = row
         limits: Range | None = None
         why = ""
@@ -159,6 +161,9 @@ class Loader:
             accession,
             status,
             lab_flag,
+            "",
+            time_known,
+            method(analyte, local_code) if local_code else "",
         )
 
     def _range_of(self, person: Person) -> Callable[[str, date], tuple[Range | None, str]]:
@@ -219,14 +224,19 @@ class Loader:
 
 
 def _holds(rows: Iterable[Any]) -> tuple[Hold, ...]:
-    """Holds from the course's events: a hold lasts until the next resume, or the next dose."""
+    """Holds from the course's events: a hold lasts until the next resume, or the next dose of a later day.
+
+    One that was resumed on the day it began held no day, and is none.
+    """
     holds: list[Hold] = []
     for _, on, kind, _, _, reason, review_on in rows:
         lasting = bool(holds) and holds[-1].until is None
         if kind == "hold" and not lasting:
             holds.append(Hold(on, None, reason, review_on))
-        elif kind in ("resume", "dose") and lasting and on > holds[-1].on:
-            holds[-1] = holds[-1]._replace(until=on)
+        elif lasting and (kind == "resume" or (kind == "dose" and on > holds[-1].on)):
+            last = holds.pop()
+            if on > last.on:
+                holds.append(last._replace(until=on))
     return tuple(holds)
 
 
@@ -255,6 +265,8 @@ _LAB_COLUMNS = (
     "accession",
     "status",
     "lab_flag",
+    "time_known",
+    "local_code",
 )
 
 
