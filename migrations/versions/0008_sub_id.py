@@ -1,7 +1,7 @@
 """results of one test and sample are told apart by the laboratory's sub-ID
 
 Revision ID: 0008
-Revises: 0011
+Revises: 0007
 """
 
 import sqlalchemy as sa
@@ -9,7 +9,7 @@ from alembic import op
 
 
 revision = "0008"
-down_revision = "0011"
+down_revision = "0007"
 branch_labels = None
 depends_on = None
 

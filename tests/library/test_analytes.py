@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 
 from tracker.domain.units import normal_unit, to_canonical
-from tracker.library.analytes import ANALYTES, PANELS, digest, find, folded, match, word
+from tracker.library.analytes import ANALYTES, PANELS, digest, find, folded, match, method, word
 
 LOINC_CODE = re.compile(r"\b\d{3,5}-\d\b")
 NUMERIC = re.compile(r"\d+(?:\.\d+)?")
@@ -21,8 +21,13 @@ def table(shared: Path) -> list[dict[str, str]]:
         return list(csv.DictReader(file))
 
 
-def test_the_library_has_the_analytes_of_the_table_in_its_order(table: list[dict[str, str]]) -> None:
-    assert list(ANALYTES) == [row["code"] for row in table]
+KINDS_OF_NEUTROPHILS = ["NEUT_SEG", "NEUT_SEG_PCT", "NEUT_BAND", "NEUT_BAND_PCT"]
+
+
+def test_the_library_has_the_analytes_of_the_table_in_its_order_and_the_kinds_of_neutrophils(
+    table: list[dict[str, str]],
+) -> None:
+    assert list(ANALYTES) == [row["code"] for row in table] + KINDS_OF_NEUTROPHILS
 
 
 def test_every_figure_of_the_table_is_carried_over(table: list[dict[str, str]]) -> None:
@@ -79,7 +84,8 @@ def test_only_counts_and_their_percentages_share_a_name() -> None:
         for name in (analyte.code, analyte.name, *analyte.aliases):
             owners.setdefault(folded(name), set()).add(analyte.code)
     shared_names = {frozenset(codes) for codes in owners.values() if len(codes) > 1}
-    assert shared_names == {frozenset({"ANC", "NEUT_PCT"}), frozenset({"ALC", "LYMPH_PCT"})}
+    pairs = (("ANC", "NEUT_PCT"), ("ALC", "LYMPH_PCT"), ("NEUT_SEG", "NEUT_SEG_PCT"), ("NEUT_BAND", "NEUT_BAND_PCT"))
+    assert shared_names == set(map(frozenset, pairs))
 
 
 # name | unit | code, as found in messages of Swiss, German, French and American laboratories, and in CDISC data.
@@ -98,6 +104,14 @@ NEUT#                            | G/l      | ANC
 NEUT                             | 10*9/L   | ANC
 LYM                              | GI/L     | ALC
 LYM                              | %        | LYMPH_PCT
+Segmentkernige Neutrophile       | %        | NEUT_SEG_PCT
+Segs                             | %        | NEUT_SEG_PCT
+Segs                             | K/uL     | NEUT_SEG
+Stabkernige Neutrophile          | %        | NEUT_BAND_PCT
+Bands                            | %        | NEUT_BAND_PCT
+Bands                            | 10*9/L   | NEUT_BAND
+loinc:769-0                      | %        | NEUT_SEG_PCT
+loinc:764-1                      | %        | NEUT_BAND_PCT
 Lymphozyten                      | G/l      | ALC
   Lymphozyten                    | %        | LYMPH_PCT
 LYMPHOCYTES                      | THOU/uL  | ALC
@@ -192,8 +206,6 @@ Albumin                                   | %
 Monozyten                                 | %
 Eosinophile                               | %
 Basophile                                 | %
-Segmentkernige Neutrophile                | %
-Stabkernige Neutrophile                   | %
 Lymphozyten reaktiv                       |
 Leukozyten-Zylinder                       |
 Erythroblasten                            | /100 Lc
@@ -304,3 +316,20 @@ def test_a_trial_reported_in_two_systems_of_units_is_one_set_of_values(shared: P
             assert abs(conventional - standard) <= max(conventional / 200, Decimal("0.0051")), row
             compared.add(known.code)
     assert compared >= {"ALB", "ALT", "TBIL", "CHOL", "CK", "CREAT", "GLU", "HB", "HCT", "ALC", "PLT", "RBC", "WBC"}
+
+
+@pytest.mark.parametrize(
+    ("called", "way"),
+    [
+        ("loinc:13457-7", "calculated"), ("loinc:18262-6", "direct"), ("LDL direct", "direct"),
+        ("5040;LDL-Cholesterin (berechnet)", "calculated"), ("loinc:2089-1", ""), ("LDL", ""), ("", ""),
+    ],
+)  # fmt: skip
+def test_what_an_ldl_is_called_says_how_it_was_had(called: str, way: str) -> None:
+    assert method("LDL", called) == way
+    assert method("HDL", called) == ""
+
+
+@pytest.mark.parametrize("said", ["not_detected", "Not detected", "TND"])
+def test_hepatitis_b_dna_that_is_not_detected_is_a_word(said: str) -> None:
+    assert word(ANALYTES["HBVDNA"], said) == "not detected"

@@ -51,3 +51,11 @@ LIMITS = [
 def test_every_limit_of_every_protocol_has_a_story_on_its_bound(rule: str, limit: str) -> None:
     on_the_bound = [story for story in stories(rule) if story.get("bound") == "true"]
     assert any(wanted.get("entry") == limit for story in on_the_bound for wanted in story.get("expect", ()))
+
+
+@pytest.mark.parametrize("protocol", protocols())
+@pytest.mark.parametrize("item", ["TB_LATENT", "HEPATITIS_B_C", "PREGNANCY_STATUS", "BOXED_RISK"])
+def test_every_protocol_asks_before_the_first_dose(protocol: str, item: str) -> None:
+    told = {"courses": [{"protocol": protocol, "started_on": "2026-04-01"}], "as_of": "2026-03-20"}
+    asked = [f for f in BY_CODE["screening"].check(history(told)) if (f.subject, f.entry) == (item, "missing")]
+    assert len(asked) == 1

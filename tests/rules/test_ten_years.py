@@ -67,6 +67,7 @@ def ten_years(seed: int) -> dict[str, Any]:
             {"on": str(TODAY), "kind": "weight_kg", "value": "66"},
             {"on": str(STARTED), "kind": "zoster_vaccine", "value": "complete"},
             {"on": str(STARTED), "kind": "pregnancy_status", "value": "not pregnant"},
+            {"on": str(STARTED), "kind": "boxed_risk", "value": "none"},
         ],
         "results": results,
         "as_of": str(TODAY),

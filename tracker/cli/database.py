@@ -6,7 +6,9 @@ import click
 
 from tracker import db
 from tracker.cli.context import clinics, database, operator
-from tracker.operations.audit import begin_again, examine
+from tracker.operations.anchors import warnings
+from tracker.operations.audit import begin_again, examine, seal_of
+from tracker.queries.attachments import damaged
 from tracker.queries.coverage import problems
 
 
@@ -24,8 +26,9 @@ def upgrade() -> None:
 
 @click.command()
 def check() -> None:
-    """Configuration, schema, range coverage, audit chain: a line each, non-zero when one fails."""
+    """Settings, schema, ranges, audit chain, attachments: a line each, non-zero when one fails (a note is none)."""
     lines: list[tuple[str, list[str]]] = []
+    to_know: list[str] = []
     with database(current=False) as opened:
         lines.append(("storage settings", db.self_check(opened.engine)))
         found = db.current_revision(opened.engine)
@@ -42,7 +45,11 @@ def check() -> None:
                 lines.append(("range coverage", [p for c in clinics(session) for p in problems(session, c)]))
                 fault = examine(session)
                 lines.append(("audit chain", [f"entry {fault.entry}: {fault.why}."] if fault else []))
+                lines.append(("attachments", list(damaged(session))))
+                to_know = warnings(seal_of(session))
     for name, faults in lines:
         click.echo(f"{'ok ' if not faults else 'BAD'}  {name}" + "".join(f"\n     {fault}" for fault in faults))
+    for sentence in to_know:
+        click.echo(f"note {sentence}")
     if any(faults for _, faults in lines):
         sys.exit(1)

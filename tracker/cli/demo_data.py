@@ -201,6 +201,7 @@ def _observations(story: Story, start: date, today: date) -> Iterator[Observatio
     if story.sex == "female":
         yield ObservationReading(story.mrn, begun, "pregnancy_status", "not pregnant")
     yield ObservationReading(story.mrn, begun, "zoster_vaccine", "recombinant, two doses")
+    yield ObservationReading(story.mrn, begun, "boxed_risk", "none")
     for months, score in ((0, "78"), (3, "61"), (6, "34"), (9, "18"), (12, "12")):
         day = begun + timedelta(days=round(months * 30.4))
         if months <= story.months and day <= today:

@@ -2,7 +2,8 @@
 
 `threshold`: a value beyond a bound. `pair`: that, and a second analyte beyond one on the same day. `change`: a rise or
 fall of more than so much, absolute or in percent, from the course's baseline or from the result before. `trend`: so
-many results in a row, each further one way, by so much in all. Figures are in the canonical unit of the analyte.
+many results in a row, each further one way, by so much in all. Figures are in the canonical unit of the analyte; the
+bounds of the first two may be multiples of the upper limit of the range that judges the result (`3 x ULN`).
 """
 
 from collections.abc import Mapping, Sequence
@@ -15,6 +16,7 @@ from tracker.domain.errors import Refused
 from tracker.domain.findings import SEVERITIES, SUGGESTIONS
 from tracker.domain.history import Criterion, History, Lab, OwnRule
 from tracker.domain.overlay import Published
+from tracker.domain.phrases import Bound, read_bound
 from tracker.domain.values import plain, read_number
 
 THRESHOLD, PAIR, CHANGE, TREND = "threshold", "pair", "change", "trend"
@@ -49,15 +51,16 @@ def criterion(analyte: str, body: Mapping[str, str], units: Mapping[str, str], n
             raise Refused(f"“{code}” is not an analyte that is measured in numbers.")
     if shape == PAIR and body["other"] == analyte:
         raise Refused("A pair is of two different analytes.")
-    figures = {key: _figure(body[key]) for key in ("value", "other_value", "by") if key in wanted}
+    bounds = {key: _bound(body[key]) for key in ("value", "other_value") if key in wanted}
+    by = _figure(body["by"]) if "by" in wanted else None
     percent = shape == CHANGE and body["measure"] == PERCENT
-    if percent and body["direction"] == FALL and figures["by"] >= 100:
+    if percent and body["direction"] == FALL and by is not None and by >= 100:
         raise Refused("Nothing falls by 100 % or more.")
     count = _count(body["count"]) if shape == TREND else 0
     return Criterion(
         shape, analyte, body["title"], body.get("text", ""), body["severity"], body.get("suggestion") or None,
-        body.get("op", ""), figures.get("value"), body.get("other", ""), body.get("other_op", ""),
-        figures.get("other_value"), body.get("since", ""), body.get("direction", ""), figures.get("by"), percent,
+        body.get("op", ""), bounds.get("value"), body.get("other", ""), body.get("other_op", ""),
+        bounds.get("other_value"), body.get("since", ""), body.get("direction", ""), by, percent,
         count, units[analyte], units.get(body.get("other", ""), ""), name, source,
     )  # fmt: skip
 
@@ -84,6 +87,14 @@ def _figure(text: str) -> Decimal:
     return number.figure
 
 
+def _bound(text: str) -> Bound:
+    """`1.5` or `3 x ULN`; the operator stands apart from it."""
+    op, bound = read_bound(text)
+    if op or bound.figure <= 0:
+        raise Refused(f"“{text}” is not a figure above zero. Write it like 1.2 or 3 x ULN")
+    return bound
+
+
 def _count(text: str) -> int:
     if not text.isascii() or not text.isdecimal() or not SHORTEST <= int(text) <= LONGEST:
         raise Refused(f"A trend is of {SHORTEST} to {LONGEST} results.")
@@ -93,13 +104,19 @@ def _count(text: str) -> int:
 def words(rule: Criterion, name: str, other: str = "") -> str:
     """`Neutrophils < 1.5 10*9/L and Lymphocytes < 0.8 10*9/L on one day`."""
     if rule.shape in (THRESHOLD, PAIR):
-        said = f"{name} {rule.op} {_plain(rule.value)} {rule.unit}".rstrip()
-        second = f" and {other} {rule.other_op} {_plain(rule.other_value)} {rule.other_unit}".rstrip()
+        said = f"{name} {_limit(rule.op, rule.value, rule.unit)}"
+        second = f" and {other} {_limit(rule.other_op, rule.other_value, rule.other_unit)}"
         return f"{said}{second} on one day" if rule.shape == PAIR else said
     size = f"{_plain(rule.by)} {'%' if rule.percent else rule.unit}".rstrip()
     if rule.shape == TREND:
         return f"{name}: {rule.results} results in a row, each a {rule.direction}, by {size} or more in all"
     return f"{name}: a {rule.direction} of more than {size} from the {rule.since}{' result' * (rule.since == LAST)}"
+
+
+def _limit(op: str, bound: Bound | None, unit: str) -> str:
+    if bound is None:
+        return ""
+    return f"{op} {bound.words} {'' if bound.times_uln else unit}".rstrip()
 
 
 def _plain(figure: Decimal | None) -> str:
@@ -128,9 +145,11 @@ def judge(history: History, rule: Criterion, labs: Sequence[Lab]) -> Judged:
 Verdict = tuple[bool | None, tuple[Lab, ...]]
 
 
-def _meets(lab: Lab, op: str, bound: Decimal | None) -> bool | None:
+def _meets(lab: Lab, op: str, bound: Bound | None) -> bool | None:
     assert bound is not None  # a threshold without a figure was refused
-    return (lab.below if op[0] == "<" else lab.above)(bound, op.endswith("="))
+    if bound.times_uln:
+        return (lab.below_uln if op[0] == "<" else lab.above_uln)(bound.figure, op.endswith("="))
+    return (lab.below if op[0] == "<" else lab.above)(bound.figure, op.endswith("="))
 
 
 def _pair(history: History, rule: Criterion, labs: Sequence[Lab], place: int) -> Verdict:

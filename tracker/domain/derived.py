@@ -4,18 +4,15 @@ Pure and exact (Decimal); nothing is rounded for comparing. Each function says i
 value, or the reason why there is none. Marks as (D5) name the composite rule, whose worked examples are the tests.
 """
 
-from collections.abc import Callable, Iterator, Mapping, Sequence
-from datetime import date, datetime, timedelta
+from collections.abc import Mapping, Sequence
 from decimal import Context, Decimal
 from functools import lru_cache
 from typing import NamedTuple
 
-from tracker.domain.history import Lab, Observation, Person
-from tracker.domain.ranges import Range
-
 _DIGITS = Context(prec=16)  # powers and roots have no end; these are more digits than any laboratory prints
 _MICRO = Decimal("0.000001")
 HUNDRED = Decimal(100)
+CALCULATED = "calculated"  # the method of an LDL that was worked out, here or by the laboratory
 
 FRIEDEWALD_TG_MAX, SAMPSON_TG_MAX, MARTIN_HOPKINS_TG_MAX = Decimal(400), Decimal(800), Decimal(400)
 TWO_SIDED, ONE_SIDED = Decimal("1.96"), Decimal("1.65")
@@ -49,6 +46,34 @@ def anc_from_percent(wbc: Decimal, segments: Decimal, bands: Decimal = Decimal(0
 def alc_from_percent(wbc: Decimal, lymphocytes: Decimal) -> Derived:
     """Lymphocytes in the unit of `wbc` from their percentage (H2)."""
     return _share(wbc, lymphocytes)
+
+
+def neutrophils(draw: Mapping[str, Decimal]) -> tuple[Derived, str] | None:
+    """Neutrophils in 10*9/L and what they are worked out from (H2); None where the draw lacks the values.
+
+    `draw` holds one draw's values by code, in canonical units. Segments and bands go before the neutrophils in percent,
+    a count before a percentage. Bands that were not reported are taken for none, which is said.
+    """
+    segments, bands = (kind(draw, code) for code in ("NEUT_SEG", "NEUT_BAND"))
+    if segments is None:
+        found = kind(draw, "NEUT")
+        return None if found is None else (found, "WBC and percent")
+    percents = draw.get("NEUT_SEG_PCT", Decimal(0)) + draw.get("NEUT_BAND_PCT", Decimal(0))
+    if percents > HUNDRED:
+        return Derived(None, f"{percents} % is not a share"), ""
+    if bands is None:
+        return segments, "segmented neutrophils, no bands reported"
+    if segments.value is None or bands.value is None:
+        return Derived(None, segments.reason or bands.reason), ""
+    return Derived(segments.value + bands.value), "segmented and band neutrophils"
+
+
+def kind(draw: Mapping[str, Decimal], code: str) -> Derived | None:
+    """One kind of white cell: as counted, else as its percentage of the white cells."""
+    if code in draw:
+        return Derived(draw[code])
+    white, percent = draw.get("WBC"), draw.get(f"{code}_PCT")
+    return None if white is None or percent is None else _share(white, percent)
 
 
 def _share(whole: Decimal, percent: Decimal) -> Derived:
@@ -219,137 +244,3 @@ def rcv_log_normal(spread: Variation, z: Decimal = TWO_SIDED) -> Asymmetric:
     sigma = _DIGITS.sqrt(_DIGITS.ln(1 + share * share))
     factor = _DIGITS.exp(_DIGITS.sqrt(Decimal(2)) * z * sigma)
     return Asymmetric(_settled((factor - 1) * HUNDRED), _settled((1 - 1 / factor) * HUNDRED))
-
-
-# ------------------------------------------------------------------------------ added to a patient's results
-
-Labs = Mapping[str, tuple[Lab, ...]]
-Limits = Callable[[str, date], tuple[Range | None, str]]
-"""The range that judges a computed value, in the canonical unit, and the reason where there is none."""
-
-WEIGHT_VALID = timedelta(days=365)
-
-_COUNTS = (("ANC", "NEUT_PCT"), ("ALC", "LYMPH_PCT"))
-_UNITS = {
-    "ANC": "10*9/L", "ALC": "10*9/L", "NONHDL": "mg/dL", "LDL": "mg/dL",
-    "EGFR": "mL/min/{1.73_m2}", "CRCL": "mL/min",
-}  # fmt: skip
-
-
-class _Computed(NamedTuple):
-    analyte: str
-    value: Decimal
-    how: str
-    draw: Lab
-
-
-def with_computed(labs: Labs, person: Person, observations: Sequence[Observation], limits: Limits) -> Labs:
-    """The results and, where a draw lacks them, what can be worked out from it, marked `computed`, oldest first.
-
-    ANC and ALC from the white count and percentages, non-HDL and LDL (Friedewald) from a lipid panel, eGFR and
-    creatinine clearance from creatinine. A draw is one time of collection; a censored value yields nothing.
-    """
-    added: dict[str, list[Lab]] = {}
-    for found in (*_counts(labs), *_lipids(labs), *_kidneys(labs, person, observations)):
-        added.setdefault(found.analyte, []).append(_as_lab(found, limits))
-    if not added:
-        return labs
-    merged = {code: sorted((*labs.get(code, ()), *more), key=_when) for code, more in added.items()}
-    return {**labs, **{code: tuple(series) for code, series in merged.items()}}
-
-
-def _when(lab: Lab) -> datetime:
-    return lab.collected_at
-
-
-def _as_lab(found: _Computed, limits: Limits) -> Lab:
-    draw = found.draw
-    yardstick, no_range = limits(found.analyte, draw.collected_on)
-    return Lab(
-        None, found.analyte, draw.collected_at, draw.collected_on,
-        "", found.value, _UNITS[found.analyte], found.value, "", yardstick, no_range,
-        draw.laboratory, draw.accession, draw.status, "", found.how,
-    )  # fmt: skip
-
-
-def _by_draw(labs: Labs, code: str) -> dict[datetime, Lab]:
-    """Results that can be computed with, by time of collection."""
-    return {lab.collected_at: lab for lab in labs.get(code, ()) if lab.value is not None and not lab.comparator}
-
-
-def _draws_with(labs: Labs, code: str) -> set[datetime]:
-    return {lab.collected_at for lab in labs.get(code, ()) if lab.figure is not None}
-
-
-def _of_the_day(results: Mapping[datetime, Lab], draw: Lab) -> Lab | None:
-    """The result of the same draw, else the nearest of that day: a lipid panel is what was drawn on one day."""
-    if draw.collected_at in results:
-        return results[draw.collected_at]
-    same_day = (lab for lab in results.values() if lab.collected_on == draw.collected_on)
-    return min(same_day, key=lambda lab: abs(lab.collected_at - draw.collected_at), default=None)
-
-
-def _counts(labs: Labs) -> Iterator[_Computed]:
-    for code, percent in _COUNTS:
-        if percent not in labs or "WBC" not in labs:
-            continue
-        shares, measured = _by_draw(labs, percent), _draws_with(labs, code)
-        for at, white in _by_draw(labs, "WBC").items():
-            if at in shares and at not in measured:
-                value = _share(_value(white), _value(shares[at])).value
-                if value is not None:
-                    yield _Computed(code, value, "computed from WBC and percent", white)
-
-
-def _lipids(labs: Labs) -> Iterator[_Computed]:
-    if "CHOL" not in labs or "HDL" not in labs:
-        return
-    hdls, tgs = _by_draw(labs, "HDL"), _by_draw(labs, "TG")
-    measured_rest = _draws_with(labs, "NONHDL")
-    measured_ldl = {lab.collected_on for lab in labs.get("LDL", ()) if lab.figure is not None}
-    for at, chol in _by_draw(labs, "CHOL").items():
-        hdl, tg = _of_the_day(hdls, chol), _of_the_day(tgs, chol)
-        if hdl is None:
-            continue
-        rest = non_hdl(_value(chol), _value(hdl)).value
-        if rest is not None and at not in measured_rest:
-            yield _Computed("NONHDL", rest, "computed: total less HDL", chol)
-        if tg is not None and chol.collected_on not in measured_ldl:
-            ldl = friedewald(_value(chol), _value(hdl), _value(tg)).value
-            if ldl is not None:
-                yield _Computed("LDL", ldl, "computed by Friedewald", chol)
-
-
-def _kidneys(labs: Labs, person: Person, observations: Sequence[Observation]) -> Iterator[_Computed]:
-    if "CREAT" not in labs:
-        return
-    egfrs, clearances = _draws_with(labs, "EGFR"), _draws_with(labs, "CRCL")
-    weights = [seen for seen in observations if seen.kind == "weight_kg" and seen.figure]
-    for at, lab in _by_draw(labs, "CREAT").items():
-        age = person.age_on(lab.collected_on)
-        egfr = egfr_ckd_epi_2021(_value(lab), person.sex, age).value
-        if egfr is not None and at not in egfrs:
-            yield _Computed("EGFR", egfr, "computed from creatinine, CKD-EPI 2021", lab)
-        weight = weight_for(weights, lab.collected_on)
-        if weight is None or weight.figure is None or at in clearances:
-            continue
-        clearance = cockcroft_gault(_value(lab), person.sex, age, weight.figure).value
-        if clearance is not None:
-            on = "without a date" if weight.undated else f"on {weight.on}"
-            yield _Computed("CRCL", clearance, f"computed by Cockcroft-Gault, {weight.value} kg {on}", lab)
-
-
-def weight_for(weights: Sequence[Observation], day: date) -> Observation | None:
-    """The weight (of `weights`, oldest first) for a sample: the last before it, else the next, at most a year away.
-
-    One without a date serves where no other does, until a year after it was recorded.
-    """
-    near = [seen for seen in weights if not seen.undated and abs(seen.on - day) <= WEIGHT_VALID]
-    before = [seen for seen in near if seen.on <= day]
-    undated = [seen for seen in weights if seen.undated and day - seen.on <= WEIGHT_VALID]
-    return before[-1] if before else next(iter([*near, *reversed(undated)]), None)
-
-
-def _value(lab: Lab) -> Decimal:
-    assert lab.value is not None  # _by_draw lets nothing else through
-    return lab.value

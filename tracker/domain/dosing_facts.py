@@ -2,7 +2,7 @@
 
 from bisect import bisect_right
 from collections.abc import Iterator
-from datetime import date
+from datetime import date, timedelta
 from decimal import Decimal
 from typing import NamedTuple
 
@@ -32,6 +32,17 @@ def daily_mg(dose: Dose | None) -> Decimal | None:
 def dose_on(course: Course, day: date) -> Dose | None:
     """The dose in force on `day`; before the start, the one it is planned to begin with."""
     return course.dose_on(max(day, course.started_on))
+
+
+def increases(course: Course, until: date) -> Iterator[date]:
+    """The days after the first dose, up to `until`, on which the daily dose was raised. An unknown dose is no rise."""
+    for day in sorted({dose.on for dose in course.doses if course.started_on < dose.on <= until}):
+        before, now = course.dose_on(day - timedelta(days=1)), course.dose_on(day)
+        daily = daily_mg(before), daily_mg(now)
+        if before is not None and now is not None and None in daily and before.times_per_day == now.times_per_day:
+            daily = before.mg, now.mg
+        if daily[0] is not None and daily[1] is not None and daily[1] > daily[0]:
+            yield day
 
 
 def subject(line: DoseAdjust) -> str:

@@ -10,12 +10,13 @@ from datetime import date, datetime, timedelta
 from decimal import Decimal
 from typing import Any, NamedTuple
 
-from tracker.domain.dates import years_between
+from tracker.domain.dates import Span, span, years_between
 from tracker.domain.findings import Evidence
 from tracker.domain.grading import NO_BASELINE, Baseline, Grade, Limits, Version, grade_both
 from tracker.domain.grading_units import unit_key
 from tracker.domain.infections import NO_WORDS, Vocabulary
-from tracker.domain.overlay import Published
+from tracker.domain.overlay import VALUE, Published, shorter
+from tracker.domain.phrases import Bound
 from tracker.domain.protocol import Protocol
 from tracker.domain.ranges import INSIDE, Range, place
 from tracker.domain.targets import Target
@@ -58,6 +59,8 @@ class Lab(NamedTuple):
     `figure` and `limits` are in `unit` (as reported); `value` is the same figure in the analyte's canonical unit,
     None where the unit is not one of the analyte's. `text` holds a worded result (`positive`); then `figure` is None.
     `computed` marks a value worked out from others, never a measured one. `no_range` says why `limits` is None.
+    `time_known`: a time of day was given; else `collected_at` is the clinic's midnight. `method` is how an LDL was had
+    (`calculated`, `direct`), empty where that was not said.
     """
 
     id: int | None
@@ -76,13 +79,15 @@ class Lab(NamedTuple):
     status: str
     lab_flag: str
     computed: str = ""
+    time_known: bool = True
+    method: str = ""
 
     @property
     def shown(self) -> str:
         """The value as reported, comparator included; a computed one without its tail of digits."""
         if self.figure is None:
             return self.text
-        return readable(self.figure) if self.computed else f"{self.comparator}{plain(self.figure)}"
+        return f"{self.comparator}{readable(self.figure) if self.computed else plain(self.figure)}"
 
     @property
     def place(self) -> str | None:
@@ -119,6 +124,12 @@ class Lab(NamedTuple):
             return None
         return above(self.comparator, self.figure, times * self.uln, inclusive)
 
+    def below_uln(self, times: Decimal, inclusive: bool = False) -> bool | None:
+        """Is the value below `times` the upper limit of its own range? None where either is not known."""
+        if self.figure is None or self.uln is None:
+            return None
+        return below(self.comparator, self.figure, times * self.uln, inclusive)
+
     @property
     def times_uln(self) -> Decimal | None:
         """Value over the upper limit of its own range, full precision; None where censored or without one."""
@@ -127,10 +138,17 @@ class Lab(NamedTuple):
         return self.figure / self.uln
 
     def same_specimen(self, other: "Lab") -> bool:
-        """Same accession at one laboratory or same time of collection: not a repeat."""
-        if self.collected_at == other.collected_at:
+        """Same accession at one laboratory or same time of collection: not a repeat.
+
+        Of one day, what was computed and what was measured are one sample; so are two results of which one has no time
+        of day, unless each has an accession of its own.
+        """
+        same_day = self.collected_on == other.collected_on
+        if self.collected_at == other.collected_at or (same_day and bool(self.computed) != bool(other.computed)):
             return True
-        return bool(self.accession) and (self.accession, self.laboratory) == (other.accession, other.laboratory)
+        if self.accession and other.accession:
+            return (self.accession, self.laboratory) == (other.accession, other.laboratory)
+        return same_day and not (self.time_known and other.time_known)
 
     def evidence(self, note: str = "") -> Evidence:
         """This result as a finding keeps it."""
@@ -253,6 +271,15 @@ class Observation(NamedTuple):
     undated: bool = False
 
 
+class Waiver(NamedTuple):
+    """Checks of one subject put off by a person, with a reason, from `on` to `until`, both inclusive."""
+
+    subject: str
+    on: date
+    until: date
+    reason: str = ""
+
+
 class Criterion(NamedTuple):
     """What a version of a clinic's own rule looks for: see domain/criteria.py. Figures in the canonical unit."""
 
@@ -263,10 +290,10 @@ class Criterion(NamedTuple):
     severity: str
     suggested: str | None
     op: str
-    value: Decimal | None
+    value: Bound | None
     other: str
     other_op: str
-    other_value: Decimal | None
+    other_value: Bound | None
     since: str
     direction: str
     by: Decimal | None
@@ -276,6 +303,12 @@ class Criterion(NamedTuple):
     other_unit: str
     name: str
     source: str
+
+    @property
+    def counts_uln(self) -> tuple[str, ...]:
+        """The analytes whose upper limit of normal the criterion counts in."""
+        pairs = ((self.analyte, self.value), (self.other, self.other_value))
+        return tuple(code for code, bound in pairs if bound is not None and bound.times_uln)
 
 
 class OwnRule(NamedTuple):
@@ -293,7 +326,8 @@ class OwnRule(NamedTuple):
 class History:
     """One patient at the end of `as_of`. `labs` by analyte code (or the laboratory's own name where unmapped), oldest
     first. `changes_on`: the days to come on which a published change of the clinic's comes into force; `rule_versions`:
-    what the clinic set about a rule, by its code; `targets`: the patient's own, by analyte.
+    what the clinic set about a rule, by its code; `window`: its version of how soon a repeat is asked for; `targets`:
+    the patient's own, by analyte.
     """
 
     person: Person
@@ -307,11 +341,13 @@ class History:
     events: tuple[Event, ...] = ()
     medications: tuple[Medication, ...] = ()
     observations: tuple[Observation, ...] = ()
+    waivers: tuple[Waiver, ...] = ()
     vocabulary: Vocabulary = NO_WORDS
     changes_on: tuple[date, ...] = ()
     clinic: str = ""
     rule_versions: Mapping[str, Sequence[Published]] = field(default_factory=dict)
     own_rules: tuple[OwnRule, ...] = ()
+    window: Published | None = None
     targets: Mapping[str, tuple[Target, ...]] = field(default_factory=dict)
     worked_out: dict[object, Any] = field(default_factory=dict, compare=False, repr=False)
     """What was worked out once and is asked for by several rules; the history does not change, so neither does it."""
@@ -319,6 +355,13 @@ class History:
     def name(self, analyte: str) -> str:
         """The analyte's name as clinicians read it; its own text where it is not mapped."""
         return self.analyte_names.get(analyte, analyte)
+
+    def repeat_within(self, usual: Span) -> tuple[Span, str]:
+        """How soon a repeat is asked for that no protocol sets, and the clinic's version where that is sooner."""
+        within = None if self.window is None or not self.window.body else span(self.window.body[VALUE])
+        if self.window is None or within is None or not shorter(within, usual):
+            return usual, ""
+        return within, f"{self.clinic} v{self.window.number}"
 
     def protocol(self, course: Course) -> Protocol | None:
         return self.protocols.get(course.protocol_id)
@@ -328,16 +371,17 @@ class History:
         pairs = ((course, self.protocols.get(course.protocol_id)) for course in self.courses)
         return tuple((course, protocol) for course, protocol in pairs if protocol is not None)
 
-    def baseline(self, course: Course, analyte: str) -> Lab | None:
+    def baseline(self, course: Course, analyte: str, method: str | None = None) -> Lab | None:
         """The last numeric result on or before the first dose, at most the baseline window old; not reset by holds.
 
-        composite_rules B1. A censored value is no baseline: a fall from `<5` has no size.
+        composite_rules B1. A censored value is no baseline: a fall from `<5` has no size. `method`: of that one only.
         """
         protocol = self.protocol(course)
         window = protocol.baseline_window_days if protocol else 30
         earliest = course.started_on - timedelta(days=window)
         for lab in reversed(self.labs.get(analyte, ())):
-            if earliest <= lab.collected_on <= course.started_on and lab.value is not None and not lab.comparator:
+            in_window = earliest <= lab.collected_on <= course.started_on
+            if in_window and lab.value is not None and not lab.comparator and method in (None, lab.method):
                 return lab
         return None
 

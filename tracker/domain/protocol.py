@@ -32,8 +32,9 @@ class ScheduleEntry(NamedTuple):
     """A lab the protocol asks for. `subject` is an analyte's code or a panel's name; no `first_to`: no interval in
     the label.
 
-    `suggested_every` is what the authors propose where the label gives no interval. `grace_days` and `overlay` (its
-    name and version) are set where a clinic changed the line.
+    `suggested_every` is what the authors propose where the label gives no interval; `after_increase` is when a check is
+    wanted after a raised dose, with its own source. `grace_days` and `overlay` (its name and version) are set where a
+    clinic changed the line.
     """
 
     id: str
@@ -46,6 +47,8 @@ class ScheduleEntry(NamedTuple):
     suggested_every: Span | None = None
     grace_days: int | None = None
     overlay: str = ""
+    after_increase: Span | None = None
+    increase_source: str = ""
 
     @property
     def members(self) -> tuple[str, ...]:
@@ -59,7 +62,7 @@ class Limit(NamedTuple):
     `measure` is "" for the value itself or `fall_from_baseline`, then `above` is the fall that is exceeded. `confirm`
     is "", `repeat` (a second specimen within `confirm_within`) or `persistent` (`needed` results in a row).
     `condition` is prose that only a clinician can judge: such a line is shown, never computed. `overlay` names the
-    clinic's version that changed the line.
+    clinic's version that changed the line, `window_by` the one for all lines that shortened `confirm_within`.
     """
 
     id: str
@@ -81,6 +84,7 @@ class Limit(NamedTuple):
     condition: str
     origin: Sourced
     overlay: str = ""
+    window_by: str = ""
 
     @property
     def words(self) -> str:
@@ -154,7 +158,8 @@ class Protocol:
     """One drug in one region, with the digest of the file it was read from.
 
     `versions` are empty where no clinic changed a line; else what was in force from which day, the file's own first,
-    and the protocol itself is the last of them.
+    and the protocol itself is the last of them. `grace_by` and `window_by` name the clinic's versions that set the
+    grace and the time to a repeat.
     """
 
     id: str
@@ -178,6 +183,8 @@ class Protocol:
     events: tuple[EventLine, ...]
     dose_adjust: tuple[DoseAdjust, ...]
     versions: tuple[tuple[date, "Protocol"], ...] = ()
+    grace_by: str = ""
+    window_by: str = ""
 
     @property
     def title(self) -> str:
@@ -236,7 +243,8 @@ def _schedule(entry: Entry) -> ScheduleEntry:
     return ScheduleEntry(
         str(entry["id"]), str(subject), bool(entry.get("baseline", False)),
         _span(entry, "first_from"), _span(entry, "first_to"), _span(entry, "every"), _origin(entry),
-        _span(entry, "suggested_every"),
+        _span(entry, "suggested_every"), after_increase=_span(entry, "after_increase"),
+        increase_source=str(entry.get("after_increase_source", "")),
     )  # fmt: skip
 
 

@@ -46,9 +46,10 @@ def figures(values: Values, times_uln: Values, body: Body, factors: Sequence[Fac
 
 
 def _counts(values: Values) -> Iterator[Figure]:
-    if "ANC" not in values and {"WBC", "NEUT_PCT"} <= values.keys():
-        found = derived.anc_from_percent(values["WBC"], values["NEUT_PCT"])
-        yield Figure("Neutrophils", "10*9/L", "leukocytes × per cent", found)
+    neutrophils = None if "ANC" in values else derived.neutrophils(values)
+    if neutrophils is not None:
+        found, how = neutrophils
+        yield Figure("Neutrophils", "10*9/L", how.replace("WBC and percent", "leukocytes × per cent"), found)
     if "ALC" not in values and {"WBC", "LYMPH_PCT"} <= values.keys():
         found = derived.alc_from_percent(values["WBC"], values["LYMPH_PCT"])
         yield Figure("Lymphocytes", "10*9/L", "leukocytes × per cent", found)

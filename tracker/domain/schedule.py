@@ -2,7 +2,8 @@
 
 Source: the schedules of the protocols, composite rules section 7. A first check has a window counted from the
 first dose (or from the day a break of four weeks or more ended) and wants a sample taken on the drug inside it or
-later; afterwards every sample resets the interval. A hold does not pause the intervals. Months are calendar months.
+later; afterwards every sample resets the interval. Some lines want one more after a raised dose. A hold does not pause
+the intervals. Months are calendar months.
 """
 
 from collections.abc import Callable, Iterable, Iterator, Sequence
@@ -10,8 +11,9 @@ from datetime import date, timedelta
 from typing import NamedTuple
 
 from tracker.domain.dates import Span, add
+from tracker.domain.dosing_facts import increases
 from tracker.domain.findings import Finding
-from tracker.domain.history import Course, History, Hold, Lab
+from tracker.domain.history import Course, History, Hold, Lab, Waiver
 from tracker.domain.illness import AFTERMATH, clusters, infections
 from tracker.domain.protocol import Protocol, ScheduleEntry, Sourced
 from tracker.domain.retests import HBV_DNA_EVERY, TB_TEST_VALID, Retest, retests
@@ -28,7 +30,7 @@ class DueItem(NamedTuple):
     """What is asked for of one subject (an analyte's code or a panel's name): the earliest date, all reasons.
 
     `due` from `due_from` to `due_on` and the grace after it, `overdue` from `overdue_from` on. An item for a
-    course that has not begun is never overdue.
+    course that has not begun is never overdue, nor is one that is put off, up to and with `waived.until`.
     """
 
     subject: str
@@ -40,10 +42,14 @@ class DueItem(NamedTuple):
     source: str
     verified: bool
     course_id: int
+    waived: Waiver | None = None
+    waivable: bool = False
 
 
 class Check(NamedTuple):
-    """One check in the life of a schedule entry. `met` is the sample that did it, `last` the one before it."""
+    """One check in the life of a schedule entry. `met` is the sample that did it, `last` the one before it; `grace_by`
+    names the clinic's version of the grace.
+    """
 
     subject: str
     due_from: date
@@ -54,6 +60,7 @@ class Check(NamedTuple):
     met: Lab | None
     last: Lab | None
     overlay: str = ""
+    grace_by: str = ""
 
 
 # ------------------------------------------------------------------------------------------ what counts as done
@@ -96,6 +103,10 @@ def _grace(protocol: Protocol, entry: ScheduleEntry) -> timedelta:
     return timedelta(days=(protocol.due_grace_days if entry.grace_days is None else entry.grace_days) + 1)
 
 
+def _grace_by(protocol: Protocol, entry: ScheduleEntry) -> str:
+    return protocol.grace_by if entry.grace_days is None else ""
+
+
 def _origin(entry: ScheduleEntry) -> Sourced:
     """An interval that only the authors propose is not verified, whatever the line says about routine monitoring."""
     proposed = entry.suggested_every is not None and entry.first_to is None and entry.every is None
@@ -117,33 +128,54 @@ def _first_checks(
 
     One that the break left no time for gives way to the new one; one that was late already stays.
     """
-    first = _first_check(protocol, course, entry, done, course.started_on, "the first dose")
-    found = [] if first is None else [first]
+    found = _first_check(protocol, course, entry, done, course.started_on, "the first dose")
     for hold in _breaks(course, entry, as_of):
         if found and hold.on <= found[-1].due_on and not (found[-1].met and found[-1].met.collected_on < hold.on):
             found.pop()
-        again = _first_check(protocol, course, entry, done, hold.until or as_of, "the restart")
-        found += [] if again is None else [again]
+        found += _first_check(protocol, course, entry, done, hold.until or as_of, "the restart")
     return found
 
 
 def _first_check(
     protocol: Protocol, course: Course, entry: ScheduleEntry, done: Sequence[Lab], anchor: date, event: str
-) -> Check | None:
+) -> list[Check]:
     window = first_window(entry, anchor)
     if window is None:
-        return None
-    opens, closes = window
+        return []
     span = f"{entry.first_from or _interval(entry)}"
+    if window[0] != window[1]:
+        span = f"{entry.first_from} to {entry.first_to}"
+    reason = f"first check {span} after {event} on {anchor}"
+    return [_once(protocol, course, entry, done, window, reason, _origin(entry))]
+
+
+def _after_increases(
+    protocol: Protocol, course: Course, entry: ScheduleEntry, done: Sequence[Lab], as_of: date
+) -> Iterator[Check]:
+    """A check so long after each day on which the dose was raised."""
+    after = entry.after_increase
+    if after is None:
+        return
+    for day in increases(course, as_of):
+        due = add(day, after)
+        reason = f"{after} after the dose was raised on {day}"
+        origin = Sourced(entry.origin.text, entry.increase_source, False)
+        yield _once(protocol, course, entry, done, (due, due), reason, origin)
+
+
+def _once(
+    protocol: Protocol, course: Course, entry: ScheduleEntry, done: Sequence[Lab], window: tuple[date, date],
+    reason: str, origin: Sourced,
+) -> Check:  # fmt: skip
+    """A check that is done once, by a sample taken on the drug in its window or later. One day has an allowance."""
+    opens, closes = window
     if opens == closes:
         opens -= timedelta(days=protocol.early_days)
-    else:
-        span = f"{entry.first_from} to {entry.first_to}"
     in_time = (lab for lab in done if lab.collected_on >= opens)
     met = next((lab for lab in in_time if course.on_treatment(lab.collected_on)), None)
     late = closes + _grace(protocol, entry)
-    reason = f"first check {span} after {event} on {anchor}"
-    return Check(entry.subject, opens, closes, late, reason, _origin(entry), met, None, entry.overlay)
+    named = (entry.overlay, _grace_by(protocol, entry))
+    return Check(entry.subject, opens, closes, late, reason, origin, met, None, *named)
 
 
 def _repeats(protocol: Protocol, entry: ScheduleEntry, every: Span, done: Sequence[Lab], start: Lab) -> Iterator[Check]:
@@ -154,12 +186,13 @@ def _repeats(protocol: Protocol, entry: ScheduleEntry, every: Span, done: Sequen
         due = add(last.collected_on, every)
         if met is None or met.collected_on > due:  # done in time: nothing to tell of years of them
             reason = f"every {every}, last done on {last.collected_on}"
-            yield Check(entry.subject, due - early, due, due + late, reason, _origin(entry), met, last, entry.overlay)
+            named = (entry.overlay, _grace_by(protocol, entry))
+            yield Check(entry.subject, due - early, due, due + late, reason, _origin(entry), met, last, *named)
 
 
 def checks(history: History, course: Course, protocol: Protocol, entry: ScheduleEntry) -> tuple[Check, ...]:
     """The checks of one schedule entry in a course that has begun: the first ones, those done late, what is to come."""
-    key = (checks, course.id, entry.id, entry.overlay)
+    key = (checks, course.id, entry.id, entry.overlay, protocol.due_grace_days, protocol.grace_by)
     found: tuple[Check, ...] | None = history.worked_out.get(key)
     if found is None:
         found = history.worked_out[key] = tuple(_checks(history, course, protocol, entry))
@@ -170,6 +203,7 @@ def _checks(history: History, course: Course, protocol: Protocol, entry: Schedul
     done = _samples(history, entry.members, course)
     first_checks = _first_checks(protocol, course, entry, done, history.as_of)
     yield from first_checks
+    yield from _after_increases(protocol, course, entry, done, history.as_of)
     first = next((check.met for check in first_checks if check.met is not None), None)
     every = _interval(entry)
     if every is not None and first is not None:
@@ -222,12 +256,18 @@ def state(check: Check, as_of: date) -> str:
     return DUE if as_of < check.overdue_from else OVERDUE
 
 
+def waivers_of(check: Check, waivers: Iterable[Waiver]) -> list[Waiver]:
+    """What puts this check off, in order: a check that was not asked for yet on the day is another one."""
+    found = (w for w in waivers if w.subject == check.subject and check.due_from <= w.on)
+    return sorted(found, key=lambda waiver: waiver.on)
+
+
 def due_items(history: History) -> tuple[DueItem, ...]:
     """One item a subject for the courses that run or are planned, earliest first; nothing left to do: no item."""
     by_subject: dict[str, list[tuple[Course, Check]]] = {}
     for course, check in _open_checks(history):
         by_subject.setdefault(check.subject, []).append((course, check))
-    items = [_item(pairs, history.as_of) for pairs in by_subject.values()]
+    items = [_item(pairs, history) for pairs in by_subject.values()]
     items += _retests(history)
     return tuple(sorted(items, key=lambda item: (item.due_on, item.subject)))
 
@@ -251,13 +291,16 @@ def _retest_item(course: Course, retest: Retest, as_of: date) -> DueItem:
     )  # fmt: skip
 
 
-def _item(pairs: list[tuple[Course, Check]], as_of: date) -> DueItem:
+def _item(pairs: list[tuple[Course, Check]], history: History) -> DueItem:
     course, first = min(pairs, key=lambda pair: pair[1].due_on)
     wanted = sorted((check for _, check in pairs), key=lambda check: check.due_on)
+    stands = state(first, history.as_of)
+    waived = next((w for w in waivers_of(first, history.waivers) if w.on <= history.as_of <= w.until), None)
     return DueItem(
-        first.subject, first.due_from, first.due_on, first.overdue_from, state(first, as_of),
+        first.subject, first.due_from, first.due_on, first.overdue_from,
+        DUE if waived is not None and stands == OVERDUE else stands,
         distinct(check.reason for check in wanted), distinct(check.origin.source for check in wanted),
-        all(check.origin.verified for check in wanted), course.id,
+        all(check.origin.verified for check in wanted), course.id, waived, waivable=True,
     )  # fmt: skip
 
 
@@ -275,6 +318,7 @@ def next_change(history: History, findings: Iterable[Finding] = ()) -> date | No
         *_days_of_tests(history),
         *_days_of_infections(history),
         *history.changes_on,
+        *(waiver.until + DAY for waiver in history.waivers),
         *(f.due_on + DAY for f in findings if f.is_open and f.due_on is not None),
     ]
     return min((day for day in days if day > history.as_of), default=None)

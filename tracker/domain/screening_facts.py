@@ -2,8 +2,10 @@
 
 from collections.abc import Iterable, Iterator, Sequence
 from datetime import date, timedelta
+from decimal import Decimal
 from typing import NamedTuple
 
+from tracker.domain.boxed_risk import BOXED_RISK, NOTHING_FOUND, OBSERVED, known_risks
 from tracker.domain.dates import Span, add
 from tracker.domain.history import Course, History, Lab
 from tracker.domain.protocol import Screen
@@ -14,6 +16,8 @@ POSITIVE, NEGATIVE, UNCLEAR = "positive", "negative", "unclear"
 _WORDS = {
     "positive": POSITIVE, "detected": POSITIVE, "reactive": POSITIVE, "pregnant": POSITIVE, "yes": POSITIVE,
     "negative": NEGATIVE, "not detected": NEGATIVE, "non-reactive": NEGATIVE, "not pregnant": NEGATIVE, "no": NEGATIVE,
+    "postmenopausal": NEGATIVE, "sterilised": NEGATIVE, "sterilized": NEGATIVE, "hysterectomy": NEGATIVE,
+    "maybe": UNCLEAR, "possible": UNCLEAR, "possibly pregnant": UNCLEAR, "suspected": UNCLEAR, "inconclusive": UNCLEAR,
     "indeterminate": UNCLEAR, "borderline": UNCLEAR, "equivocal": UNCLEAR, "trace": UNCLEAR,
 }  # fmt: skip
 
@@ -21,7 +25,7 @@ TB, HEPATITIS, PREGNANCY = "TB_LATENT", "HEPATITIS_B_C", "PREGNANCY_STATUS"
 NAMES = {
     TB: "TB test", HEPATITIS: "Hepatitis B and C", PREGNANCY: "Pregnancy status",
     "ZOSTER_VACCINE": "Zoster vaccine", "IMMUNISATIONS": "Vaccinations", "RENAL_FUNCTION": "Kidney function",
-    "CYP2C9_GENOTYPE": "CYP2C9 genotype",
+    "CYP2C9_GENOTYPE": "CYP2C9 genotype", BOXED_RISK: "Boxed-risk profile",
 }  # fmt: skip
 # What answers an item: all of these analytes, or one of these observations; anything else goes by its own name.
 _BY_LABS = {
@@ -29,18 +33,19 @@ _BY_LABS = {
 }  # fmt: skip
 _BY_OBSERVATIONS = {
     PREGNANCY: ("pregnancy_status",), "ZOSTER_VACCINE": ("zoster_vaccine",),
-    "IMMUNISATIONS": ("immunisations", "zoster_vaccine"),
+    "IMMUNISATIONS": ("immunisations", "zoster_vaccine"), BOXED_RISK: (OBSERVED,),
 }  # fmt: skip
 # How many days before the first dose it may have been done, where not at any time. Author-proposed.
 _RECENT = {PREGNANCY: 30, "RENAL_FUNCTION": 90}
-_NOT_DONE = ("", "no", "none", "not given", "not done", "unknown", "0")
+_NOT_DONE = ("", "no", "none", "not given", "not done", "unknown", "0", "pending", "not asked")
+HCG_NEGATIVE, HCG_PRINTED, HCG_POSITIVE = Decimal(1), Decimal(5), Decimal(25)  # IU/L
 _CHILDBEARING = range(12, 56)  # completed years
 
 
 def may_bear_children(history: History, course: Course) -> bool:
-    """A woman of 12 to 55 at the first dose, or one whose age is not known."""
+    """Anybody of 12 to 55 at the first dose who is not a man; an age that is not known counts as such."""
     age = history.person.age_on(course.started_on)
-    return history.person.sex == "female" and (age is None or age in _CHILDBEARING)
+    return history.person.sex != "male" and (age is None or age in _CHILDBEARING)
 
 
 def answered(history: History, course: Course, screen: Screen) -> list[date]:
@@ -52,7 +57,10 @@ def answered(history: History, course: Course, screen: Screen) -> list[date]:
         return _complete([_days(history, code, earliest) for code in codes])
     kinds = _BY_OBSERVATIONS.get(screen.item, (screen.observation or screen.item.lower(),))
     seen = (o for o in history.observations if o.kind in kinds and earliest <= o.on <= history.as_of)
-    days = {o.on for o in seen if o.value.strip().casefold() not in _NOT_DONE}
+    no_answer = set(_NOT_DONE)
+    if screen.item == BOXED_RISK:  # that there is no risk is an answer, unless one is on record
+        no_answer = no_answer | NOTHING_FOUND if known_risks(history, course) else no_answer - NOTHING_FOUND
+    days = {o.on for o in seen if o.value.strip().casefold() not in no_answer}
     return sorted(days.union(_days(history, "HCG" if screen.item == PREGNANCY else screen.item, earliest)))
 
 
@@ -95,6 +103,20 @@ def read_test(lab: Lab) -> Reading:
     if verdict is None and lab.figure is not None:
         verdict = {HIGH: POSITIVE, INSIDE: NEGATIVE}.get(lab.place or "")
     return Reading(lab.collected_on, lab.collected_at.isoformat(), verdict, lab.shown, lab)
+
+
+def read_pregnancy_test(lab: Lab) -> Reading:
+    """Chorionic gonadotropin (HCG): by its words or its range; without one positive from 25 and negative below 1 IU/L.
+
+    General knowledge, and the reference of ABIM. `<5` is how a laboratory prints that there is none.
+    """
+    reading = read_test(lab)
+    if reading.verdict is not None or lab.value is None or lab.limits is not None:
+        return reading
+    if lab.above(HCG_POSITIVE, inclusive=True):
+        return reading._replace(verdict=POSITIVE)
+    none_found = lab.comparator in ("<", "<=") and lab.value <= HCG_PRINTED
+    return reading._replace(verdict=NEGATIVE if none_found or lab.below(HCG_NEGATIVE) else UNCLEAR)
 
 
 def read_viral_load(lab: Lab) -> Reading:

@@ -5,7 +5,7 @@ A censored value is an interval. Every comparison therefore has three answers: T
 """
 
 import re
-from decimal import Decimal, InvalidOperation
+from decimal import Context, Decimal, InvalidOperation
 from typing import NamedTuple
 
 from tracker.domain.errors import Refused
@@ -40,8 +40,9 @@ def shown(figure: Decimal, digits: int = 4) -> str:
     """The figure for reading, at most `digits` significant ones after a conversion left a tail; never for comparing."""
     if figure == 0 or len(figure.as_tuple().digits) <= digits:
         return plain(figure)
-    places = digits - figure.adjusted() - 1
-    return plain(round(figure, places) if places > 0 else round(figure, 0))
+    places = max(digits - figure.adjusted() - 1, 0)
+    wide = Context(prec=max(figure.adjusted(), digits) + 2)  # what is typed may have more digits than one works with
+    return plain(figure.quantize(Decimal(1).scaleb(-places), context=wide))
 
 
 def read_number(text: str) -> Number | None:

@@ -66,6 +66,7 @@ COURSE_EVENT_KINDS = ("dose", "hold", "resume")
 EVENT_KINDS = ("infection", "other", "symptom")
 OBSERVATION_KINDS = (
     "weight_kg", "child_pugh", "cyp2c9", "salt", "zoster_vaccine", "pregnancy_status", "temperature_c",
+    "boxed_risk",
 )  # fmt: skip
 INTERACTIONS = (
     "strong_cyp3a4_inhibitor", "moderate_cyp3a4_inhibitor", "strong_cyp3a4_inducer",

@@ -98,6 +98,25 @@ def _loincs() -> Mapping[str, Analyte]:
 
 
 @cache
+def _methods() -> Mapping[str, Mapping[str, str]]:
+    """The method by what the sender called it, for each analyte that has some."""
+    return {
+        row["code"]: {folded(name): way for way, names in row["methods"].items() for name in names}
+        for row in _DATA["analyte"]
+        if "methods" in row
+    }
+
+
+def method(code: str, called: str) -> str:
+    """How a result was had (`calculated`, `direct`), by what its sender called it: codes and names with `;` between
+    them. "" where that says nothing.
+    """
+    ways = _methods().get(code, {})
+    names = (folded(name.strip().removeprefix(LOINC)) for name in called.split(";") if ways)
+    return next((ways[name] for name in names if name in ways), "")
+
+
+@cache
 def _words() -> Mapping[str, frozenset[str]]:
     return {word: frozenset(map(folded, (word, *spellings))) for word, spellings in _DATA["words"].items()}
 
@@ -147,5 +166,5 @@ def match(loincs: Iterable[str], names: Iterable[str], unit: str = "") -> Analyt
 
 def word(analyte: Analyte, text: str) -> str | None:
     """One of the analyte's `values` for what the laboratory wrote (`neg.`, `nicht reaktiv`), else None."""
-    said = folded(text)
+    said = folded(text.replace("_", " "))
     return next((value for value in analyte.values if said in _words()[value]), None)

@@ -18,6 +18,7 @@ from tracker.operations.actor import Actor
 
 OBSERVATION_KINDS = (
     "weight_kg", "child_pugh", "cyp2c9", "salt", "zoster_vaccine", "pregnancy_status", "temperature_c",
+    "boxed_risk",
 )  # fmt: skip
 _NUMERIC = {"weight_kg": (2, 400), "salt": (0, 100), "temperature_c": (30, 45)}
 OLDEST = date(1900, 1, 1)

@@ -24,6 +24,7 @@ from tracker.operations.evaluate import Changes, evaluate
 from tracker.operations.filing import AnotherPerson, Filer, Found
 from tracker.operations.pace import no_search_for_cycles
 from tracker.operations.record import FILED, REFUSED, Whose, record
+from tracker.operations.standing import UNDONE
 
 CHUNK = 2000
 OUTCOMES_KEPT = 50_000
@@ -49,6 +50,7 @@ class Report:
     filed_rows: list[tuple[int, int | None, str]] = field(default_factory=list)
     unmapped: dict[str, tuple[int, int]] = field(default_factory=dict)
     not_them: set[str] = field(default_factory=set)
+    batch: int | None = None
 
     def count(self, outcome: str) -> None:
         setattr(self, outcome, getattr(self, outcome) + 1)
@@ -64,7 +66,7 @@ class Report:
         return self.rows_in == 0 or self.rows_in > self.refused
 
     def as_json(self) -> dict[str, Any]:
-        names = ("path", "format", "rows_in", "filed", "duplicate", "unmatched", "refused")
+        names = ("path", "batch", "format", "rows_in", "filed", "duplicate", "unmatched", "refused")
         return {name: getattr(self, name) for name in names} | {"problems": [p._asdict() for p in self.problems]}
 
 
@@ -103,6 +105,7 @@ class Importer:
         )
         self.session.add(batch)
         self.session.flush()
+        report.batch = batch.id
         for chunk in _chunks(rows):
             said = len(report.problems)
             with no_search_for_cycles():
@@ -214,6 +217,7 @@ class Importer:
         if not found and self.create_patients:
             told = row.about or PatientReading(mrn)
             details = {name: getattr(told, name) for name in ("mrn", "family_name", "given_name", "birth_date", "sex")}
+            details["batch_id"] = batch_id
             patient = enrol.add_patient(self.session, self.actor, self.clinics[0].id, details)
             self.filer.people[mrn] = [Found(patient.id, patient.clinic_id, patient.birth_date)]
             return self.filer.people[mrn][0]
@@ -244,8 +248,12 @@ class Importer:
         content = json.dumps(pack_row(row), ensure_ascii=False)
         digest = hashlib.sha256(f"{kind}\n{content}".encode()).hexdigest()
         clinic_id = self.clinics[0].id
-        waiting = select(HeldRow.id).where(HeldRow.clinic_id == clinic_id, HeldRow.digest == digest)
-        if self.session.execute(waiting).first() is None:
+        same = select(HeldRow).where(HeldRow.clinic_id == clinic_id, HeldRow.digest == digest)
+        held = self.session.scalars(same).first()
+        if held is not None and held.settled_reason.startswith(UNDONE):  # it comes in once more
+            held.state, held.settled_at, held.settled_reason = "waiting", None, ""
+            held.batch_id, held.row, held.owner_id, held.owned_since = batch_id, row.number, None, None
+        if held is None:
             held = HeldRow(
                 clinic_id=clinic_id,
                 batch_id=batch_id,
@@ -293,10 +301,7 @@ class Importer:
             changes = evaluate(
                 self.session, clinic_id, patient_ids, self.actor.utc, today, amended=frozenset(self.amended)
             )
-            for name in ("opened", "changed", "cleared"):
-                getattr(total, name).extend(getattr(changes, name))
-            total.patients += changes.patients
-            total.results += changes.results
+            total.add(changes)
         return total
 
 

@@ -19,7 +19,7 @@ from tracker.domain.units import Analyte, check, normal_unit, to_canonical, unit
 from tracker.domain.values import Number, read_number
 from tracker.library import analytes
 from tracker.models import LabResult, Patient, table_of
-from tracker.operations import audit
+from tracker.operations import audit, changes
 from tracker.operations.actor import Actor
 from tracker.operations.standing import (
     CANCELLED_BY_LAB,
@@ -80,7 +80,7 @@ def prepare(reading: LabReading, whose: Whose, now: datetime, previous: Decimal 
         "patient_id": whose.patient_id,
         "analyte": analyte.code if analyte else "",
         "subject": analyte.code if analyte else reading.analyte,
-        "local_code": reading.local_code,
+        "local_code": _called(reading, analyte),
         "collected_at": reading.collected.at, "collected_on": reading.collected.on,
         "time_known": reading.collected.time_known,
         "comparator": number.comparator if number else "", "figure": number.figure if number else None,
@@ -91,6 +91,16 @@ def prepare(reading: LabReading, whose: Whose, now: datetime, previous: Decimal 
         "recorded_at": reading.recorded_at or now,
     }  # fmt: skip
     return Prepared(columns, questions)
+
+
+def _called(reading: LabReading, analyte: Analyte | None) -> str:
+    """The sender's own code; with the LOINC or the name beside it that tells how the value was had."""
+    code, name = reading.local_code, reading.analyte
+    if analyte is None or name == analyte.code or name in code.split(";"):
+        return code
+    if name.startswith(analytes.LOINC) or analytes.method(analyte.code, name):
+        return f"{code};{name}" if code else name
+    return code
 
 
 def _check_time(reading: LabReading, whose: Whose, now: datetime) -> None:
@@ -131,13 +141,16 @@ def _words(reading: LabReading, analyte: Analyte | None) -> str:
 class Recorded:
     """What became of the readings: an outcome each, in order, with the problems; who is affected; what was retired.
 
-    `unmapped` are the rows whose test has no analyte here, with the laboratory's name for it.
+    `cancelled` is the last result that its laboratory took back. `unmapped` are the rows whose test has no analyte
+    here, with the laboratory's name for it.
+
     """
 
     outcomes: list[str] = field(default_factory=list)
     problems: list[Problem] = field(default_factory=list)
     patient_ids: set[int] = field(default_factory=set)
     amended: set[int] = field(default_factory=set)
+    cancelled: int = 0
     unmapped: list[tuple[int, str]] = field(default_factory=list)
 
 
@@ -162,6 +175,8 @@ def record(
                 _insert(session, actor, inserts, batch_id)
                 known = in_force(session, [(reading, whose.patient_id) for _, reading, whose in rows])
             outcome = _file(session, actor, reading, whose, new, known, inserts, done)
+            if new is None and outcome == FILED and batch_id is not None:
+                changes.keep_cancelled(session, whose.patient_id, batch_id, done.cancelled)
         except NotRecordable as why:
             done.problems.append(Problem(number, why.column, str(why)))
             continue
@@ -280,6 +295,7 @@ def _cancel(session: Session, actor: Actor, reading: LabReading, whose: Whose, k
         raise NotRecordable("status", "The result is cancelled, and there is none on file to void.")
     _retire(session, actor, old.id, whose.patient_id, CANCELLED_BY_LAB)
     done.amended.add(old.id)
+    done.cancelled = old.id
     return FILED
 
 

@@ -17,6 +17,7 @@ from tracker.library import analytes
 from tracker.models import LabResult
 
 CANCELLED_BY_LAB = "cancelled by the laboratory"
+UNDONE = "import undone"  # how the reason begins with which an undone import's rows are taken out
 
 Identity = tuple[int, str, datetime, str, str, str]
 """Patient, subject, time of collection, laboratory, accession, sub-ID."""
@@ -116,6 +117,8 @@ def in_force(session: Session, rows: Sequence[tuple[LabReading, int]]) -> Standi
         )
     )  # fmt: skip
     for patient_id, subject, at, laboratory, accession, sub_id, *version, retired_at, reason in found:
+        if reason.startswith(UNDONE):
+            continue  # as if it had never come in
         identity, existing = (patient_id, subject, at, laboratory, accession, sub_id), Existing(*version)
         if retired_at is None:
             known.hold(identity, existing)

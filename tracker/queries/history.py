@@ -15,18 +15,19 @@ from sqlalchemy import ColumnElement, Select, func, select
 from sqlalchemy import false as sql_false
 from sqlalchemy.orm import Session
 
-from tracker.domain.derived import with_computed
+from tracker.domain.computed import with_computed
 from tracker.domain.history import Course, Dose, Event, History, Hold, Lab, Medication, Observation, Person
 from tracker.domain.ranges import Range
 from tracker.domain.targets import TARGET, Target, in_order
 from tracker.domain.units import to_canonical
-from tracker.library.analytes import ANALYTES
+from tracker.library.analytes import ANALYTES, method
 from tracker.library.ctcae import ctcae
 from tracker.library.infections import vocabulary
 from tracker.models import AdverseEvent, CourseEvent, ImportBatch, LabResult, Patient, PatientTarget, table_of
 from tracker.models import Course as CourseRow
 from tracker.models import Medication as MedicationRow
 from tracker.models import Observation as ObservationRow
+from tracker.queries.waivers import waivers
 from tracker.queries.yardsticks import Yardsticks, load_yardsticks, printed_range
 
 BATCH = 500
@@ -54,6 +55,7 @@ class Loader:
         self.protocols = self.yardsticks.protocols_on(as_of)
         self.own_rules = self.yardsticks.own_rules(as_of)
         self.rule_versions = self.yardsticks.rule_versions()
+        self.window = self.yardsticks.repeat_window(as_of)
         self.changes_on = self.yardsticks.changes_after(as_of)
         self.range_changes: dict[int, int | None] = {}
 
@@ -69,6 +71,7 @@ class Loader:
         events = self._grouped(_events(ids, self.as_of), AdverseEvent)
         drugs = self._grouped(_medications(ids), MedicationRow)
         seen = self._grouped(_observations(ids, self.as_of), ObservationRow)
+        waived = waivers(self.session, ids, self.as_of, self.known_at)
         wanted = self._targets(ids)
         for id in ids:
             if id not in people:
@@ -90,11 +93,13 @@ class Loader:
                     for row in drugs.get(id, ())
                 ),
                 observations=observations,
+                waivers=waived.get(id, ()),
                 vocabulary=vocabulary(),
                 changes_on=self.changes_on,
                 clinic=self.yardsticks.clinic_name,
                 rule_versions=self.rule_versions,
                 own_rules=self.own_rules,
+                window=self.window,
                 targets=wanted.get(id, {}),
             )
 
@@ -133,6 +138,8 @@ class Loader:
             accession,
             status,
             lab_flag,
+            time_known,
+            local_code,
         ) = row
         limits: Range | None = None
         why = ""
@@ -159,6 +166,9 @@ class Loader:
             accession,
             status,
             lab_flag,
+            "",
+            time_known,
+            method(analyte, local_code) if local_code else "",
         )
 
     def _range_of(self, person: Person) -> Callable[[str, date], tuple[Range | None, str]]:
@@ -219,14 +229,19 @@ class Loader:
 
 
 def _holds(rows: Iterable[Any]) -> tuple[Hold, ...]:
-    """Holds from the course's events: a hold lasts until the next resume, or the next dose."""
+    """Holds from the course's events: a hold lasts until the next resume, or the next dose of a later day.
+
+    One that was resumed on the day it began held no day, and is none.
+    """
     holds: list[Hold] = []
     for _, on, kind, _, _, reason, review_on in rows:
         lasting = bool(holds) and holds[-1].until is None
         if kind == "hold" and not lasting:
             holds.append(Hold(on, None, reason, review_on))
-        elif kind in ("resume", "dose") and lasting and on > holds[-1].on:
-            holds[-1] = holds[-1]._replace(until=on)
+        elif lasting and (kind == "resume" or (kind == "dose" and on > holds[-1].on)):
+            last = holds.pop()
+            if on > last.on:
+                holds.append(last._replace(until=on))
     return tuple(holds)
 
 
@@ -255,6 +270,8 @@ _LAB_COLUMNS = (
     "accession",
     "status",
     "lab_flag",
+    "time_known",
+    "local_code",
 )
 
 

@@ -8,7 +8,7 @@ from sqlalchemy import select
 from sqlalchemy.orm import Session
 
 from tracker.domain import history
-from tracker.domain.derived import weight_for
+from tracker.domain.computed import weight_for
 from tracker.domain.sample import Body, Figure, figures
 from tracker.library.lipid_factors import martin_hopkins_factors
 from tracker.models import Observation, Patient

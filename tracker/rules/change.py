@@ -28,12 +28,12 @@ from tracker.domain.dates import Span
 from tracker.domain.derived import Variation, rcv, rcv_log_normal
 from tracker.domain.episodes import (
     NOT_ASKED,
-    Confirmation,
     Run,
     Verdict,
     confirmation,
     evidence,
     reading,
+    repeat_by,
     runs,
 )
 from tracker.domain.findings import INFO, ROUTINE, SOON, Finding
@@ -89,12 +89,14 @@ def check(history: History) -> Iterator[Finding]:
         if course.started(history.as_of):
             for analyte in CHANCE:
                 labs = [lab for lab in history.labs.get(analyte, ()) if lab.collected_on > course.started_on]
-                if labs:
-                    yield from _analyte(history, course, analyte, labs)
+                for method in dict.fromkeys(lab.method for lab in labs):
+                    like = [lab for lab in labs if lab.method == method]
+                    yield from _analyte(history, course, analyte, like)
 
 
 def _analyte(history: History, course: Course, analyte: str, labs: Sequence[Lab]) -> Iterator[Finding]:
-    baseline = history.baseline(course, analyte)
+    """`labs` are of one method: an LDL that was measured and one that was calculated are not compared (B5)."""
+    baseline = history.baseline(course, analyte, labs[0].method)
     if _steady(CHANCE[analyte], labs if baseline is None else (baseline, *labs)):
         return
     counts = _counts(history, course)
@@ -165,8 +167,6 @@ def _beyond(baseline: Lab, direction: str, factor: Decimal, inclusive: bool = Fa
     compare = below if direction == LOW else above
 
     def verdict(lab: Lab) -> bool | None:
-        if not _same_method(baseline, lab):
-            return None
         now, then = _pair(lab, baseline)
         if now is None or then is None:
             return None
@@ -180,18 +180,13 @@ def _pair(lab: Lab, other: Lab) -> tuple[Decimal | None, Decimal | None]:
     return (lab.figure, other.figure) if lab.unit == other.unit else (lab.value, other.value)
 
 
-def _same_method(one: Lab, other: Lab) -> bool:
-    """An LDL that was measured and one that was computed are not compared (B5)."""
-    return one.analyte != "LDL" or bool(one.computed) == bool(other.computed)
-
-
 def _ldl_rise(baseline: Lab) -> Verdict:
     risen = _beyond(baseline, HIGH, RISEN, inclusive=True)
     was_lower = baseline.below(LDL_VERY_HIGH)
 
     def verdict(lab: Lab) -> bool | None:
         very_high = lab.above(LDL_VERY_HIGH, inclusive=True)
-        return True if was_lower and very_high and _same_method(baseline, lab) else risen(lab)
+        return True if was_lower and very_high else risen(lab)
 
     return verdict
 
@@ -215,7 +210,7 @@ def _trends(analyte: str, counting: Sequence[Lab]) -> dict[int, tuple[Lab, ...]]
 
 def _further(analyte: str, lab: Lab, before: Lab) -> bool:
     now, then = _pair(lab, before)
-    if now is None or then is None or not _same_method(lab, before):
+    if now is None or then is None:
         return False
     return now < then if CHANCE[analyte].direction == LOW else now > then
 
@@ -279,8 +274,11 @@ _LINES = {
 
 def _against_baseline(history: History, course: Course, entry: str, baseline: Lab, run: Run) -> Finding:
     line, last = _LINES[entry], run.last
-    repeat = _repeat(history, course, run) if entry == FALL else NOT_ASKED
     protocol = history.protocol(course)
+    within, by = (protocol.confirm_within, protocol.window_by) if protocol else history.repeat_within(A_WEEK)
+    repeat = NOT_ASKED
+    if entry == FALL:
+        repeat = confirmation(run.labs, 2, within, run.ended_by is not None, history.as_of)
     return Finding(
         rule=CODE,
         subject=last.analyte,
@@ -298,7 +296,7 @@ def _against_baseline(history: History, course: Course, entry: str, baseline: La
         verified=line.verified,
         yardstick=protocol.yardstick if protocol else "",
         evidence=(baseline.evidence("baseline"), *evidence(run.labs)),
-    )
+    ).under(repeat_by(by, repeat))
 
 
 def _severity_of_change(entry: str, last: Lab) -> str:
@@ -308,12 +306,6 @@ def _severity_of_change(entry: str, last: Lab) -> str:
     if entry == DOUBLING and last.above_uln(THREE_ULN, inclusive=True):
         return SOON
     return _LINES[entry].severity
-
-
-def _repeat(history: History, course: Course, run: Run) -> Confirmation:
-    protocol = history.protocol(course)
-    within = protocol.confirm_within if protocol else A_WEEK
-    return confirmation(run.labs, 2, within, run.ended_by is not None, history.as_of)
 
 
 def _sentence(history: History, entry: str, baseline: Lab, lab: Lab) -> str:

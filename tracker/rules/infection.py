@@ -2,12 +2,13 @@
 
 What it flags:
 An infection while a watched drug is taken, held or about to be started, from its onset until it is recorded as
-controlled or resolved. Serious and opportunistic infections and active tuberculosis are judged by the protocol's
-own lines. Zoster is for a clinician to decide on where the label has no hold rule, and a hold where it is serious,
+controlled or resolved. Serious and opportunistic infections and active tuberculosis are judged by the protocol's own
+lines. Zoster is for a clinician to decide on where the label has no hold rule, and a hold where it is serious,
 disseminated or multidermatomal, or where the label asks for it (baricitinib: until it has resolved). Any other
-infection asks for a work-up. An infection together with neutrophils < 1.0 or lymphocytes < 0.5 10*9/L is urgent,
-and so is a temperature >= 38.3 °C with neutrophils < 0.5 10*9/L on the same or the adjacent day. Three treated
-infections within 180 days, or two serious ones within 365 days, are flagged as recurrent.
+infection asks for a work-up, and before a planned start for a clinician's decision. An infection together with
+neutrophils < 1.0 or lymphocytes < 0.5 10*9/L is urgent, and so is a temperature >= 38.3 °C with neutrophils < 0.5
+10*9/L on the same or the adjacent day. Three treated infections within 180 days, or two serious ones within 365 days,
+are flagged as recurrent.
 
 Why it matters:
 Serious infection leads the boxed warning of every JAK inhibitor, and the labels interrupt treatment until it is
@@ -53,6 +54,7 @@ FEVER, NEXT_TO_NONE = Decimal("38.3"), Decimal("0.5")  # °C; neutrophils in 10*
 RECURRENT = (("treated", 3, 180), ("serious", 2, 365))  # author-proposed: entry, how many, within days
 SAYS = {"hold": "the label says interrupt", "stop": "the label says discontinue"}
 
+_NOT_WITH_INFECTION = Sourced("", "US labels: avoid in active serious or localised infection", False)
 _NO_DRUG = Sourced("", "boxed warnings: serious infections", False)
 _WITH_LOW_COUNTS = "author-proposed: infection with neutrophils < 1.0 or lymphocytes < 0.5 10*9/L"
 _FEBRILE = "general knowledge: >= 38.3 °C with neutrophils < 0.5 10*9/L"
@@ -144,13 +146,13 @@ def _severity(case: _Case, until: date, running: bool) -> str:
 
 
 def _off_drug(history: History, met: Sequence[Infection], told: set[int]) -> Iterator[Finding]:
-    """Infections outside any course: before a planned one, and serious ones."""
+    """Infections outside any course: every one before a planned course, and serious ones."""
     planned = next((pair for pair in history.treatments() if not pair[0].started(history.as_of)), None)
     for infection in met:
         onset, ended = infection.event.onset_on, _ended(history, infection)
         if infection.event.id in told or onset is None:
             continue
-        if planned is not None and ended is None and grave(asked_for(infection, planned[1])):
+        if planned is not None and ended is None:
             yield _finding(infection, onset, None, _before_start(infection, *planned))
         elif infection.serious:
             verdict = _Verdict(SOON, "serious_infection", "no watched drug is taken", None, _NO_DRUG)
@@ -158,9 +160,13 @@ def _off_drug(history: History, met: Sequence[Infection], told: set[int]) -> Ite
 
 
 def _before_start(infection: Infection, course: Course, protocol: Protocol) -> _Verdict:
+    """The label says not to start where it would interrupt; any other infection is for a clinician to weigh."""
     line = asked_for(infection, protocol)
     says = f"{protocol.title} is planned for {course.started_on}"
-    return _Verdict(URGENT, line.event, says, "do_not_start", line.origin, protocol.yardstick)
+    if grave(line):
+        return _Verdict(URGENT, line.event, says, "do_not_start", line.origin, protocol.yardstick)
+    origin = line.origin if line.action else _NOT_WITH_INFECTION
+    return _Verdict(SOON, line.event, f"{says}, and it is still active", CONSULT, origin, protocol.yardstick)
 
 
 def _finding(infection: Infection, opened: date, closed: date | None, verdict: _Verdict) -> Finding:

@@ -61,6 +61,7 @@ def check(history: History) -> Iterator[Finding]:
     for course, protocol in running:
         yield from _without_baseline(history, course, protocol)
     yield from _own_rules(history)
+    yield from _without_uln(history)
     yield from _broken_rules(history)
     for course, protocol in asked:
         yield from _not_measured(history, course, protocol)
@@ -166,6 +167,18 @@ def _own_rules(history: History) -> Iterator[Finding]:
                 labs[-1], Gap(f"{NO_BASELINE} {rule.key}", said), labs[0], starts=course.started_on.isoformat(),
                 source=held.source, yardstick=held.name,
             )  # fmt: skip
+
+
+def _without_uln(history: History) -> Iterator[Finding]:
+    """A clinic's own rule that counts upper limits of normal, where the range of the latest result has none."""
+    for rule in history.own_rules:
+        held = rule.versions[-1][1]
+        for code in held.counts_uln if held is not None else ():
+            last = next(iter(history.labs.get(code, ())[-1:]), None)
+            if held is not None and last is not None and last.figure is not None and last.uln is None:
+                said = f"{reading(history, last)}: “{held.title}” cannot be judged, for its range has no upper limit"
+                gap = Gap(f"no_uln {rule.key}", said)
+                yield _finding(last, gap, last, source=held.source, yardstick=held.name)
 
 
 def _broken_rules(history: History) -> Iterator[Finding]:

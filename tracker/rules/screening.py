@@ -2,10 +2,13 @@
 
 What it flags:
 A check the protocol asks for before the first dose that has not been done, or is too old: a TB test older than 12
-months, hepatitis B and C, a pregnancy status, vaccination, a genotype. Results that speak against a start or need a
-decision: a positive TB test, hepatitis B surface antigen, hepatitis B DNA, hepatitis C antibody, pregnancy, a CYP2C9
-poor metaboliser. During treatment the TB test again after 12 months, and hepatitis B DNA every 3 months where the
-core antibody is positive and the surface antigen is not.
+months, hepatitis B and C, a pregnancy status, vaccination, a genotype, and the profile of the boxed warnings (age,
+smoking, heart and vessels, malignancy, thrombosis), with what of it is known. Results that speak against a start or
+need a decision: a positive TB test, hepatitis B surface antigen, hepatitis B DNA, hepatitis C antibody, pregnancy, a
+CYP2C9 poor metaboliser. Tests that came out neither positive nor negative are to be repeated; chorionic gonadotropin
+without a range is positive from 25 and negative below 1 IU/L (reported as `<5`, too). During treatment the TB test
+again after 12 months, and hepatitis B DNA every 3 months where the core antibody is positive and the surface antigen
+is not.
 
 Why it matters:
 A JAK inhibitor can wake latent tuberculosis and hepatitis B. Both are found by a test before the first dose, and
@@ -16,17 +19,21 @@ TB test: no result before the first dose on 2026-03-01 (treat latent TB before s
 
 Source:
 Screening lines of the protocol. That a TB test holds 12 months is clinic practice; the 3 months for hepatitis B DNA
-are proposed by the authors. Both are marked as not verified.
+are proposed by the authors; the limits for chorionic gonadotropin are general knowledge. All are marked as not
+verified.
 """
 
 from collections.abc import Iterator, Sequence
 from datetime import date, timedelta
 from typing import NamedTuple
 
+from tracker.domain import meanings
+from tracker.domain.boxed_risk import BOXED_RISK, known_risks
 from tracker.domain.dates import Span, add
 from tracker.domain.findings import INFO, ROUTINE, SOON, URGENT, Evidence, Finding
 from tracker.domain.history import Course, History
-from tracker.domain.protocol import Protocol, Screen, Sourced
+from tracker.domain.meanings import Meaning, Watched
+from tracker.domain.protocol import Protocol, Screen
 from tracker.domain.retests import DNA_QUARTERLY, HBV_DNA_EVERY, TB_TEST_VALID, TB_YEARLY
 from tracker.domain.screening_facts import (
     HEPATITIS,
@@ -42,6 +49,7 @@ from tracker.domain.screening_facts import (
     answered,
     gaps,
     may_bear_children,
+    read_pregnancy_test,
     read_test,
     read_viral_load,
     read_words,
@@ -50,8 +58,6 @@ from tracker.domain.screening_facts import (
 )
 
 CODE = "screening"
-
-Watched = Sequence[tuple[Course, Protocol]]
 
 
 def check(history: History) -> Iterator[Finding]:
@@ -75,17 +81,23 @@ def _missing(history: History, course: Course, protocol: Protocol, screen: Scree
     gap = _gap_at_start(history, course, screen)
     if gap is None:
         return
-    severity = INFO if not screen.required else SOON if course.started(history.as_of) else ROUTINE
+    risks = known_risks(history, course) if screen.item == BOXED_RISK else ()
+    severity = SOON if screen.required and course.started(history.as_of) else ROUTINE if screen.required else INFO
+    if risks and severity == INFO:
+        severity = ROUTINE
     yield Finding(
-        CODE, screen.item, severity, _missing_sentence(history, course, screen, gap), gap.opened,
+        CODE, screen.item, severity, _missing_sentence(history, course, screen, gap, risks), gap.opened,
         gap.closed or gap.opened, course.started_on.isoformat(), "missing", gap.closed, due_on=course.started_on,
+        suggested="consult" if risks else None,
         source=screen.origin.source, verified=screen.origin.verified, yardstick=protocol.yardstick,
     )  # fmt: skip
 
 
-def _missing_sentence(history: History, course: Course, screen: Screen, gap: Gap) -> str:
+def _missing_sentence(history: History, course: Course, screen: Screen, gap: Gap, risks: Sequence[str]) -> str:
     wanted = unanswered(history, screen)
     found = f"last done on {gap.last}" if gap.last else f"no result{f' of {wanted}' if wanted else ''}"
+    if screen.item == BOXED_RISK:
+        found = f"known is {', '.join(risks)}; not asked" if risks else "not asked"
     text = f" ({screen.origin.text})" if screen.origin.text else ""
     done = f"; no longer open since {gap.closed}" if gap.closed else ""
     name = NAMES.get(screen.item, screen.item)
@@ -167,42 +179,6 @@ def _again(protocol: Protocol, gap: Gap, ends: Sequence[date], what: _Again) -> 
 # --------------------------------------------------------------------------------------------- results
 
 
-class _Meaning(NamedTuple):
-    """What a reading means before a start and during treatment: (severity, suggestion) each."""
-
-    subject: str
-    entry: str
-    says: str
-    before: tuple[str, str | None]
-    during: tuple[str, str | None]
-    origin: Sourced
-
-
-_NO_START, _DECIDE = (URGENT, "do_not_start"), (URGENT, "consult")
-_TB_POSITIVE = _Meaning(
-    TB, "positive", "latent tuberculosis is treated before a start, once active tuberculosis is excluded",
-    _NO_START, _DECIDE, Sourced("", "boxed warning: test for latent TB, treat before use", True),
-)  # fmt: skip
-_TB_UNCLEAR = _Meaning(
-    TB, "indeterminate", "neither positive nor negative", (SOON, "repeat"), (SOON, "repeat"),
-    Sourced("", "author-proposed: an indeterminate TB test is repeated", False),
-)  # fmt: skip
-_HBSAG = _Meaning(
-    HEPATITIS, "hbsag", "hepatitis B infection", _NO_START, _DECIDE,
-    Sourced("", "general knowledge: not started with hepatitis B surface antigen", False),
-)  # fmt: skip
-_DNA_UNCLEAR = _Meaning(
-    HEPATITIS, "hbv_dna_unclear", "less than can be counted; whether any was detected is not said",
-    (ROUTINE, "repeat"), (ROUTINE, "repeat"), Sourced("", "author-proposed", False),
-)  # fmt: skip
-_HCV = _Meaning(
-    HEPATITIS, "hcv", "past or present hepatitis C", (SOON, "consult"), (SOON, "consult"),
-    Sourced("", "general knowledge: screening for hepatitis C before a start", False),
-)  # fmt: skip
-_SEEN = Sourced("", "general knowledge: pregnancy warnings of the labels", False)
-_HEPATOLOGIST = Sourced("", "labels: hepatitis B DNA detected, hepatologist", True)
-
-
 def _read(history: History, code: str) -> list[Reading]:
     return [read_test(lab) for lab in history.labs.get(code, ())]
 
@@ -210,21 +186,27 @@ def _read(history: History, code: str) -> list[Reading]:
 def _results(history: History, watched: Watched) -> Iterator[Finding]:
     igra, dna = _read(history, "IGRA"), [read_viral_load(lab) for lab in history.labs.get("HBVDNA", ())]
     either = (NEGATIVE, POSITIVE)
+    surface, core, hcv = (_read(history, code) for code in ("HBSAG", "ANTIHBC", "ANTIHCV"))
+    expecting = _pregnancies(history)
     for readings, verdict, against, meaning in (
-        (igra, POSITIVE, (NEGATIVE,), _TB_POSITIVE),
-        (igra, UNCLEAR, either, _TB_UNCLEAR),
-        (_read(history, "HBSAG"), POSITIVE, (NEGATIVE,), _HBSAG),
-        (_read(history, "ANTIHCV"), POSITIVE, (NEGATIVE,), _HCV),
-        (dna, POSITIVE, (NEGATIVE,), _dna_detected(watched)),
-        (dna, UNCLEAR, either, _DNA_UNCLEAR),
-        (_pregnancies(history), POSITIVE, (NEGATIVE,), _pregnant(history, watched)),
+        (igra, POSITIVE, (NEGATIVE,), meanings.TB_POSITIVE),
+        (igra, UNCLEAR, either, meanings.TB_UNCLEAR),
+        (surface, POSITIVE, (NEGATIVE,), meanings.HBSAG),
+        (surface, UNCLEAR, either, meanings.HBSAG_UNCLEAR),
+        (core, UNCLEAR, either, meanings.CORE_UNCLEAR),
+        (hcv, POSITIVE, (NEGATIVE,), meanings.HCV),
+        (hcv, UNCLEAR, either, meanings.HCV_UNCLEAR),
+        (dna, POSITIVE, (NEGATIVE,), meanings.dna_detected(watched)),
+        (dna, UNCLEAR, either, meanings.DNA_UNCLEAR),
+        (expecting, POSITIVE, (NEGATIVE,), meanings.pregnant(history, watched)),
+        (expecting, UNCLEAR, either, meanings.PREGNANCY_UNCLEAR),
     ):
         for streak in streaks(readings, verdict, against):
             yield from _standing(history, watched, streak, meaning)
     yield from _genotypes(history, watched)
 
 
-def _standing(history: History, watched: Watched, streak: Streak, meaning: _Meaning) -> Iterator[Finding]:
+def _standing(history: History, watched: Watched, streak: Streak, meaning: Meaning) -> Iterator[Finding]:
     """A result that stands while a watched drug is taken or planned; cleared by the opposite or with the drug."""
     planned = any(not course.started(history.as_of) for course, _ in watched)
     running = any(course.started(history.as_of) and not course.over(history.as_of) for course, _ in watched)
@@ -249,23 +231,10 @@ def _said(history: History, reading: Reading) -> str:
     return f"{history.name(reading.lab.analyte)} {reading.shown} {reading.lab.unit}".rstrip()
 
 
-def _dna_detected(watched: Watched) -> _Meaning:
-    lines = (protocol.event("hbv_dna_detected") for _, protocol in watched)
-    origin = next((line.origin for line in lines if line is not None), _HEPATOLOGIST)
-    return _Meaning(HEPATITIS, "hbv_dna", "hepatitis B has woken: a hepatologist decides", _DECIDE, _DECIDE, origin)
-
-
 def _pregnancies(history: History) -> list[Reading]:
     seen = (o for o in history.observations if o.kind == "pregnancy_status" and o.on <= history.as_of)
     status = [Reading(o.on, o.on.isoformat(), read_words(o.value), o.value) for o in seen]
-    return sorted([*status, *_read(history, "HCG")], key=lambda reading: reading.on)
-
-
-def _pregnant(history: History, watched: Watched) -> _Meaning:
-    lines = (p.event("pregnancy") for course, p in watched if not course.over(history.as_of))
-    line = next((line for line in lines if line is not None), None)
-    during = _DECIDE if line is None else (URGENT, line.action)
-    return _Meaning(PREGNANCY, "pregnant", "a pregnancy", _NO_START, during, line.origin if line else _SEEN)
+    return sorted([*status, *map(read_pregnancy_test, history.labs.get("HCG", ()))], key=lambda reading: reading.on)
 
 
 def _genotypes(history: History, watched: Watched) -> Iterator[Finding]:
@@ -277,8 +246,8 @@ def _genotypes(history: History, watched: Watched) -> Iterator[Finding]:
                 Reading(o.on, o.on.isoformat(), _against(screen, o.value), f"{NAMES.get(screen.item)} {o.value}")
                 for o in seen
             ]
-            meaning = _Meaning(
-                screen.item, "avoid", screen.origin.text or "the drug is not used", _NO_START, (URGENT, "stop"),
+            meaning = Meaning(
+                screen.item, "avoid", screen.origin.text or "the drug is not used", meanings.NO_START, (URGENT, "stop"),
                 screen.origin,
             )  # fmt: skip
             for streak in streaks(readings, POSITIVE, (NEGATIVE,)):

@@ -10,7 +10,8 @@ from flask.typing import ResponseReturnValue
 from tracker.domain.errors import Refused
 from tracker.formats.export import csv_lines
 from tracker.models import Base
-from tracker.operations.audit import examine
+from tracker.operations.anchors import warnings
+from tracker.operations.audit import examine, seal_of
 from tracker.queries import trail
 from tracker.queries.trail import Search
 from tracker.web.access import current_clinics
@@ -63,11 +64,13 @@ def export() -> ResponseReturnValue:
 def check() -> ResponseReturnValue:
     """Walk the chain of digests from the first entry to the last. Nothing is written."""
     with database().reading(EVERYWHERE) as session:
-        fault = examine(session)
+        fault, to_know = examine(session), warnings(seal_of(session))
     if fault is None:
         flash("The chain holds: every entry follows from the one before it.")
     else:
         flash(f"The chain is broken at entry {fault.entry}: {fault.why}. This was done outside Jakwatch.")
+    for sentence in to_know:
+        flash(f"To know: {sentence}")
     return redirect(url_for("audit.index"), 303)
 
 

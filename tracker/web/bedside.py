@@ -54,6 +54,10 @@ KINDS = {
     "cyp2c9": Kind("CYP2C9 metaboliser", words=("poor", "intermediate", "normal")),
     "zoster_vaccine": Kind("Zoster vaccine", hint="which one and how many doses, or “not given”"),
     "pregnancy_status": Kind("Pregnancy", words=("not pregnant", "pregnant")),
+    "boxed_risk": Kind(
+        "Boxed-risk profile",
+        hint="age, smoking, heart and vessels, malignancy, thrombosis: “none”, or which and why no alternative",
+    ),
 }
 assert set(KINDS) == set(OBSERVATION_KINDS)
 

@@ -15,6 +15,7 @@ from wtforms.widgets import DateInput
 
 from tracker.domain.dates import Span, worded_span
 from tracker.domain.errors import Refused, Stale
+from tracker.domain.phrases import Bound, read_bound
 from tracker.domain.values import plain, read_number
 from tracker.web.filters import day
 
@@ -118,6 +119,17 @@ class FigureField(_TypedField):
         if number is None or number.comparator:
             raise Refused(f"“{text}” is not a number. Write it like 5.3")
         return number.figure
+
+
+class BoundField(_TypedField):
+    """A figure, `1.5` or `3 x ULN`, with or without its operator; `data` is the pair (operator or "", Bound)."""
+
+    def written(self, value: tuple[str, Bound]) -> str:
+        op, bound = value
+        return f"{op} {bound.words}".strip()
+
+    def read(self, text: str) -> tuple[str, Bound]:
+        return read_bound(text)
 
 
 class WholeField(_TypedField):

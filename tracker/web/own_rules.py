@@ -20,7 +20,7 @@ from tracker.queries.yardsticks import UNITS
 from tracker.web.access import current_clinic, get_setting
 from tracker.web.clock import today
 from tracker.web.database import reading
-from tracker.web.fields import ChoiceField, FigureField, LongTextField, TextField, WholeField
+from tracker.web.fields import BoundField, ChoiceField, FigureField, LongTextField, TextField, WholeField
 from tracker.web.filters import zone
 from tracker.web.forms import refuse
 from tracker.web.setting_words import SEVERITY
@@ -46,10 +46,10 @@ class OwnRuleForm(DraftForm):
     analyte = ChoiceField("Analyte", [InputRequired("Which analyte is the rule about?")], choices=MEASURED)
     shape = RadioField("It looks for", choices=list(LOOKS_FOR.items()), default="threshold")
     op = SelectField("Is", choices=[(op, SIGNS[op]) for op in OPS])
-    value = FigureField("Figure", [Optional()])
+    value = BoundField("Figure", [Optional()])
     other = ChoiceField("Second analyte", [Optional()], choices=MEASURED)
     other_op = SelectField("Second is", choices=[(op, SIGNS[op]) for op in OPS])
-    other_value = FigureField("Second figure", [Optional()])
+    other_value = BoundField("Second figure", [Optional()])
     direction = SelectField("Direction", choices=WAYS)
     since = SelectField("From", choices=[("baseline", "the baseline"), ("last", "the result before")])
     by = FigureField("By", [Optional()])
@@ -64,7 +64,11 @@ class OwnRuleForm(DraftForm):
         if self.off.data:
             return {}
         wanted = (*ALWAYS, *SHAPES.get(str(self.shape.data), ()))
-        return {key: stored_text(self[key].data) for key in wanted if self[key].data not in (None, "")}
+        found = {key: stored_text(self[key].data) for key in wanted if self[key].data not in (None, "")}
+        for op, value in (("op", "value"), ("other_op", "other_value")):  # an operator that was written decides
+            if value in found and self[value].data[0]:
+                found[op] = self[value].data[0]
+        return found
 
     def scope(self, held: ClinicSetting | None) -> str:
         """`ANC/watch_closely`: what the versions of one rule share. A new version keeps it."""

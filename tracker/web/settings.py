@@ -15,10 +15,11 @@ from wtforms.validators import InputRequired, Optional
 from tracker.domain.dates import Span, span
 from tracker.domain.errors import Refused
 from tracker.domain.overlay import OFF, line_id
+from tracker.domain.phrases import read_bound
 from tracker.domain.protocol import FALL_FROM_BASELINE, Limit, Protocol
 from tracker.domain.values import plain
 from tracker.models import ClinicSetting
-from tracker.models.setting import PROTOCOL_LINE
+from tracker.models.setting import CLINIC_WIDE, PROTOCOL_LINE
 from tracker.operations import publishing
 from tracker.operations.evaluate import Changes
 from tracker.operations.publishing import BACK_FILL, FROM_TODAY
@@ -26,16 +27,18 @@ from tracker.operations.settings import Proposal, draft_setting, published_versi
 from tracker.operations.settings import withdraw as withdraw_draft
 from tracker.operations.trial import CHANGED, CLEARED, OPENED, Preview
 from tracker.queries import clinic_settings
-from tracker.queries.range_table import DRAFT
+from tracker.queries.range_table import DRAFT, IN_FORCE
 from tracker.rules import TITLES
 from tracker.web.access import current_actor, current_clinic, current_user, get_setting
 from tracker.web.amending import FEW_WORDS, tell
 from tracker.web.clock import today
 from tracker.web.database import reading, writing
-from tracker.web.fields import DayField, FigureField, LongTextField, SpanField, TextField, WholeField
+from tracker.web.fields import BoundField, DayField, FigureField, LongTextField, SpanField, TextField, WholeField
 from tracker.web.filters import count, zone
 from tracker.web.forms import Form, refuse
 from tracker.web.setting_words import (
+    WIDE,
+    WIDE_SHIPPED,
     WORDS,
     described,
     edit,
@@ -77,7 +80,7 @@ class DraftForm(Form):
 
 class LineForm(DraftForm):
     off = BooleanField("Switch this line off")
-    value = FigureField("Acts at", [Optional()])
+    value = BoundField("Acts at", [Optional()])
     confirm_within = SpanField("Repeat within", [Optional()])
     first_from = SpanField("First check from", [Optional()])
     first_to = SpanField("First check by", [Optional()])
@@ -86,6 +89,7 @@ class LineForm(DraftForm):
 
     def fit(self, line: Any) -> None:
         """Leave out what this kind of line does not have."""
+        self.op = op_of(line)
         for name in WORDS:
             if name not in keys_of(line):
                 del self[name]
@@ -96,7 +100,19 @@ class LineForm(DraftForm):
         """What differs, as it is stored: figures and days as digits, times as ISO durations."""
         if "off" in self and self.off.data:
             return {OFF: "yes"}
+        self._check_bound()
         return {name: stored_text(self[name].data) for name in WORDS if name in self and self[name].data is not None}
+
+    def _check_bound(self) -> None:
+        """A line keeps its operator, and its figure stays one that can be held against the label's."""
+        written: Any = self.value.data if "value" in self else None
+        if written is None:
+            return
+        op, bound = written
+        if bound.times_uln:
+            raise Refused("This line is a figure: a multiple of the upper limit cannot be held against the label’s.")
+        if op not in ("", self.op):
+            raise Refused(f"This line acts at values {self.op} its figure: write the figure alone, or with {self.op}.")
 
 
 def applies() -> str:
@@ -106,11 +122,24 @@ def applies() -> str:
 
 
 def stored_text(value: Any) -> str:
-    return value.iso if isinstance(value, Span) else plain(value) if isinstance(value, Decimal) else str(value)
+    """As a body holds it: figures and days as digits, times as ISO durations, a bound without its operator."""
+    if isinstance(value, Span):
+        return value.iso
+    if isinstance(value, Decimal):
+        return plain(value)
+    return str(value[1].words if isinstance(value, tuple) else value)
 
 
 def typed_value(field: Field, text: str) -> Any:
-    return span(text) if isinstance(field, SpanField) else Decimal(text) if isinstance(field, FigureField) else text
+    readers = ((SpanField, span), (BoundField, read_bound), (FigureField, Decimal))
+    return next((read(text) for kind, read in readers if isinstance(field, kind)), text)
+
+
+def op_of(line: Any) -> str:
+    """The operator of a line's figure, "" where it has none."""
+    if not isinstance(line, Limit):
+        return ""
+    return ">" if line.measure == FALL_FROM_BASELINE else "<=" if line.high_inclusive else "<"
 
 
 # ---------------------------------------------------------------------------------------------- pages
@@ -126,6 +155,9 @@ def index() -> ResponseReturnValue:
         clinic=clinic,
         drafts=[line for line in found if line.state == DRAFT],
         standing=[line for line in found if line.state != DRAFT],
+        wide=WIDE,
+        wide_shipped=WIDE_SHIPPED,
+        now={line.row.scope: line for line in found if line.row.kind == CLINIC_WIDE and line.state == IN_FORCE},
         described=described,
         title_of=title_of,
     )
