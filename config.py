@@ -12,6 +12,7 @@
 | TRACKER_SECOND_FACTOR | `required` of everybody, or `optional` | required (demo and development: optional) |
 | TRACKER_IDLE_MINUTES | a browser left alone for so long is signed out | 15 (demo and development: 480) |
 | TRACKER_SESSION_HOURS | a browser in constant use is signed out after | 12 |
+| TRACKER_REVIEW_HOURS | an undecided flag is escalated after so many hours: act today, this week, routine | 24,72,336 |
 | TRACKER_UPLOAD_MB | largest file taken | 100 |
 | TRACKER_ATTACHMENT_MB | largest report that is kept with a patient | 10 |
 | TRACKER_LETTERHEADS | TOML file for letters: a table a clinic's code, `address` (lines), `telephone` | none |
@@ -55,6 +56,7 @@ def from_environment(environ: Mapping[str, str] = os.environ) -> dict[str, Any]:
         ),
         "IDLE_SECONDS": 60 * _number(environ, "TRACKER_IDLE_MINUTES", 15 if production else 480),
         "SESSION_SECONDS": 3600 * _number(environ, "TRACKER_SESSION_HOURS", 12),
+        "REVIEW_HOURS": _hours(environ.get("TRACKER_REVIEW_HOURS") or "24,72,336"),
         "MAX_CONTENT_LENGTH": 1024 * 1024 * _number(environ, "TRACKER_UPLOAD_MB", 100),
         "ATTACHMENT_BYTES": 1024 * 1024 * _number(environ, "TRACKER_ATTACHMENT_MB", 10),
         "LETTERHEADS": _letterheads(environ.get("TRACKER_LETTERHEADS", "")),
@@ -75,6 +77,14 @@ def _second_factor(written: str) -> str:
     if written not in ("required", "optional"):
         raise ValueError(f"TRACKER_SECOND_FACTOR is “{written}”; it is required or optional.")
     return written
+
+
+def _hours(written: str) -> tuple[int, ...]:
+    """After how long an undecided flag is escalated: urgent, soon, routine."""
+    words = _words(written)
+    if len(words) != 3 or not all(word.isascii() and word.isdigit() and 0 < int(word) < 10_000 for word in words):
+        raise ValueError(f"TRACKER_REVIEW_HOURS is “{written}”; it is three whole numbers of hours, such as 24,72,336.")
+    return tuple(int(word) for word in words)
 
 
 def _anchor(environ: Mapping[str, str], database: str) -> str | None:

@@ -30,6 +30,7 @@ from tracker.models import (
     Patient,
     PatientTarget,
     ReferenceRange,
+    TableMapping,
 )
 from tracker.models.setting import PROTOCOL_LINE
 from tracker.operations import attachments, configure, enrol, entry, jobs, settings, targets
@@ -72,6 +73,7 @@ class Records:
     setting: int
     job: int
     target: int
+    mapping: int
     batch: int
     held_row: int
     attachment: int
@@ -153,6 +155,7 @@ def _records(session: Session, clinic: Clinic, who: Account, family: str) -> Rec
         setting=_line(session, actor, clinic).id,
         job=jobs.ask(session, actor, clinic.id, jobs.JUDGE).id,
         target=_target(session, actor, patient).id,
+        mapping=_mapping(session, clinic, who).id,
         **_panel(session, actor, patient, clinic),
         **_held_row(session, clinic, who, family),
     )
@@ -202,6 +205,17 @@ def _line(session: Session, actor: Actor, clinic: Clinic) -> ClinicSetting:
     scope = "tofacitinib_us/tofa_us_anc_hold"
     told = settings.Proposal(PROTOCOL_LINE, scope, {"value": "1200"}, STARTED, "", f"caution at {clinic.name}")
     return settings.draft_setting(session, actor, clinic.id, told)
+
+
+def _mapping(session: Session, clinic: Clinic, who: Account) -> TableMapping:
+    """How the tables of a laboratory are read."""
+    row = TableMapping(
+        clinic_id=clinic.id, name=f"{clinic.name} laboratory", header=f"digest of {clinic.code}", columns=["Patient"],
+        body={"dates": "day first"}, number=1, saved_at=SEEDED, saved_by=who.id,
+    )  # fmt: skip
+    session.add(row)
+    session.flush()
+    return row
 
 
 def _held_row(session: Session, clinic: Clinic, who: Account, family: str) -> dict[str, int]:

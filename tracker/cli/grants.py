@@ -9,7 +9,7 @@ from tracker.domain.errors import Refused
 from tracker.models import Base
 
 _NAME = re.compile(r"[a-z_][a-z0-9_]{0,62}")
-GROWS = ("audit_entry", "access_note", "import_problem")  # rows are added, and that is all
+GROWS = ("audit_entry", "access_note", "import_problem", "due_step")  # rows are added, and that is all
 # Rows are added, and these columns of them are filled in later, once: the second person's part, and the voiding.
 LATER = {
     "review": ("standing", "second_account_id", "second_at", "course_event_id"),

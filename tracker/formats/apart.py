@@ -5,21 +5,28 @@ said once.
 from collections import Counter
 from collections.abc import Sequence
 
-from tracker.domain.readings import FINAL, LabReading, Problem, Row
+from tracker.domain.readings import APART, FINAL, LabReading, Problem, Row
 
 _OFTEN = 3
 
 
 def told_apart(rows: Sequence[Row], column: str) -> list[Row]:
     """Two different final results of one test, patient and time would be taken for a result and a contradiction: the
-    second keeps the name of its place beside its accession, and so on.
+    second has the name of its place for a sub-ID, and so on. A sub-ID that the sender gave (OBX-4) stays.
     """
     seen: dict[tuple[object, ...], list[tuple[str, str]]] = {}
     found = []
     for row in rows:
         reading = row.reading
         if isinstance(reading, LabReading) and reading.status == FINAL:
-            key = (reading.mrn, reading.analyte, reading.collected.at, reading.laboratory, reading.accession)
+            key = (
+                reading.mrn,
+                reading.analyte,
+                reading.collected.at,
+                reading.laboratory,
+                reading.accession,
+                reading.sub_id,
+            )
             values = seen.setdefault(key, [])
             if (reading.value, reading.unit) not in values:
                 values.append((reading.value, reading.unit))
@@ -31,10 +38,10 @@ def told_apart(rows: Sequence[Row], column: str) -> list[Row]:
 
 def _repeated(row: Row, reading: LabReading, place: int, column: str) -> Row:
     beside = row.place.rpartition("/")[2] if "/" in row.place else ""
-    accession = f"{reading.accession} {beside or place}".strip()
-    said = f"“{reading.analyte}” has several results of one time: each is kept, told apart by its accession number."
+    sub_id = f"{reading.sub_id}{APART}{beside or place}"
+    said = f"“{reading.analyte}” has several results of one time: each is kept, told apart by its place."
     remark = Problem(row.number, column, said)
-    return row._replace(reading=reading._replace(accession=accession), problems=(*row.problems, remark))
+    return row._replace(reading=reading._replace(sub_id=sub_id), problems=(*row.problems, remark))
 
 
 def said_once(rows: Sequence[Row]) -> list[Row]:

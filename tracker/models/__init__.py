@@ -5,7 +5,9 @@ from tracker.models.adverse_event import AdverseEvent
 from tracker.models.attachment import Attachment
 from tracker.models.audit import AuditEntry
 from tracker.models.base import Base, table_of
+from tracker.models.desk import DueStep, QueueView, ReviewNotice
 from tracker.models.flag import Flag, QueueVisit, Review
+from tracker.models.importing import CodeMapping, ImportChange, ImportUndo, TableMapping
 from tracker.models.job import Job
 from tracker.models.lab import HeldRow, ImportBatch, ImportProblem, LabResult, ReferenceRange
 from tracker.models.patient import AccessNote, EmergencyAccess, Observation, Patient
@@ -24,14 +26,18 @@ __all__ = [
     "BrowserSession",
     "Clinic",
     "ClinicSetting",
+    "CodeMapping",
     "Course",
     "CourseEvent",
     "Draft",
+    "DueStep",
     "EmergencyAccess",
     "Flag",
     "HeldRow",
     "ImportBatch",
+    "ImportChange",
     "ImportProblem",
+    "ImportUndo",
     "Job",
     "LabResult",
     "Medication",
@@ -39,9 +45,12 @@ __all__ = [
     "Observation",
     "Patient",
     "PatientTarget",
+    "QueueView",
     "QueueVisit",
     "RecoveryCode",
     "ReferenceRange",
     "Review",
+    "ReviewNotice",
+    "TableMapping",
     "table_of",
 ]

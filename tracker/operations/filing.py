@@ -81,7 +81,7 @@ class Filer:
         return file_one[type(reading)](reading, enrol.patient_by_id(self.session, found.id), batch_id)
 
     def _patient(self, reading: PatientReading, batch_id: int) -> str:
-        clinic = self._clinic(reading.clinic)
+        clinic = self._clinic(reading.clinic) if reading.clinic else self._where(reading.mrn)
         old = self.session.scalars(
             select(Patient).where(Patient.clinic_id == clinic.id, Patient.mrn == reading.mrn)
         ).first()
@@ -135,9 +135,22 @@ class Filer:
         self.touch(Found(patient.id, patient.clinic_id, patient.birth_date))
         return FILED
 
-    def _clinic(self, name: str) -> Clinic:
-        if not name:
+    def _where(self, mrn: str) -> Clinic:
+        """The clinic of a row that names none. Of several it is the first, unless another has that number: who is meant
+        is not guessed then. Raises Refused.
+        """
+        if len(self.clinics) == 1:
             return self.clinics[0]
+        having = select(Patient.clinic_id).where(
+            Patient.mrn == mrn, Patient.clinic_id.in_([clinic.id for clinic in self.clinics])
+        )
+        found = set(self.session.scalars(having))
+        if found <= {self.clinics[0].id}:
+            return self.clinics[0]
+        codes = " and ".join(clinic.code for clinic in self.clinics if clinic.id in found)
+        raise Refused(f"Record number {mrn} is known at {codes}, and the row names no clinic: name the clinic in it.")
+
+    def _clinic(self, name: str) -> Clinic:
         for clinic in self.clinics:
             if name.casefold() in (clinic.code.casefold(), clinic.name.casefold()):
                 return clinic

@@ -16,7 +16,7 @@ from sqlalchemy import select
 from sqlalchemy.orm import Session
 
 from tracker.domain.errors import Refused
-from tracker.domain.readings import KIND_OF, KINDS, PatientReading, Problem, Row, pack, unpack
+from tracker.domain.readings import KIND_OF, KINDS, PatientReading, Problem, Row, pack_row, unpack_row
 from tracker.models import Clinic, HeldRow, ImportBatch, ImportProblem, Patient
 from tracker.operations import audit, enrol
 from tracker.operations.actor import Actor
@@ -241,7 +241,7 @@ class Importer:
         return True
 
     def _hold(self, row: Row, kind: str, mrn: str, batch_id: int) -> None:
-        content = json.dumps(pack(row.reading), ensure_ascii=False)
+        content = json.dumps(pack_row(row), ensure_ascii=False)
         digest = hashlib.sha256(f"{kind}\n{content}".encode()).hexdigest()
         clinic_id = self.clinics[0].id
         waiting = select(HeldRow.id).where(HeldRow.clinic_id == clinic_id, HeldRow.digest == digest)
@@ -258,7 +258,9 @@ class Importer:
             self.session.add(held)
 
     def release(self) -> int:
-        """File the rows that were waiting for patients who are here now; how many there were."""
+        """File the rows that were waiting for patients who are here now; how many there were. What is refused all the
+        same waits on, with the reason, for somebody to settle it.
+        """
         here = [clinic.id for clinic in self.clinics]
         waiting = self.session.scalars(
             select(HeldRow)
@@ -271,12 +273,14 @@ class Importer:
     def _release_one(self, held: HeldRow) -> int:
         report = Report("tray", held.kind)
         self.filer.people.pop(held.mrn, None)
-        self._chunk([Row(held.row, unpack(held.kind, json.loads(held.content)))], held.batch_id, report)
-        if report.unmatched:
+        self._chunk([unpack_row(held.kind, held.row, json.loads(held.content))], held.batch_id, report)
+        said = "; ".join(p.message for p in report.problems)
+        if report.unmatched or report.refused:
+            held.settled_reason = said if report.refused else ""
             return 0
-        held.state = "filed" if report.filed or report.duplicate else "dismissed"
+        held.state = "filed"
         held.settled_at = self.actor.utc
-        held.settled_reason = "; ".join(p.message for p in report.problems) or "the patient was enrolled"
+        held.settled_reason = said or "the patient was enrolled"
         return 1
 
     # ------------------------------------------------------------------------------------------ judging

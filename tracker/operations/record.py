@@ -24,6 +24,7 @@ from tracker.operations.actor import Actor
 from tracker.operations.standing import (
     CANCELLED_BY_LAB,
     Existing,
+    Identity,
     Standing,
     analyte_of,
     identity_of,
@@ -85,7 +86,7 @@ def prepare(reading: LabReading, whose: Whose, now: datetime, previous: Decimal 
         "comparator": number.comparator if number else "", "figure": number.figure if number else None,
         "unit": _unit(analyte.code if analyte else "", reading.unit), "value": value, "text": text,
         "ref_low": reading.ref_low, "ref_high": reading.ref_high, "range_id": None, "lab_flag": reading.lab_flag,
-        "laboratory": reading.laboratory, "accession": reading.accession,
+        "laboratory": reading.laboratory, "accession": reading.accession, "sub_id": reading.sub_id,
         "status": reading.status, "comment": reading.comment,
         "recorded_at": reading.recorded_at or now,
     }  # fmt: skip
@@ -200,10 +201,10 @@ def _in_turn(rows: Sequence[tuple[int, LabReading, Whose]]) -> list[int]:
 
 def _meets_pending(reading: LabReading, whose: Whose, known: Standing) -> bool:
     """Whether a row replaces or voids one that stands in the same file and is not stored yet."""
-    old = known.now.get(identity_of(reading, whose.patient_id))
-    if old is None or old.id is not None:
-        return False
-    return reading.status in (CORRECTED, CANCELLED) or old.status == PRELIMINARY
+    identity = identity_of(reading, whose.patient_id)
+    revises = reading.status in (CORRECTED, CANCELLED)
+    pending = [known.now[one] for one in (identity, *(known.beside(identity) if revises else ())) if one in known.now]
+    return any(old.id is None and (revises or old.status == PRELIMINARY) for old in pending)
 
 
 def _insert(session: Session, actor: Actor, inserts: list[dict[str, Any]], batch_id: int | None) -> None:
@@ -236,8 +237,8 @@ def _file(  # noqa: PLR0913 - one row and the state it meets
 ) -> str:  # fmt: skip
     if new is None:
         return _cancel(session, actor, reading, whose, known, done)
-    identity = identity_of_columns(new)
-    old = known.now.get(identity)
+    identity = _meant(identity_of_columns(new), new["status"], known)
+    old, new["sub_id"] = known.now.get(identity), identity[5]
     if old is not None:
         if old.says(new) and (old.status == new["status"] or old.status != PRELIMINARY):
             return DUPLICATE
@@ -264,8 +265,24 @@ def _file(  # noqa: PLR0913 - one row and the state it meets
     return FILED
 
 
+def _meant(identity: Identity, status: str, known: Standing) -> Identity:
+    """Which result a row is about. A correction or a cancellation without a sub-ID, or of one that came without, means
+    the only result there is; where there are several it never falls on one of them by chance. Raises NotRecordable.
+    """
+    beside = known.beside(identity) if status in (CORRECTED, CANCELLED) else []
+    if not beside or (identity[5] and (identity in known.now or all(one[5] for one in beside))):
+        return identity
+    if len(beside) == 1 and identity not in known.now:
+        return beside[0]
+    raise NotRecordable(
+        "value",
+        f"{len(beside) + (identity in known.now)} results of this test are on file for this sample, and which of them"
+        " is meant is not said (OBX-4): correct it by hand.",
+    )
+
+
 def _cancel(session: Session, actor: Actor, reading: LabReading, whose: Whose, known: Standing, done: Recorded) -> str:
-    identity = identity_of(reading, whose.patient_id)
+    identity = _meant(identity_of(reading, whose.patient_id), CANCELLED, known)
     old = known.now.pop(identity, None)
     if old is None and identity in known.cancelled:
         return DUPLICATE

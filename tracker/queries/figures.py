@@ -25,7 +25,7 @@ def figures(session: Session, today: date, seen_since: datetime) -> Iterator[Fig
     """What waits in all clinics together. `today` is the calendar day in UTC; sessions seen after `seen_since` count
     as open.
     """
-    by_place = dict(
+    by_place: dict[int, int] = dict(
         session.execute(_count(Flag.attention < CARRIED_OFFSET, Flag.attention).group_by(Flag.attention)).all()
     )
     for place, severity in enumerate(SEVERITIES):

@@ -29,6 +29,7 @@ from tracker.models import (
     Observation,
     Patient,
     ReferenceRange,
+    TableMapping,
 )
 from tracker.operations.actor import Actor
 from tracker.web.clock import now
@@ -71,10 +72,14 @@ ENDPOINTS: Mapping[str, frozenset[str]] = {
     "queue.take": RECORDERS,
     "queue.acknowledge": DECIDERS,
     "queue.seen": STAFF,
+    "queue.save_view": STAFF,
+    "queue.forget_view": STAFF,
     "review.show": STAFF,
     "review.following": STAFF,
     "review.decide": DECIDERS,
     "review.second": DECIDERS,
+    "review.reopen": DECIDERS,
+    "review.noticed": STAFF,
     "timeline.show": STAFF,
     "timeline.spec": STAFF,
     "due.index": STAFF,
@@ -88,6 +93,10 @@ ENDPOINTS: Mapping[str, frozenset[str]] = {
     "papers.worklist": STAFF,
     "papers.due_list": STAFF,
     "papers.letters": RECORDERS,
+    "due_steps.show": STAFF,
+    "due_steps.put_off": DECIDERS,
+    "due_steps.bring_back": DECIDERS,
+    "due_steps.take": RECORDERS,
     "patients.index": STAFF,
     "patients.new": RECORDERS,
     "patients.create": RECORDERS,
@@ -189,6 +198,11 @@ ENDPOINTS: Mapping[str, frozenset[str]] = {
     "imports.assign": RECORDERS,
     "imports.dismiss": RECORDERS,
     "imports.release": RECORDERS,
+    "mapping.form": RECORDERS,
+    "mapping.rows": RECORDERS,
+    "mapping.settle": RECORDERS,
+    "mapping.index": STAFF,
+    "mapping.forget": RECORDERS,
 }
 
 # What somebody may do who has no second factor yet where everybody needs one.
@@ -309,7 +323,7 @@ def typed() -> list[tuple[str, str]]:
 # ---------------------------------------------------------------------------------------------- may they this
 
 Owned = TypeVar("Owned", AdverseEvent, Attachment, Course, Flag, LabResult, Medication, Observation)
-Kept = TypeVar("Kept", ClinicSetting, HeldRow, ImportBatch, Job, ReferenceRange)
+Kept = TypeVar("Kept", ClinicSetting, HeldRow, ImportBatch, Job, ReferenceRange, TableMapping)
 
 
 def get_patient(session: Session, patient_id: int) -> Patient:
@@ -366,6 +380,10 @@ def get_batch(session: Session, batch_id: int) -> ImportBatch:
 
 def get_held_row(session: Session, row_id: int) -> HeldRow:
     return _of_my_clinics(session, HeldRow, row_id)
+
+
+def get_mapping(session: Session, mapping_id: int) -> TableMapping:
+    return _of_my_clinics(session, TableMapping, mapping_id)
 
 
 def _of_my_clinics(session: Session, kind: type[Kept], key: int) -> Kept:
