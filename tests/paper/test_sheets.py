@@ -35,7 +35,7 @@ SHEETS: list[paper.Sheet] = [
         [paper.Row("Neutrophils", "×10⁹/L", "≥ 2.0", [paper.Cell("0.46", "↓")])], "",
     ),
     paper.Worklist(PRINTED, "Worklist", [paper.Waiting(WHO, FLAG, "Also: LDL", "by 3 Mar 2026", "nobody")], ""),
-    paper.DueList(PRINTED, "Due list", [DUE], "", [DUE], ""),
+    paper.DueList(PRINTED, "Due list", [DUE], "", [DUE], "", [DUE], ""),
     paper.Letters(PRINTED, "1 Mar 2026", ["1 Elm Street"], "0123", [paper.Letter("Ida Almondine", "AL-0001")]),
 ]  # fmt: skip
 HOSTILE = '#panic("x") #read("/etc/passwd") *b* _i_ $x^2$ `r` <l> @r [a] = H \\ // c /* d */ "q" \' ~ --- =1+1'
