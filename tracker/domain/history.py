@@ -20,7 +20,7 @@ from tracker.domain.phrases import Bound
 from tracker.domain.protocol import Protocol
 from tracker.domain.ranges import INSIDE, Range, place
 from tracker.domain.targets import Target
-from tracker.domain.values import Number, above, below, plain
+from tracker.domain.values import Number, above, below, brief, plain
 from tracker.domain.values import shown as readable
 
 WASHOUT = timedelta(
@@ -86,7 +86,7 @@ class Lab(NamedTuple):
     def shown(self) -> str:
         """The value as reported, comparator included; a computed one without its tail of digits."""
         if self.figure is None:
-            return self.text
+            return brief(self.text)
         return f"{self.comparator}{readable(self.figure) if self.computed else plain(self.figure)}"
 
     @property

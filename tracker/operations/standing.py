@@ -12,7 +12,7 @@ from sqlalchemy.orm import Session
 
 from tracker.domain.readings import APART, PRELIMINARY, LabReading
 from tracker.domain.units import Analyte
-from tracker.domain.values import plain
+from tracker.domain.values import brief, plain
 from tracker.library import analytes
 from tracker.models import LabResult
 
@@ -41,7 +41,7 @@ class Existing(NamedTuple):
 
     @property
     def shown(self) -> str:
-        return self.text if self.figure is None else f"{self.comparator}{plain(self.figure)} {self.unit}".strip()
+        return brief(self.text) if self.figure is None else f"{self.comparator}{plain(self.figure)} {self.unit}".strip()
 
 
 @dataclass(slots=True)

@@ -25,6 +25,7 @@ from tracker.domain.readings import (
     RangeReading,
     unpack_row,
 )
+from tracker.domain.values import brief
 from tracker.formats import TABLES, Source
 from tracker.formats.cells import defused
 from tracker.formats.opening import open_text
@@ -170,7 +171,7 @@ def in_words(reading: Any) -> str:
 
 
 def _lab(r: LabReading) -> Parts:
-    return f"{r.analyte} {r.value} {said(r.unit)}".strip(), day(r.collected.on), r.laboratory
+    return f"{r.analyte} {brief(r.value)} {said(r.unit)}".strip(), day(r.collected.on), r.laboratory
 
 
 def _patient(r: PatientReading) -> Parts:
