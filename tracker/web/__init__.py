@@ -58,6 +58,7 @@ from tracker.web import (
     attachments,
     audit,
     bedside,
+    codes,
     courses,
     database,
     due,
@@ -123,6 +124,7 @@ BLUEPRINTS: tuple[Blueprint, ...] = (
     results.screen,
     imports.screen,
     mapping.screen,
+    codes.screen,
     looking.screen,
     emergency.screen,
 )
