@@ -18,6 +18,8 @@
 | TRACKER_LETTERHEADS | TOML file for letters: a table a clinic's code, `address` (lines), `telephone` | none |
 | TRACKER_TRUSTED_HOSTS | host names answered to, separated by commas | any |
 | TRACKER_PROXIES | how many proxies in front set X-Forwarded-For, -Proto and -Host | 0 |
+| TRACKER_METRICS_TOKEN | bearer token that reads `/metrics` from another machine; 32 characters or more | none |
+| TRACKER_LOG | `json`, a line a request and event, or `text`, warnings alone | json (demo and development: text) |
 """
 
 import os
@@ -51,8 +53,8 @@ def from_environment(environ: Mapping[str, str] = os.environ) -> dict[str, Any]:
         "AUDIT_KEY": environ.get("TRACKER_AUDIT_KEY") or environ.get("TRACKER_SECRET_KEY", ""),
         "AUDIT_OLD_KEYS": _words(environ.get("TRACKER_AUDIT_OLD_KEYS", "")),
         "AUDIT_ANCHOR": environ.get("TRACKER_AUDIT_ANCHOR") or _anchor(environ, database),
-        "SECOND_FACTOR": _second_factor(
-            environ.get("TRACKER_SECOND_FACTOR") or ("required" if production else "optional")
+        "SECOND_FACTOR": _one_of(
+            environ, "TRACKER_SECOND_FACTOR", ("required", "optional"), "required" if production else "optional"
         ),
         "IDLE_SECONDS": 60 * _number(environ, "TRACKER_IDLE_MINUTES", 15 if production else 480),
         "SESSION_SECONDS": 3600 * _number(environ, "TRACKER_SESSION_HOURS", 12),
@@ -62,6 +64,8 @@ def from_environment(environ: Mapping[str, str] = os.environ) -> dict[str, Any]:
         "LETTERHEADS": _letterheads(environ.get("TRACKER_LETTERHEADS", "")),
         "TRUSTED_HOSTS": _words(environ.get("TRACKER_TRUSTED_HOSTS", "")) or None,
         "PROXIES": _number(environ, "TRACKER_PROXIES", 0, least=0),
+        "METRICS_TOKEN": environ.get("TRACKER_METRICS_TOKEN", ""),
+        "LOG": _one_of(environ, "TRACKER_LOG", ("json", "text"), "json" if production else "text"),
     }
 
 
@@ -73,9 +77,10 @@ def _database_file(environ: Mapping[str, str]) -> str:
     return f"sqlite:///{folder / 'jakwatch.db'}"
 
 
-def _second_factor(written: str) -> str:
-    if written not in ("required", "optional"):
-        raise ValueError(f"TRACKER_SECOND_FACTOR is “{written}”; it is required or optional.")
+def _one_of(environ: Mapping[str, str], name: str, words: tuple[str, str], default: str) -> str:
+    written = environ.get(name) or default
+    if written not in words:
+        raise ValueError(f"{name} is “{written}”; it is {' or '.join(words)}.")
     return written
 
 

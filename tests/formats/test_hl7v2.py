@@ -105,6 +105,11 @@ def test_results_that_differ_in_nothing_but_their_value_are_told_apart_by_us() -
     assert [row.reading.sub_id for row in found if isinstance(row.reading, LabReading)] == ["", "~2", ""]
 
 
+def test_two_tests_of_one_name_and_two_codes_are_two_results() -> None:
+    found = rows(MSH, PID, OBR, *(f"OBX|1|ST|{code}^p18||+||||||F" for code in ("3184 100", "3185 100", "3184 100")))
+    assert [row.reading.sub_id for row in found if isinstance(row.reading, LabReading)] == ["", "~3185 100", ""]
+
+
 # ------------------------------------------------------------------------------------------ which test it is
 
 

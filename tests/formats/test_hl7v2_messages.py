@@ -55,7 +55,7 @@ def test_a_long_report_is_kept_whole_with_its_lines() -> None:
 
 
 def test_a_report_longer_than_is_kept_is_refused_and_not_cut() -> None:
-    assert "it is not cut" in refusal(f"OBX|1|TX|R^Report||{'word ' * 30_000}||||||F")
+    assert "it is not cut." in refusal(f"OBX|1|TX|R^Report||{'word ' * 30_000}||||||F")
 
 
 @pytest.mark.parametrize(

@@ -26,9 +26,7 @@ def upgrade() -> None:
 
 @click.command()
 def check() -> None:
-    """Configuration, schema, range coverage, audit chain, attachments: a line each, non-zero when one fails (a note is
-    none).
-    """
+    """Settings, schema, ranges, audit chain, attachments: a line each, non-zero when one fails (a note is none)."""
     lines: list[tuple[str, list[str]]] = []
     to_know: list[str] = []
     with database(current=False) as opened:
@@ -47,8 +45,8 @@ def check() -> None:
                 lines.append(("range coverage", [p for c in clinics(session) for p in problems(session, c)]))
                 fault = examine(session)
                 lines.append(("audit chain", [f"entry {fault.entry}: {fault.why}."] if fault else []))
-                to_know = warnings(seal_of(session))
                 lines.append(("attachments", list(damaged(session))))
+                to_know = warnings(seal_of(session))
     for name, faults in lines:
         click.echo(f"{'ok ' if not faults else 'BAD'}  {name}" + "".join(f"\n     {fault}" for fault in faults))
     for sentence in to_know:

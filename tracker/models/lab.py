@@ -79,7 +79,9 @@ class LabResult(Base):
 class ReferenceRange(Base):
     """A yardstick of the first layer, in force from a date, never edited: a later row with the same scope follows it.
 
-    `sex` and `laboratory` are "" for any. Ages in completed years at the sample date, `age_to` exclusive.
+    `sex` and `laboratory` are "" for any. Ages in completed years at the sample date, `age_to` exclusive. Without any
+    bound it ends its line: from that day on the clinic has none of its own there. `set_id` is the key of the first
+    draft of the file it came with.
     """
 
     __tablename__ = "reference_range"
@@ -104,8 +106,9 @@ class ReferenceRange(Base):
     drafted_at: Mapped[datetime]
     published_by: Mapped[int | None] = mapped_column(ForeignKey("account.id"))
     published_at: Mapped[datetime | None]
+    set_id: Mapped[int | None] = mapped_column(index=True)
     __table_args__ = (
-        CheckConstraint("low IS NOT NULL OR high IS NOT NULL", name="has_a_bound"),
+        CheckConstraint("low IS NOT NULL OR high IS NOT NULL OR state = 'published'", name="has_a_bound"),
         CheckConstraint("state IN ('draft', 'published', 'withdrawn')", name="state_known"),
         CheckConstraint("sex IN ('', 'female', 'male')", name="sex_known"),
         Index("ix_reference_range_scope", "clinic_id", "analyte", "laboratory"),

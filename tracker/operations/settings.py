@@ -7,13 +7,14 @@ from typing import Any, NamedTuple
 from sqlalchemy import func, select
 from sqlalchemy.orm import Session
 
+from tracker.domain import clinic_wide
 from tracker.domain.criteria import criterion
 from tracker.domain.errors import NotFound, Refused, Stale
 from tracker.domain.overlay import changed, find_line
 from tracker.domain.tailoring import check_rule
 from tracker.library.protocols import protocols
 from tracker.models import ClinicSetting
-from tracker.models.setting import OWN_RULE, PROTOCOL_LINE, RULE
+from tracker.models.setting import CLINIC_WIDE, OWN_RULE, PROTOCOL_LINE, RULE
 from tracker.operations import audit
 from tracker.operations.actor import Actor
 from tracker.queries.yardsticks import UNITS
@@ -47,7 +48,16 @@ def check_own_rule(scope: str, body: Mapping[str, Any]) -> None:
         criterion(analyte, body, UNITS, "", "")
 
 
-CHECKS = {PROTOCOL_LINE: check_line, RULE: check_rule_setting, OWN_RULE: check_own_rule}
+def check_clinic_wide(scope: str, body: Mapping[str, Any]) -> None:
+    """Raise Refused, saying why, where something may not be set so for a whole clinic."""
+    if scope not in clinic_wide.SCOPES:
+        raise NotFound("There is nothing of that name to set for a whole clinic.")
+    clinic_wide.check(scope, body)
+
+
+CHECKS = {
+    PROTOCOL_LINE: check_line, RULE: check_rule_setting, OWN_RULE: check_own_rule, CLINIC_WIDE: check_clinic_wide,
+}  # fmt: skip
 
 
 class Proposal(NamedTuple):

@@ -41,6 +41,7 @@ Stale are left to pass: errors.py makes their pages.
 """
 
 import secrets
+import time
 from pathlib import Path
 from typing import Any
 
@@ -58,6 +59,7 @@ from tracker.web import (
     attachments,
     audit,
     bedside,
+    clinic_wide,
     codes,
     courses,
     database,
@@ -71,8 +73,10 @@ from tracker.web import (
     imports,
     jobs,
     labs,
+    logs,
     looking,
     mapping,
+    metrics,
     own_rules,
     papers,
     patients,
@@ -96,6 +100,7 @@ from tracker.web.sessions import BrowserSessions
 
 BLUEPRINTS: tuple[Blueprint, ...] = (
     health.screen,
+    metrics.screen,
     sign_in.screen,
     account.screen,
     second_factor.screen,
@@ -115,6 +120,7 @@ BLUEPRINTS: tuple[Blueprint, ...] = (
     ranges.screen,
     settings.screen,
     rule_settings.screen,
+    clinic_wide.screen,
     own_rules.screen,
     jobs.screen,
     rules_pages.screen,
@@ -144,6 +150,8 @@ DEFAULTS: dict[str, Any] = {
     "PROXIES": 0,
     "ATTACHMENT_BYTES": LARGEST,
     "LETTERHEADS": {},  # clinic's code: {"address": lines, "telephone": number}, for letters to patients
+    "METRICS_TOKEN": "",
+    "LOG": "text",
     "PASSWORD_HASHER": PasswordHasher(),  # Argon2id at the cost of RFC 9106, section 4, second recommendation
     "MAX_FORM_MEMORY_SIZE": 5 * 1024 * 1024,  # a spreadsheet pasted into a grid
     "MAX_FORM_PARTS": 20_000,
@@ -167,6 +175,8 @@ def make_app(settings: dict[str, Any]) -> Flask:
     security.init_app(app)
     app.before_request(access.guard)
     looking.init_app(app)
+    metrics.init_app(app)
+    logs.init_app(app)
     CSRFProtect(app)
     for blueprint in BLUEPRINTS:
         app.register_blueprint(blueprint)
@@ -194,4 +204,4 @@ def _set_templates(app: Flask) -> None:
 
 
 def _name_request() -> None:
-    g.request_id = secrets.token_hex(8)
+    g.request_id, g.begun = secrets.token_hex(8), time.perf_counter()

@@ -54,6 +54,7 @@ OVERSEERS = frozenset({CLINICIAN, ADMIN, AUDITOR})  # who looked at a patient
 ENDPOINTS: Mapping[str, frozenset[str]] = {
     "static": ANYBODY,
     "health.healthz": ANYBODY,
+    "metrics.show": ANYBODY,  # of this machine, or with the token: it looks itself
     "sign_in.form": ANYBODY,
     "sign_in.enter": ANYBODY,
     "sign_in.code": ANYBODY,
@@ -144,9 +145,11 @@ ENDPOINTS: Mapping[str, frozenset[str]] = {
     "ranges.show": STAFF,
     "ranges.new": ADMINS,
     "ranges.create": ADMINS,
+    "ranges.check": ADMINS,
     "ranges.preview": ADMINS,
     "ranges.publish": ADMINS,
     "ranges.withdraw": ADMINS,
+    "ranges.take_back": ADMINS,
     "settings.index": STAFF,
     "settings.show": STAFF,
     "settings.line": ADMINS,
@@ -160,6 +163,8 @@ ENDPOINTS: Mapping[str, frozenset[str]] = {
     "jobs.progress": STAFF,
     "jobs.judge": ADMINS,
     "jobs.cancel": ADMINS,
+    "clinic_wide.form": ADMINS,
+    "clinic_wide.draft": ADMINS,
     "own_rules.form": ADMINS,
     "own_rules.draft": ADMINS,
     "rule_settings.form": ADMINS,

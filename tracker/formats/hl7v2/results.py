@@ -30,8 +30,6 @@ STATUSES = {
 }  # fmt: skip
 _NONE_YET = {"I": "the sample is in the laboratory", "O": "it is only ordered", "N": "it was not asked for"}
 _LOINC = frozenset(("LN", "LNC", "LOINC", "2.16.840.1.113883.6.1"))
-MOST_TEXT = 100_000
-"""Characters of a report, and of the notes on a result, that are kept."""
 _LONGEST_SUB_ID = 40
 _NOT_LIVE = {"T": "training", "D": "debugging"}
 NOT_LIVE = (
@@ -120,23 +118,17 @@ def _sub_id(obx: Segment) -> str:
 
 
 def _fitting(text: str) -> str:
-    """A value with its lines. Raises Misfit where it could be two numbers, or is too long to be kept whole."""
-    lines = (" ".join("".join(c if c.isprintable() else " " for c in line).split()) for line in text.splitlines())
-    whole = "\n".join(filter(None, lines))
-    if len(whole) > MOST_TEXT:
-        raise Misfit(
-            "OBX-5", f"The report holds {len(whole):,} characters; at most {MOST_TEXT:,} are kept: it is not cut."
-        )
     try:
-        return cells.reported(whole) if len(whole) <= cells.LONGEST else whole
+        return cells.report(text)
     except Refused as why:
         raise Misfit("OBX-5", str(why)) from None
 
 
 def _comment(text: str, said: list[tuple[str, str]]) -> str:
-    if len(text) > MOST_TEXT:
-        said.append(("NTE", f"The notes hold {len(text):,} characters; the first {MOST_TEXT:,} are kept."))
-    return text[:MOST_TEXT]
+    most = cells.LONGEST_REPORT
+    if len(text) > most:
+        said.append(("NTE", f"The notes hold {len(text):,} characters; the first {most:,} are kept."))
+    return text[:most]
 
 
 def _status(context: Context, obx: Segment) -> str:
