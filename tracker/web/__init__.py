@@ -60,6 +60,7 @@ from tracker.web import (
     audit,
     bedside,
     clinic_wide,
+    codes,
     courses,
     database,
     due,
@@ -129,6 +130,7 @@ BLUEPRINTS: tuple[Blueprint, ...] = (
     results.screen,
     imports.screen,
     mapping.screen,
+    codes.screen,
     looking.screen,
     emergency.screen,
 )
