@@ -20,6 +20,7 @@ UNAUDITED = {
     "draft": "what somebody was typing; deleted when it is saved",
     "recovery_code": "goes with an entry of the account; spending one is signing in, which is an entry",
     "queue_visit": "when somebody last looked",
+    "queue_view": "which filters somebody saved for themselves",
     "access_note": "itself the log of who looked",
     "audit_entry": "itself the trail",
     "import_problem": "a part of the batch, which has an entry",

@@ -1,7 +1,7 @@
 """ranges that end a line, sets of drafts, and what a clinic sets for all of its patients
 
 Revision ID: 0009
-Revises: 0011
+Revises: 0008
 """
 
 import sqlalchemy as sa
@@ -9,7 +9,7 @@ from alembic import op
 
 
 revision = "0009"
-down_revision = "0011"
+down_revision = "0008"
 branch_labels = None
 depends_on = None
 

@@ -8,7 +8,8 @@ from sqlalchemy import select
 
 from tests.operations.conftest import TODAY, Desk
 from tracker.domain.errors import NotAllowed, Refused, Stale
-from tracker.models import Course, CourseEvent, Flag, Patient, Review
+from tracker.domain.findings import RANK
+from tracker.models import Course, CourseEvent, Flag, Patient, Review, ReviewNotice
 from tracker.operations import enrol, review
 from tracker.operations.evaluate import evaluate, judge, rejudge
 from tracker.operations.review import Decision
@@ -76,6 +77,63 @@ def test_the_repeat_that_never_came_brings_the_flag_back(desk: Desk) -> None:
     desk.judge_on(days=7)
     flag = desk.flag("action_limit", "ANC", entry="tofa_us_anc_stop")
     assert (flag.confirmation, flag.review) == ("repeat_overdue", "reopened")
+
+
+def test_an_overdue_repeat_can_be_put_off_to_a_day_and_comes_back_after_it(desk: Desk) -> None:
+    low(desk, "0.46", "2026-03-10")
+    late = desk.flag("action_limit", "ANC", entry="tofa_us_anc_stop")
+    assert late.confirmation == "repeat_overdue"
+    with pytest.raises(Refused, match="due by 2026-03-17"):
+        decide(desk, late, Decision("acknowledge"))
+    decide(desk, late, Decision("repeat", "comes on Tuesday", until=date(2026, 3, 24)))
+    assert desk.flag("action_limit", "ANC", entry="tofa_us_anc_stop").review == "awaiting_repeat"
+    desk.judge_on(days=4)
+    assert desk.flag("action_limit", "ANC", entry="tofa_us_anc_stop").review == "awaiting_repeat", "up to and with it"
+    desk.judge_on(days=5)
+    back = desk.flag("action_limit", "ANC", entry="tofa_us_anc_stop")
+    assert (back.review, back.reopened_because) == ("reopened", "the repeat is overdue")
+
+
+def test_nobody_puts_anything_off_for_longer_than_a_year(desk: Desk) -> None:
+    desk.labs(("ALT", "150", "U/L", "2026-03-01"))
+    with pytest.raises(Refused, match="more than a year"):
+        decide(desk, desk.flag("ctcae", "ALT"), Decision("snooze", "known for years", until=date(2027, 3, 22)))
+    decide(desk, desk.flag("ctcae", "ALT"), Decision("snooze", "known for years", until=date(2027, 3, 21)))
+
+
+def test_a_closed_flag_is_reopened_by_hand_with_a_reason_and_the_one_who_closed_it_is_told(desk: Desk) -> None:
+    desk.labs(("ALT", "150", "U/L", "2026-03-01"))
+    decide(desk, desk.flag("ctcae", "ALT"), Decision("close", "gym the day before"))
+    closed = desk.flag("ctcae", "ALT")
+    assert (closed.review, closed.waiting_since) == ("closed", None)
+    with pytest.raises(Refused, match="needs a reason"):
+        decide(desk, closed, Decision("reopen"), desk.second)
+    decide(desk, closed, Decision("reopen", "he does not go to the gym"), desk.second)
+    again = desk.flag("ctcae", "ALT")
+    assert (again.review, again.attention, again.waiting_since) == ("reopened", RANK[again.severity], desk.second.utc)
+    assert "he does not go to the gym" in again.reopened_because
+    desk.labs(("ALT", "152", "U/L", "2026-03-12"))
+    assert "gym" in desk.flag("ctcae", "ALT").reopened_because, "said until somebody decides"
+    with desk.database.reading() as session:
+        (told,) = session.scalars(select(ReviewNotice))
+        assert told.account_id == desk.doctor.account_id
+
+
+def test_a_flag_reopened_by_hand_after_it_cleared_stays_until_somebody_closes_it(desk: Desk) -> None:
+    desk.labs(("ALT", "150", "U/L", "2026-03-01"))
+    decide(desk, desk.flag("ctcae", "ALT"), Decision("close"))
+    desk.labs(("ALT", "22", "U/L", "2026-03-12"))
+    decide(desk, desk.flag("ctcae", "ALT", None), Decision("reopen", "look at the trend again"))
+    desk.judge_on(days=1)
+    assert (desk.flag("ctcae", "ALT", None).review, desk.flag("ctcae", "ALT", None).attention) == ("reopened", 2)
+
+
+def test_an_amendment_that_takes_the_finding_away_keeps_the_judgement_and_asks_for_closure(desk: Desk) -> None:
+    desk.labs(("ALT", "150", "U/L", "2026-03-01"))
+    decide(desk, desk.flag("ctcae", "ALT"), Decision("acknowledge", "seen"))
+    desk.labs(("ALT", "15", "U/L", "2026-03-01"), status="corrected")
+    gone = desk.flag("ctcae", "ALT", None)
+    assert (gone.superseded, gone.machine, gone.review, gone.attention) == (True, "cleared", "acknowledged", 2)
 
 
 def test_the_repeat_that_confirms_brings_the_flag_back(desk: Desk) -> None:
@@ -160,7 +218,11 @@ def test_a_hold_writes_the_course_in_the_same_save(desk: Desk) -> None:
 
 def test_a_reduced_dose_is_written_to_the_course(desk: Desk) -> None:
     low(desk, "0.9", "2026-03-10")
-    decide(desk, desk.flag("action_limit", "ANC"), Decision("reduce", dose_mg=Decimal(5), times_per_day=1))
+    decide(
+        desk,
+        desk.flag("action_limit", "ANC"),
+        Decision("reduce", until=date(2026, 4, 3), dose_mg=Decimal(5), times_per_day=1),
+    )
     with desk.database.reading() as session:
         doses = list(session.scalars(select(CourseEvent).where(CourseEvent.kind == "dose").order_by(CourseEvent.id)))
         assert [(dose.dose_mg, dose.times_per_day) for dose in doses] == [(5, 2), (5, 1)]

@@ -15,7 +15,8 @@ finding at all, past ones included. The keys are the fields of a Finding, and be
 in the sentence, or a list of them), `silent_on` (words that do not), `open` (true, false) and `seen` (values of the
 evidence), `by` (words of what it was judged by). `bound: true` marks a story that stands exactly on a limit. A person
 not described is a woman of about forty; a unit not given is the analyte's own; a range not printed is the starter
-range; a time not given is midnight. `clinic` holds published versions of lines in their order:
+range; a time not given is midnight. `waivers` are checks put off: `{subject, on, until}`. `clinic` holds published
+versions of lines in their order:
 `{line: tofacitinib_us/tofa_us_anc_hold, from: 2026-02-01, value: 5}`, `wide` what the clinic set for all of its
 patients: `{scope: grace_days, from: 2026-02-01, value: 7}`.
 """
@@ -45,6 +46,7 @@ from tracker.domain.history import (
     Observation,
     OwnRule,
     Person,
+    Waiver,
 )
 from tracker.domain.overlay import CONFIRM_WITHIN, Published, dated_protocol, in_force
 from tracker.domain.protocol import Protocol
@@ -92,12 +94,19 @@ def history(story: Story) -> History:
         events=tuple(_event(i, e) for i, e in _numbered(story, "events")),
         medications=tuple(_medication(i, m) for i, m in _numbered(story, "medications")),
         observations=observations,
+        waivers=tuple(
+            Waiver(w["subject"], _some_day(w["on"]), _some_day(w["until"])) for w in story.get("waivers", ())
+        ),
         vocabulary=vocabulary(),
         own_rules=_own_rules(story, as_of),
         window=in_force(of_scope(_wide(story), CONFIRM_WITHIN), as_of),
         clinic="Aspen Clinic",
         targets=_targets(story, as_of),
     )
+
+
+def _waiver(told: Mapping[str, Any]) -> Waiver:
+    return Waiver(told["subject"], date.fromisoformat(told["on"]), date.fromisoformat(told["until"]))
 
 
 def _targets(story: Story, as_of: date) -> Mapping[str, tuple[Target, ...]]:

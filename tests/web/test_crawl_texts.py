@@ -6,6 +6,7 @@ import csv
 import io
 import json
 import re
+import socket
 from typing import Any
 from urllib.parse import unquote
 
@@ -54,6 +55,18 @@ def test_no_name_number_or_token_stands_in_an_address_a_cookie_or_the_log(
     assert not [secret for secret in secrets if secret in caplog.text]
 
 
+def test_nothing_is_fetched_from_anywhere(world: World, monkeypatch: pytest.MonkeyPatch) -> None:
+    """No page and no form of the program opens a connection; its database is a file here."""
+
+    def refuse(*_: Any) -> None:
+        raise AssertionError("a connection was opened")
+
+    for name in ("connect", "connect_ex", "sendto"):
+        monkeypatch.setattr(socket.socket, name, refuse)
+    outcome = crawl.fuzz(world, 60, seed=7)
+    assert not outcome.wrong
+
+
 @pytest.fixture
 def storied(world: World) -> World:
     """A row in the tables that the cast leaves empty."""
@@ -78,7 +91,7 @@ def test_markup_in_any_text_is_text_on_every_page(storied: World) -> None:
     markup.fill(storied, "".join(markup.POLYGLOTS))
     for path, answer in storied.each_page():
         page = answer.get_data(as_text=True)
-        assert answer.status_code < 500, path
+        assert answer.status_code < 500, f"{path}: is there a new column of words of ours? It belongs to markup.CODES"
         if answer.mimetype == "text/html":
             assert crawl.strange_markup(page, markup.MARK) == [], path
         elif answer.mimetype == "application/json":

@@ -1,16 +1,20 @@
 """The due list: who is late for what and by which line of the protocol, and what falls due before it is late."""
 
+import json
 from collections.abc import Callable, Iterator
-from datetime import UTC, datetime
+from datetime import UTC, date, datetime
 from typing import Any
 
 import pytest
 import time_machine
 from bs4 import BeautifulSoup
+from click.testing import CliRunner
 
 from tests.desk import Desk, statements
 from tests.people import Cast
+from tracker.cli import tracker
 from tracker.db import Database
+from tracker.models import Patient
 from tracker.operations import enrol
 
 NOON = datetime(2026, 2, 10, 12, 0, tzinfo=UTC)
@@ -181,3 +185,121 @@ def test_the_number_of_statements_does_not_grow_with_the_list(
         key = desk.patient(f"M-{number}", "More", started=270 if number % 2 else 35)
         desk.healthy(key, 277 if number % 2 else 36)
     assert asked() == few
+
+
+# ---------------------------------------------------------------------------------------------- owned and put off
+
+
+def put_off(browser: Any, patient_id: int, *subjects: str, **form: str) -> Any:
+    soup = BeautifulSoup(browser.get(f"/patients/{patient_id}/due").text, "html.parser")
+    version = soup.select_one("#put-off input[name=version]")["value"]
+    told = {"subject": list(subjects), "until": "2026-03-10", "reason": "on holiday until March", "version": version}
+    return browser.post(f"/patients/{patient_id}/due", told | form)
+
+
+def test_a_check_put_off_is_not_overdue_up_to_that_day_and_is_again_the_day_after(
+    alice: Any, desk: Desk, late: int, clock: time_machine.Traveller
+) -> None:
+    assert desk.flags(late, rule="overdue", subject="ANC", machine="open")
+    assert put_off(alice, late, "ANC").status_code == 303
+    assert not desk.flags(late, rule="overdue", subject="ANC", machine="open")
+    assert desk.flags(late, rule="overdue", subject="HB", machine="open"), "only what was ticked"
+    shown = BeautifulSoup(alice.get(f"/patients/{late}/due").text, "html.parser")
+    assert "Neutrophils Put off until 10 Mar 2026" in words(shown)
+    assert "Alice Archer : Neutrophils put off until 10 Mar 2026 “on holiday until March”" in words(shown)
+    clock.move_to(datetime(2026, 3, 10, 12, 0, tzinfo=UTC))
+    desk.judge(late, lambda *_: None)
+    assert not desk.flags(late, rule="overdue", subject="ANC", machine="open")
+    clock.move_to(datetime(2026, 3, 11, 12, 0, tzinfo=UTC))
+    desk.judge(late, lambda *_: None)
+    (again,) = desk.flags(late, rule="overdue", subject="ANC", machine="open")
+    assert (again.opened_on, again.due_on) == (date(2026, 3, 11), date(2026, 1, 3))
+
+
+def test_the_day_on_which_it_is_late_again_is_a_day_on_which_it_is_looked_at(alice: Any, desk: Desk, late: int) -> None:
+    put_off(alice, late, "ANC", until="2026-02-12")
+    with desk.database.reading() as session:
+        assert session.get_one(Patient, late).next_check_on <= date(2026, 2, 13)
+
+
+def test_what_was_put_off_can_be_wanted_again_at_once(alice: Any, desk: Desk, late: int) -> None:
+    put_off(alice, late, "ANC")
+    version = BeautifulSoup(alice.get(f"/patients/{late}/due").text, "html.parser")
+    version = version.select_one("#put-off input[name=version]")["value"]
+    answer = alice.post(f"/patients/{late}/due/back", {"subject": "ANC", "version": version})
+    assert answer.status_code == 303
+    assert desk.flags(late, rule="overdue", subject="ANC", machine="open")
+
+
+@pytest.mark.parametrize(
+    ("form", "expected"),
+    [
+        ({"until": "2026-02-09"}, "is in the past"),
+        ({"until": "2027-02-12"}, "more than a year away"),
+        ({"until": ""}, "Until which day?"),
+        ({"reason": "no"}, "Say in a few words why"),
+        ({"subject": "GLU"}, "GLU: nothing is due now"),
+        ({"subject": ""}, "nothing is due now"),
+    ],
+)
+def test_what_cannot_be_put_off_is_said_and_nothing_typed_is_lost(
+    alice: Any, desk: Desk, late: int, form: dict[str, str], expected: str
+) -> None:
+    answer = put_off(alice, late, "ANC", **{"reason": "waiting for the <b>family</b>"} | form)
+    assert answer.status_code == 422
+    assert expected in words(BeautifulSoup(answer.text, "html.parser").select_one(".jw-errors"))
+    assert desk.flags(late, rule="overdue", subject="ANC", machine="open")
+    if "reason" not in form:
+        kept = BeautifulSoup(answer.text, "html.parser").select_one("#reason")["value"]
+        assert kept == "waiting for the <b>family</b>"
+
+
+def test_of_two_who_do_something_about_a_check_the_second_is_told(alice: Any, desk: Desk, late: int) -> None:
+    put_off(alice, late, "ANC")
+    form = {"subject": "HB", "until": "2026-03-10", "reason": "on holiday", "version": "0"}
+    answer = alice.post(f"/patients/{late}/due", form)
+    assert answer.status_code == 409
+    assert "Somebody else did something about these checks" in answer.text
+
+
+def test_what_somebody_takes_on_before_it_is_late_stays_theirs_when_it_is(
+    alice: Any, sign_in: Who, desk: Desk, soon: int, clock: time_machine.Traveller
+) -> None:
+    row = page(alice).find("section", attrs={"aria-labelledby": "due-title"}).select_one(f"[data-patient='{soon}']")
+    form = {"subject": [box["value"] for box in row.select("input[name=subject]")], "next": "/due"}
+    assert alice.post(f"/patients/{soon}/due/take", form).status_code == 303
+    assert "you" in words(page(alice, "?whose=mine").select_one(f"[data-patient='{soon}'] .desk-owner"))
+    assert "Alice Archer" in section(page(sign_in("bob")), "due-title")
+    assert "Soonest" not in section(page(sign_in("bob"), "?whose=mine"), "due-title")
+    clock.move_to(datetime(2026, 3, 20, 12, 0, tzinfo=UTC))
+    desk.judge(soon, lambda *_: None)
+    alice.sign_in("alice")
+    assert "Soonest, Kim" in section(page(alice, "?whose=mine"), "late-title")
+
+
+def test_a_repeat_somebody_ordered_is_a_due_item(alice: Any, desk: Desk, cast: Cast) -> None:
+    told = section(page(alice), "repeats-title")
+    assert "Almondine, Ida" in told
+    assert "by 16 Feb 2026, asked for by the rule" in told
+    flag = desk.flag(cast.a.patient, id=cast.a.flag)
+    form = {"flag": f"{flag.id}:{flag.version}", "action": "repeat", "until": "2026-02-12"}
+    assert alice.post(f"/patients/{cast.a.patient}/review", form).status_code == 303
+    told = section(page(alice), "repeats-title")
+    assert "by 12 Feb 2026, ordered" in told
+    assert "Alice Archer" in told
+    desk.results(cast.a.patient, 0, ANC="2.9")
+    assert "Neutrophils" not in section(page(alice), "repeats-title")
+
+
+def test_the_command_shows_what_is_put_off_and_the_repeats(alice: Any, desk: Desk, late: int, cast: Cast) -> None:
+    put_off(alice, late, "ANC")
+    flag = desk.flag(cast.a.patient, id=cast.a.flag)
+    form = {"flag": f"{flag.id}:{flag.version}", "action": "repeat", "until": "2026-02-12"}
+    alice.post(f"/patients/{cast.a.patient}/review", form)
+    outcome = CliRunner().invoke(tracker, ["due", "--json"], env={"TRACKER_DATABASE_URL": desk.database.url})
+    assert outcome.exit_code == 0, outcome.output
+    rows = {(row["mrn"], row["subject"]): row for row in json.loads(outcome.stdout)}
+    assert (rows["L-1", "ANC"]["state"], rows["L-1", "ANC"]["waived_until"]) == ("due", "2026-03-10")
+    assert (rows["L-1", "HB"]["state"], rows["L-1", "HB"]["waived_until"]) == ("overdue", None)
+    assert rows["AL-0001", "ANC"]["due_on"] == "2026-02-12"
+    assert "repeat ordered" in rows["AL-0001", "ANC"]["reason"]

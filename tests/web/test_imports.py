@@ -408,3 +408,42 @@ def test_a_long_list_of_imports_is_paged(bob: Browser, cast: Cast, database: Dat
     assert "old-5.csv" in bob.get(following).text
     for odd in ("before=x", "before=" + "9" * 40, "before=-1", "before=²"):
         assert bob.get(f"/imports?{odd}").status_code == 200
+
+
+# ---------------------------------------------------------------------------------------------- taken back
+
+
+def test_an_import_is_undone_after_it_was_shown_what_that_does(bob: Browser, cast: Cast, database: Database) -> None:
+    filed = bob.post("/imports/file", {"token": token(send(bob, GOOD))})
+    address = f"{filed.location}/undo"
+    assert "Undo this import" in words(bob.get(filed.location).text)
+    before = counts(database)
+    assert bob.post(address, {"reason": " "}).status_code == 422
+    shown = bob.post(address, {"reason": "sent to the wrong clinic", "do": "look"})
+    assert "nothing of it is done yet 2 results taken out" in words(shown.text)
+    assert counts(database) == before
+    done = bob.post(address, {"reason": "sent to the wrong clinic", "do": "undo"})
+    assert done.status_code == 303
+    page = words(bob.get(done.location).text)
+    assert "by Bob Birch: sent to the wrong clinic 2 results taken out" in page
+    assert "undone" in words(bob.get("/imports").text)
+    again = bob.post(address, {"reason": "sent to the wrong clinic", "do": "undo"})
+    assert again.status_code == 409
+    assert "undone already" in words(again.text)
+    assert sums(send(bob, GOOD)) == [2, 2, 0, 0, 0]
+
+
+def test_a_file_that_touched_another_clinic_is_undone_by_command_only(
+    bob: Browser, cast: Cast, database: Database
+) -> None:
+    filed = bob.post("/imports/file", {"token": token(send(bob, GOOD))})
+    with database.transaction() as session:
+        batch = session.scalars(select(ImportBatch).order_by(ImportBatch.id.desc())).first()
+        assert batch is not None
+        theirs = session.get_one(LabResult, cast.b.result)
+        theirs.batch_id = batch.id
+    answer = bob.post(f"{filed.location}/undo", {"reason": "sent to the wrong clinic", "do": "undo"})
+    assert answer.status_code == 409
+    assert "rows of another clinic too" in words(answer.text)
+    with database.reading() as session:
+        assert session.get_one(LabResult, cast.b.result).retired_at is None

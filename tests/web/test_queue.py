@@ -8,6 +8,7 @@ import pytest
 import time_machine
 from bs4 import BeautifulSoup
 
+import config
 from tests.desk import Desk, statements
 from tests.people import Cast, add_account
 from tracker.db import Database
@@ -260,7 +261,7 @@ def test_the_number_of_statements_does_not_grow_with_the_queue(alice: Any, datab
     few = asked()
     crowd(database, cast, 45)
     assert asked() == few
-    assert few <= 8 + 2, "eight for the queue, one to know who asks, one for the count in the menu"
+    assert few <= 9 + 2, "nine for the queue, one to know who asks, one for the count in the menu"
 
 
 def test_looking_writes_nothing_but_that_somebody_looked(alice: Any, database: Database) -> None:
@@ -417,3 +418,67 @@ def test_somebody_without_a_clinic_is_told_whom_to_ask(database: Database, sign_
     answer = sign_in("frank").get("/")
     assert answer.status_code == 403
     assert "not a member of a clinic yet" in answer.text
+
+
+# ---------------------------------------------------------------------------------------------- unreviewed too long
+
+
+def test_what_nobody_decides_on_in_its_time_is_escalated_in_word_and_shape(
+    alice: Any, desk: Desk, clock: time_machine.Traveller
+) -> None:
+    untested = desk.patient("U-1", "Ullman", screened=False)
+    desk.healthy(untested, 1)
+    assert tile(page(alice), "late") == 1, "Ida’s neutrophils of 0.46 were recorded 27 hours ago"
+    mark = page(alice).select_one("tr[data-row] .desk-late")
+    assert words(mark) == "unreviewed 1 d"
+    assert mark.select_one("svg")
+    clock.move_to(NOON + timedelta(hours=73))
+    soup = page(_signed_in_again(alice), "/?only=late")
+    assert sorted(names(soup)) == ["Almondine, Ida", "Ullman, Kim"]
+    assert "for more than 24 hours (act today), 72 hours (this week) or 14 days (routine)" in words(soup)
+
+
+def test_a_decision_ends_the_escalation(alice: Any, desk: Desk) -> None:
+    _decide(desk, desk.cast.a.patient, "acknowledge")
+    assert tile(page(alice), "late") == 0
+    assert not page(alice).select(".desk-late")
+
+
+def test_the_times_are_a_setting(app: Any, alice: Any) -> None:
+    app.config["REVIEW_HOURS"] = (48, 96, 500)
+    assert tile(page(alice), "late") == 0
+
+
+def test_hours_that_are_none_are_refused_in_a_sentence() -> None:
+    with pytest.raises(ValueError, match="three whole numbers of hours"):
+        config.from_environment({"TRACKER_ENV": "development", "TRACKER_REVIEW_HOURS": "24,never"})
+
+
+# ---------------------------------------------------------------------------------------------- views
+
+
+def test_a_view_is_kept_under_a_name_for_me_alone_and_can_be_removed(alice: Any, sign_in: Who) -> None:
+    form = {"name": " my  blood counts ", "only": "today", "whose": "mine", "q": "ANC"}
+    answer = alice.post("/queue/views", form)
+    assert answer.headers["Location"] == "/?only=today&whose=mine&q=ANC"
+    link = page(alice).select_one(".desk-views nav a")
+    assert (link.get_text(strip=True), link["href"]) == ("my blood counts", "/?only=today&whose=mine&q=ANC")
+    assert link["data-shortcut"] == "v 1"
+    assert page(alice, link["href"]).select_one(".desk-views a[aria-current]")
+    assert not page(sign_in("bob")).select(".desk-views nav a")
+    assert alice.post("/queue/views/forget", {"name": "my blood counts", "next": "/"}).status_code == 303
+    assert not page(alice).select(".desk-views nav a")
+
+
+@pytest.mark.parametrize("name", ["", "   ", "x" * 41])
+def test_a_view_without_a_proper_name_is_refused(alice: Any, name: str) -> None:
+    answer = alice.post("/queue/views", {"name": name, "only": "today"})
+    assert answer.status_code == 400
+    assert "Give the view a name" in answer.text
+
+
+def test_there_is_an_end_to_views(alice: Any) -> None:
+    for number in range(12):
+        assert alice.post("/queue/views", {"name": f"view {number}", "only": "today"}).status_code == 303
+    assert "You have 12 views already" in alice.post("/queue/views", {"name": "one more", "only": "today"}).text
+    assert alice.post("/queue/views", {"name": "view 3", "only": "week"}).status_code == 303, "one may be replaced"

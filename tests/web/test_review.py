@@ -378,6 +378,59 @@ def test_closing_a_grade_four_without_action_waits_too(alice: Any, desk: Desk, i
     assert "waits for a second person" in soup(alice.get("/")).select_one("tr[data-row]").get_text()
 
 
+def test_whoever_decided_first_is_told_what_somebody_else_made_of_it_until_they_have_seen_it(
+    alice: Any, erin: Any, desk: Desk, ida: int
+) -> None:
+    send(alice, ida, waiting(alice, ida, "Neutrophils"), action="repeat", until="2026-02-16")
+    assert not page(alice, ida).select(".desk-notices")
+    send(erin, ida, waiting(erin, ida, "Neutrophils"), action="hold", comment="I would not wait", on="2026-02-10")
+    assert not page(erin, ida).select(".desk-notices"), "one's own doing is no news"
+    for path in (f"/patients/{ida}/review", "/"):
+        told = soup(alice.get(path)).select_one(".desk-notices")
+        assert "Almondine, Ida , AL-0001, Neutrophils: Erin Ash decided “Hold the drug” on 10 Feb 2026" in words(told)
+        assert "“I would not wait”" in words(told)
+    shown = [box["value"] for box in told.select("input[name=notice]")]
+    assert erin.post("/notices/seen", {"notice": shown}).status_code == 303
+    assert soup(alice.get("/")).select(".desk-notices"), "nobody sees it for somebody else"
+    assert alice.post("/notices/seen", {"notice": shown, "next": "/"}).headers["Location"] == "/"
+    assert not soup(alice.get("/")).select(".desk-notices")
+
+
+def test_the_one_who_proposed_is_told_that_it_was_declined(alice: Any, erin: Any, ida: int) -> None:
+    send(alice, ida, waiting(alice, ida, "Neutrophils"), action="stop", comment="too low for me")
+    review = page(erin, ida).select_one(".desk-proposal input[name=review]")["value"]
+    erin.post(
+        f"/patients/{ida}/review/second", {"review": review, "answer": "decline", "comment": "wait for the repeat"}
+    )
+    told = words(soup(alice.get("/")).select_one(".desk-notices"))
+    assert "Erin Ash declined your proposal “Stop the drug”" in told
+
+
+# ---------------------------------------------------------------------------------------------- opened again
+
+
+def closed_key(browser: Any, ida: int) -> str:
+    found = page(browser, ida, "?past=yes").select_one(".desk-again input[name=flag]")
+    return str(found["value"])
+
+
+def test_a_closed_flag_is_opened_again_with_a_reason(alice: Any, erin: Any, desk: Desk, ida: int) -> None:
+    send(alice, ida, waiting(alice, ida, "rhinitis"), action="close", comment="over")
+    key = closed_key(erin, ida)
+    refused = erin.post(f"/patients/{ida}/review/reopen", {"flag": key, "why": "no"})
+    assert refused.status_code == 422
+    form = soup(refused).select_one(".desk-again[open]")
+    assert "needs a reason in a few words" in words(form)
+    assert form.select_one("input[name=why]")["value"] == "no"
+    done = erin.post(f"/patients/{ida}/review/reopen", {"flag": key, "why": "she has a fever again"})
+    assert done.status_code == 303
+    told = words(page(erin, ida))
+    assert "Re-opened: by Erin Ash: she has a fever again" in told
+    late = alice.post(f"/patients/{ida}/review/reopen", {"flag": key, "why": "me too, at once"})
+    assert late.status_code == 409
+    assert "Erin Ash decided “Re-open”" in words(soup(late).select_one(".jw-errors"))
+
+
 def test_a_proposal_of_another_patient_is_not_found(alice: Any, erin: Any, desk: Desk, ida: int) -> None:
     other = desk.patient("O-1", "Other")
     send(alice, ida, waiting(alice, ida, "Neutrophils"), action="stop", comment="too low for me")

@@ -12,6 +12,7 @@ from sqlalchemy.orm import Session
 
 from tracker.cli.context import Day, clinics, database, database_url, open_database, operator, say_json
 from tracker.domain.errors import NotFound
+from tracker.domain.schedule import DUE, OVERDUE
 from tracker.models import Clinic, Patient
 from tracker.operations.enrol import zone_of
 from tracker.operations.evaluate import Changes, evaluate, judge
@@ -19,6 +20,7 @@ from tracker.operations.provenance import judged_by
 from tracker.queries import exports
 from tracker.queries.due import due_list
 from tracker.queries.patients import due_for_check, stale
+from tracker.queries.repeats import repeats
 from tracker.queries.yardsticks import load_yardsticks
 
 CHUNK = 1000
@@ -84,13 +86,27 @@ def due(as_of: date | None, mrn: str | None, as_json: bool) -> None:
                 item = row.item
                 rows.append(
                     {"mrn": row.mrn, "subject": item.subject, "due_on": item.due_on.isoformat(), "state": item.state,
-                     "reason": item.reason, "source": item.source, "verified": item.verified}
+                     "reason": item.reason, "source": item.source, "verified": item.verified,
+                     "waived_until": item.waived.until.isoformat() if item.waived else None}
                 )  # fmt: skip
+            if day >= actor.today(zone_of(session, clinic.id)):  # whoever orders a repeat does so now
+                rows += [told for told in _ordered(session, clinic.id, day) if mrn in (None, told["mrn"])]
     if as_json:
         say_json(rows)
         return
     for line in rows:
-        click.echo(f"{line['mrn']}  {line['due_on']}  {line['state']:8} {line['subject']}: {line['reason']}")
+        put_off = f" (put off until {line['waived_until']})" if line["waived_until"] else ""
+        click.echo(f"{line['mrn']}  {line['due_on']}  {line['state']:8} {line['subject']}: {line['reason']}{put_off}")
+
+
+def _ordered(session: Session, clinic_id: int, day: date) -> Iterator[dict[str, Any]]:
+    """The repeats that somebody ordered, as due items."""
+    for one in repeats(session, [clinic_id], ordered_only=True, size=None):
+        yield {
+            "mrn": one.patient.mrn, "subject": one.flag.subject, "due_on": one.by.isoformat(),
+            "state": OVERDUE if one.by < day else DUE, "reason": "repeat ordered in the review of a flag",
+            "source": one.flag.source, "verified": one.flag.verified, "waived_until": None,
+        }  # fmt: skip
 
 
 @click.command("evaluate")

@@ -271,6 +271,15 @@ class Observation(NamedTuple):
     undated: bool = False
 
 
+class Waiver(NamedTuple):
+    """Checks of one subject put off by a person, with a reason, from `on` to `until`, both inclusive."""
+
+    subject: str
+    on: date
+    until: date
+    reason: str = ""
+
+
 class Criterion(NamedTuple):
     """What a version of a clinic's own rule looks for: see domain/criteria.py. Figures in the canonical unit."""
 
@@ -332,6 +341,7 @@ class History:
     events: tuple[Event, ...] = ()
     medications: tuple[Medication, ...] = ()
     observations: tuple[Observation, ...] = ()
+    waivers: tuple[Waiver, ...] = ()
     vocabulary: Vocabulary = NO_WORDS
     changes_on: tuple[date, ...] = ()
     clinic: str = ""

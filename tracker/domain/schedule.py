@@ -13,7 +13,7 @@ from typing import NamedTuple
 from tracker.domain.dates import Span, add
 from tracker.domain.dosing_facts import increases
 from tracker.domain.findings import Finding
-from tracker.domain.history import Course, History, Hold, Lab
+from tracker.domain.history import Course, History, Hold, Lab, Waiver
 from tracker.domain.illness import AFTERMATH, clusters, infections
 from tracker.domain.protocol import Protocol, ScheduleEntry, Sourced
 from tracker.domain.retests import HBV_DNA_EVERY, TB_TEST_VALID, Retest, retests
@@ -30,7 +30,7 @@ class DueItem(NamedTuple):
     """What is asked for of one subject (an analyte's code or a panel's name): the earliest date, all reasons.
 
     `due` from `due_from` to `due_on` and the grace after it, `overdue` from `overdue_from` on. An item for a
-    course that has not begun is never overdue.
+    course that has not begun is never overdue, nor is one that is put off, up to and with `waived.until`.
     """
 
     subject: str
@@ -42,6 +42,8 @@ class DueItem(NamedTuple):
     source: str
     verified: bool
     course_id: int
+    waived: Waiver | None = None
+    waivable: bool = False
 
 
 class Check(NamedTuple):
@@ -254,12 +256,18 @@ def state(check: Check, as_of: date) -> str:
     return DUE if as_of < check.overdue_from else OVERDUE
 
 
+def waivers_of(check: Check, waivers: Iterable[Waiver]) -> list[Waiver]:
+    """What puts this check off, in order: a check that was not asked for yet on the day is another one."""
+    found = (w for w in waivers if w.subject == check.subject and check.due_from <= w.on)
+    return sorted(found, key=lambda waiver: waiver.on)
+
+
 def due_items(history: History) -> tuple[DueItem, ...]:
     """One item a subject for the courses that run or are planned, earliest first; nothing left to do: no item."""
     by_subject: dict[str, list[tuple[Course, Check]]] = {}
     for course, check in _open_checks(history):
         by_subject.setdefault(check.subject, []).append((course, check))
-    items = [_item(pairs, history.as_of) for pairs in by_subject.values()]
+    items = [_item(pairs, history) for pairs in by_subject.values()]
     items += _retests(history)
     return tuple(sorted(items, key=lambda item: (item.due_on, item.subject)))
 
@@ -283,13 +291,16 @@ def _retest_item(course: Course, retest: Retest, as_of: date) -> DueItem:
     )  # fmt: skip
 
 
-def _item(pairs: list[tuple[Course, Check]], as_of: date) -> DueItem:
+def _item(pairs: list[tuple[Course, Check]], history: History) -> DueItem:
     course, first = min(pairs, key=lambda pair: pair[1].due_on)
     wanted = sorted((check for _, check in pairs), key=lambda check: check.due_on)
+    stands = state(first, history.as_of)
+    waived = next((w for w in waivers_of(first, history.waivers) if w.on <= history.as_of <= w.until), None)
     return DueItem(
-        first.subject, first.due_from, first.due_on, first.overdue_from, state(first, as_of),
+        first.subject, first.due_from, first.due_on, first.overdue_from,
+        DUE if waived is not None and stands == OVERDUE else stands,
         distinct(check.reason for check in wanted), distinct(check.origin.source for check in wanted),
-        all(check.origin.verified for check in wanted), course.id,
+        all(check.origin.verified for check in wanted), course.id, waived, waivable=True,
     )  # fmt: skip
 
 
@@ -307,6 +318,7 @@ def next_change(history: History, findings: Iterable[Finding] = ()) -> date | No
         *_days_of_tests(history),
         *_days_of_infections(history),
         *history.changes_on,
+        *(waiver.until + DAY for waiver in history.waivers),
         *(f.due_on + DAY for f in findings if f.is_open and f.due_on is not None),
     ]
     return min((day for day in days if day > history.as_of), default=None)

@@ -2,9 +2,12 @@
 
 from tracker.models.access import ROLES, Account, BrowserSession, Clinic, Draft, Membership, RecoveryCode
 from tracker.models.adverse_event import AdverseEvent
+from tracker.models.attachment import Attachment
 from tracker.models.audit import AuditEntry
 from tracker.models.base import Base, table_of
+from tracker.models.desk import DueStep, QueueView, ReviewNotice
 from tracker.models.flag import Flag, QueueVisit, Review
+from tracker.models.importing import CodeMapping, ImportChange, ImportUndo, TableMapping
 from tracker.models.job import Job
 from tracker.models.lab import HeldRow, ImportBatch, ImportProblem, LabResult, ReferenceRange
 from tracker.models.patient import AccessNote, EmergencyAccess, Observation, Patient
@@ -17,19 +20,24 @@ __all__ = [
     "AccessNote",
     "Account",
     "AdverseEvent",
+    "Attachment",
     "AuditEntry",
     "Base",
     "BrowserSession",
     "Clinic",
     "ClinicSetting",
+    "CodeMapping",
     "Course",
     "CourseEvent",
     "Draft",
+    "DueStep",
     "EmergencyAccess",
     "Flag",
     "HeldRow",
     "ImportBatch",
+    "ImportChange",
     "ImportProblem",
+    "ImportUndo",
     "Job",
     "LabResult",
     "Medication",
@@ -37,9 +45,12 @@ __all__ = [
     "Observation",
     "Patient",
     "PatientTarget",
+    "QueueView",
     "QueueVisit",
     "RecoveryCode",
     "ReferenceRange",
     "Review",
+    "ReviewNotice",
+    "TableMapping",
     "table_of",
 ]

@@ -17,7 +17,8 @@ class Flag(Base):
     `review`, `owner_id`, `until`, moved by reviews only.
 
     `attention` (0 urgent to 3 info, 9 none) is the worst severity since somebody last decided: it orders the queue
-    and is stored, never computed on read. `evidence` holds the result versions, ranges and sentence the verdict
+    and is stored, never computed on read. `waiting_since`: the decision is waited for since then, at this urgency; None
+    once somebody has decided. `evidence` holds the result versions, ranges and sentence the verdict
     rested on; `content` is a digest of the whole finding, so that an unchanged one is not written again.
     """
 
@@ -58,6 +59,7 @@ class Flag(Base):
     reviewed_severity: Mapped[str | None]
     reopened_because: Mapped[str] = mapped_column(default="")
     attention: Mapped[int] = mapped_column(default=9)
+    waiting_since: Mapped[datetime | None]
     version: Mapped[int] = mapped_column(default=1)
     __mapper_args__ = {"version_id_col": version}  # noqa: RUF012 - the shape SQLAlchemy reads
     __table_args__ = (
@@ -67,7 +69,7 @@ class Flag(Base):
         Index(
             "ix_flag_queue",  # the whole of what the queue's order and its tiles ask, so that they read the index alone
             "clinic_id", "patient_id", "attention", "first_seen_at", "rule", "machine", "confirmation", "review",
-            "owner_id",
+            "owner_id", "waiting_since",
             sqlite_where=text("attention < 9"), postgresql_where=text("attention < 9"),
         ),
         STRICT,

@@ -18,7 +18,9 @@ class LabResult(Base):
 
     `analyte` is our code, "" where the laboratory's name is not mapped; `subject` is the code or that name. `figure`
     is in `unit` as reported; `value` is the same in the analyte's canonical unit. `ref_low`/`ref_high` are as
-    printed, inclusive.
+    printed, inclusive. `sub_id` tells results of one test and sample apart that stand beside each other. `mapping_id`:
+    the code mapping that made it an analyte's; no foreign key, for which SQLite would have to rebuild the largest
+    table.
     """
 
     __tablename__ = "lab_result"
@@ -41,6 +43,7 @@ class LabResult(Base):
     lab_flag: Mapped[str] = mapped_column(default="")
     laboratory: Mapped[str] = mapped_column(default="")
     accession: Mapped[str] = mapped_column(default="")
+    sub_id: Mapped[str] = mapped_column(default="")
     status: Mapped[str] = mapped_column(default="final")
     origin: Mapped[str]
     comment: Mapped[str] = mapped_column(default="")
@@ -51,13 +54,14 @@ class LabResult(Base):
     reason: Mapped[str] = mapped_column(default="")
     retired_at: Mapped[datetime | None]
     retired_reason: Mapped[str] = mapped_column(default="")
+    mapping_id: Mapped[int | None]
     __table_args__ = (
         CheckConstraint(f"status IN {STATUSES}", name="status_known"),
         CheckConstraint(f"comparator IN {COMPARATORS}", name="comparator_known"),
         CheckConstraint("(figure IS NULL) <> (text = '')", name="number_or_words"),
         Index(
             "uq_lab_result_identity",
-            "patient_id", "subject", "collected_at", "laboratory", "accession",
+            "patient_id", "subject", "collected_at", "laboratory", "accession", "sub_id",
             unique=True, sqlite_where=sql("retired_at IS NULL"), postgresql_where=sql("retired_at IS NULL"),
         ),
         Index("ix_lab_result_patient_day", "patient_id", "collected_on"),  # retired versions too
@@ -142,7 +146,9 @@ class ImportProblem(Base):
 
 
 class HeldRow(Base):
-    """A row nobody could be found for. It waits, with an owner and an age, until somebody files or dismisses it."""
+    """A row nobody could be found for. It waits, with an owner and an age, until somebody files or dismisses it. While
+    it waits `settled_reason` says why it was not filed although its patient is here.
+    """
 
     __tablename__ = "held_row"
     id: Mapped[Key]
@@ -155,6 +161,7 @@ class HeldRow(Base):
     digest: Mapped[str]
     state: Mapped[str] = mapped_column(default="waiting")
     owner_id: Mapped[int | None] = mapped_column(ForeignKey("account.id"))
+    owned_since: Mapped[datetime | None]
     settled_at: Mapped[datetime | None]
     settled_reason: Mapped[str] = mapped_column(default="")
     __table_args__ = (

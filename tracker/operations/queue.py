@@ -1,8 +1,8 @@
 """What is done from the review queue itself: taking a patient over, acknowledging what is only information, having
-looked.
+looked, keeping a view.
 """
 
-from collections.abc import Collection, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from datetime import date, datetime
 
 from sqlalchemy import select
@@ -11,7 +11,7 @@ from sqlalchemy.orm import Session
 from tracker.domain.errors import Refused, Stale
 from tracker.domain.findings import INFO, RANK
 from tracker.domain.lifecycle import NOT_QUEUED
-from tracker.models import Flag, Patient, QueueVisit
+from tracker.models import Flag, Patient, QueueView, QueueVisit
 from tracker.operations.actor import Actor
 from tracker.operations.review import Decision, assign, decide
 
@@ -66,3 +66,41 @@ def mark_seen(session: Session, actor: Actor, clinic_id: int, at: datetime) -> N
         session.add(QueueVisit(account_id=actor.account_id, clinic_id=clinic_id, seen_at=at))
     elif visit.seen_at < at:
         visit.seen_at = at
+
+
+MOST_VIEWS = 12
+LONGEST_NAME = 40  # characters of a saved view's name
+
+
+def save_view(session: Session, actor: Actor, clinic_id: int, name: str, asked: Mapping[str, str]) -> None:
+    """Keep what is asked of the queue under a name; one of that name is replaced.
+
+    Raises Refused for no name, too long a one, or one view too many.
+    """
+    name = " ".join(name.split())
+    if not name or len(name) > LONGEST_NAME:
+        raise Refused(f"Give the view a name of at most {LONGEST_NAME} characters.")
+    row = _views(session, actor, clinic_id)
+    others = [view for view in row.views if view["name"] != name]
+    if len(others) >= MOST_VIEWS:
+        raise Refused(f"You have {MOST_VIEWS} views already. Remove one first.")
+    row.views = sorted([*others, {"name": name, **asked}], key=lambda view: view["name"].casefold())
+
+
+def forget_view(session: Session, actor: Actor, clinic_id: int, name: str) -> None:
+    """Remove a view of one's own. Raises Refused where there is none of that name."""
+    row = _views(session, actor, clinic_id)
+    kept = [view for view in row.views if view["name"] != name]
+    if len(kept) == len(row.views):
+        raise Refused("There is no such view of yours.")
+    row.views = kept
+
+
+def _views(session: Session, actor: Actor, clinic_id: int) -> QueueView:
+    mine = select(QueueView).where(QueueView.account_id == actor.account_id, QueueView.clinic_id == clinic_id)
+    row = session.scalar(mine.with_for_update())
+    if row is None:
+        row = QueueView(account_id=actor.account_id, clinic_id=clinic_id, views=[])
+        session.add(row)
+        session.flush()
+    return row

@@ -12,7 +12,7 @@ from sqlalchemy.orm import Session
 from tracker.domain import lifecycle
 from tracker.domain.errors import NotAllowed, Refused, Stale
 from tracker.models import Course, CourseEvent, Flag, Patient, Review
-from tracker.operations import audit, enrol
+from tracker.operations import audit, enrol, notices
 from tracker.operations.actor import Actor
 
 
@@ -33,31 +33,49 @@ def decide(
 ) -> list[Review]:
     """Apply one decision to flags of one patient; `versions` maps flag id to the version that was on screen.
 
-    Hold, reduce, resume and stop write the course in the same transaction. Raises Refused where something is missing,
-    Stale where a flag changed since it was shown.
+    Hold, reduce, resume and stop write the course in the same transaction; whoever decided before is told. Raises
+    Refused where something is missing, Stale where a flag changed since it was shown.
     """
     action = lifecycle.ACTIONS.get(decision.action)
     if action is None:
         raise Refused("Choose a decision.")
     _check(action, decision, today)
     flags = _flags(session, patient, versions)
+    _check_flags(action, flags, decision, today)
+    earlier = notices.last_deciders(session, [flag.id for flag in flags])
     second = any(lifecycle.needs_second_person(action.code, flag.grade) for flag in flags)
     if action.writes_course and not second:
         event_id = _write_course(session, actor, patient, decision, flags[0].id, today)
     else:
         event_id = None
-    return [_review(session, actor, flag, action, decision, second, event_id) for flag in flags]
+    done = [_review(session, actor, flag, action, decision, second, event_id) for flag in flags]
+    for review in done:
+        notices.tell(session, actor, earlier.get(review.flag_id), review)
+    return done
 
 
-def _check(action: lifecycle.Action, decision: Decision, today: date) -> None:
+def _check(action: lifecycle.Move, decision: Decision, today: date) -> None:
     if action.needs_until and decision.until is None:
         raise Refused(f"“{action.words}” needs a date.")
     if decision.until is not None and decision.until < today:
         raise Refused("The date of the next check is in the past.")
+    if decision.until is not None and decision.until > today + lifecycle.LONGEST_DELAY:
+        raise Refused("The date of the next check is more than a year away. Choose an earlier one.")
     if action.needs_comment and len(decision.comment.strip()) < 5:
         raise Refused(f"“{action.words}” needs a reason in a few words.")
     if decision.on is not None and decision.on > today:
         raise Refused("A change of treatment is recorded on the day it happens, not ahead.")
+
+
+def _check_flags(action: lifecycle.Move, flags: Sequence[Flag], decision: Decision, today: date) -> None:
+    for flag in flags:
+        lifecycle.move(flag.review, action.code)
+        late = lifecycle.needs_day(action.code, flag.confirmation, flag.due_on, today)
+        if late and decision.until is None:
+            raise Refused(f"The repeat was due by {flag.due_on}. Say by which day this is looked at again.")
+        settled = flag.rule in lifecycle.SETTLED_BY_THEMSELVES and flag.machine == lifecycle.MACHINE_CLEARED
+        if action.code == "reopen" and settled:
+            raise Refused("What this flag asked for has been done. It comes back by itself when it is wanted again.")
 
 
 def _flags(session: Session, patient: Patient, versions: dict[int, int]) -> Sequence[Flag]:
@@ -77,7 +95,7 @@ def _review(
     session: Session,
     actor: Actor,
     flag: Flag,
-    action: lifecycle.Action,
+    action: lifecycle.Move,
     decision: Decision,
     second: bool,
     event_id: int | None,
@@ -111,7 +129,7 @@ def _review(
     if second:
         _touch(session, actor, flag, owner_id=flag.owner_id or actor.account_id)
     else:
-        _settle(session, actor, flag, after, decision.until)
+        _settle(session, actor, flag, after, decision)
     return review
 
 
@@ -124,13 +142,17 @@ def _details(decision: Decision) -> dict[str, Any]:
     }
 
 
-def _settle(session: Session, actor: Actor, flag: Flag, state: str, until: date | None) -> None:
+def _settle(session: Session, actor: Actor, flag: Flag, state: str, decision: Decision) -> None:
+    reopened = state == lifecycle.REOPENED
     place = lifecycle.attention(flag.severity, flag.machine, state, flag.folded_under is not None)
     _touch(
-        session, actor, flag, review=state, until=until, reviewed_grade=flag.grade, reviewed_severity=flag.severity,
-        reopened_because="", attention=place, owner_id=flag.owner_id or actor.account_id,
+        session, actor, flag, review=state, until=decision.until, reviewed_grade=flag.grade,
+        reviewed_severity=flag.severity, reopened_because=f"by {actor.name}: {decision.comment}" if reopened else "",
+        attention=place, waiting_since=actor.utc if reopened and place < lifecycle.NOT_QUEUED else None,
+        owner_id=flag.owner_id or actor.account_id,
     )  # fmt: skip
     patient = session.get_one(Patient, flag.patient_id)
+    until = decision.until
     if until is not None and (patient.next_check_on is None or until < patient.next_check_on):
         patient.next_check_on = until
 
@@ -176,6 +198,7 @@ def second_opinion(
         session, actor, review.standing, "review", review.id, before={"standing": "proposed"},
         after={"standing": review.standing}, reason=comment, patient_id=review.patient_id, clinic_id=flag.clinic_id,
     )  # fmt: skip
+    notices.tell(session, actor, review.account_id, review)
     if not agree:
         _touch(session, actor, flag, reopened_because="the second person declined the proposal")
         return
@@ -183,7 +206,7 @@ def second_opinion(
     if lifecycle.ACTIONS[review.action].writes_course and writes:
         patient = session.get_one(Patient, review.patient_id)
         review.course_event_id = _write_course(session, actor, patient, decision, flag.id, today)
-    _settle(session, actor, flag, lifecycle.move(flag.review, review.action), decision.until)
+    _settle(session, actor, flag, lifecycle.move(flag.review, review.action), decision)
 
 
 def _proposed(review: Review) -> Decision:

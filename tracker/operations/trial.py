@@ -19,7 +19,8 @@ from tracker.domain.findings import RANK, Finding
 from tracker.domain.history import History
 from tracker.domain.lifecycle import MACHINE_CLEARED, MACHINE_OPEN
 from tracker.models import Flag, Patient
-from tracker.operations.evaluate import content_of, same_episode
+from tracker.operations.evaluate import same_episode
+from tracker.operations.flag_rows import content_of
 from tracker.operations.provenance import judged_by
 from tracker.queries.history import BATCH, Loader
 from tracker.queries.yardsticks import Trial, Yardsticks, load_yardsticks

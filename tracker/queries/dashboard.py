@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from datetime import date, datetime
 from typing import Any
 
-from sqlalchemy import ColumnElement, Select, and_, case, func, or_, select
+from sqlalchemy import ColumnElement, Select, and_, case, false, func, or_, select
 from sqlalchemy.orm import Session
 
 from tracker.domain.lifecycle import CARRIED_OFFSET, NOT_QUEUED
@@ -75,12 +75,21 @@ FILTERS: Mapping[str, ColumnElement[bool]] = {
     "closure": and_(Flag.attention < INFO_PLACE, Flag.machine == "cleared"),
     "info": Flag.attention == INFO_PLACE,
 }
-"""The tiles over the queue, each a filter."""
+"""The tiles over the queue, each a filter; beside them `LATE`, which depends on the time."""
+LATE = "late"
+
+Waited = Sequence[datetime]
+"""By place in the queue: what nobody has decided on since before that instant waits too long."""
 
 
-def tiles(session: Session, clinic_id: int) -> dict[str, int]:
+def late(waited: Waited) -> ColumnElement[bool]:
+    """Escalated: undecided for longer than the time stated for its place (exclusive)."""
+    return or_(false(), *(and_(Flag.attention == place, Flag.waiting_since < at) for place, at in enumerate(waited)))
+
+
+def tiles(session: Session, clinic_id: int, waited: Waited = ()) -> dict[str, int]:
     """Patients behind each tile, and in the whole queue, in one statement."""
-    conditions = {"all": Flag.attention < INFO_PLACE, **FILTERS}
+    conditions = {"all": Flag.attention < INFO_PLACE, **FILTERS, LATE: late(waited)}
     of_patient = (
         select(*(func.max(case((condition, 1), else_=0)).label(name) for name, condition in conditions.items()))
         .where(Flag.clinic_id == clinic_id, Flag.attention < NOT_QUEUED)
@@ -95,20 +104,26 @@ def tiles(session: Session, clinic_id: int) -> dict[str, int]:
 
 def page(  # noqa: PLR0913 - what a page is asked by
     session: Session, clinic_id: int, *, only: str = "", owner_id: int | None = None, search: str = "",
-    after: Cursor | None = None, seen_at: datetime | None = None, size: int = PAGE,
+    after: Cursor | None = None, seen_at: datetime | None = None, waited: Waited = (), size: int = PAGE,
 ) -> tuple[list[QueueRow], Cursor | None]:  # fmt: skip
     """One page of the queue and where the next begins. Statements do not grow with rows."""
-    statement = ranking(clinic_id, only=only, owner_id=owner_id, search=search, after=after)
+    statement = ranking(clinic_id, only=only, owner_id=owner_id, search=search, after=after, waited=waited)
     rows = session.execute(statement.limit(size + 1)).all()
     return _rows(session, rows[:size], seen_at), _next(rows, size)
 
 
 def ranking(
-    clinic_id: int, *, only: str = "", owner_id: int | None = None, search: str = "", after: Cursor | None = None
+    clinic_id: int,
+    *,
+    only: str = "",
+    owner_id: int | None = None,
+    search: str = "",
+    after: Cursor | None = None,
+    waited: Waited = (),
 ) -> Select[Patient, int, datetime]:
     """Patients of the queue in its order: (patient, place of the worst flag, since when)."""
     conditions: list[ColumnElement[bool]] = [Flag.clinic_id == clinic_id, Flag.attention < NOT_QUEUED]
-    conditions.append(FILTERS[only] if only in FILTERS else _shown())
+    conditions.append(late(waited) if only == LATE else FILTERS[only] if only in FILTERS else _shown())
     if owner_id is not None:
         conditions.append(Flag.owner_id == owner_id)
     ranked = (

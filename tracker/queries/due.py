@@ -35,6 +35,13 @@ def _rows(session: Session, clinic_id: int, as_of: date, ids: Sequence[int]) -> 
                 yield DueRow(history.person.id, history.person.mrn, item)
 
 
+def items_of(session: Session, patient: Patient, as_of: date) -> tuple[DueItem, ...]:
+    """What is asked for of one patient at the end of `as_of`, due or not yet, the first to be done first."""
+    return tuple(
+        item for h in Loader(session, patient.clinic_id, as_of).histories([patient.id]) for item in due_items(h)
+    )
+
+
 def watched(session: Session, clinic_id: int) -> list[int]:
     """Patients with a course that a protocol watches and that has not ended."""
     statement = (

@@ -27,6 +27,7 @@ from tracker.models import AdverseEvent, CourseEvent, ImportBatch, LabResult, Pa
 from tracker.models import Course as CourseRow
 from tracker.models import Medication as MedicationRow
 from tracker.models import Observation as ObservationRow
+from tracker.queries.waivers import waivers
 from tracker.queries.yardsticks import Yardsticks, load_yardsticks, printed_range
 
 BATCH = 500
@@ -70,6 +71,7 @@ class Loader:
         events = self._grouped(_events(ids, self.as_of), AdverseEvent)
         drugs = self._grouped(_medications(ids), MedicationRow)
         seen = self._grouped(_observations(ids, self.as_of), ObservationRow)
+        waived = waivers(self.session, ids, self.as_of, self.known_at)
         wanted = self._targets(ids)
         for id in ids:
             if id not in people:
@@ -91,6 +93,7 @@ class Loader:
                     for row in drugs.get(id, ())
                 ),
                 observations=observations,
+                waivers=waived.get(id, ()),
                 vocabulary=vocabulary(),
                 changes_on=self.changes_on,
                 clinic=self.yardsticks.clinic_name,

@@ -6,18 +6,20 @@ from typing import NamedTuple
 from sqlalchemy import func, select
 from sqlalchemy.orm import Session
 
-from tracker.models import Account, HeldRow, ImportBatch, ImportProblem, Patient
+from tracker.models import Account, HeldRow, ImportBatch, ImportProblem, ImportUndo, Patient
 
 PAGE = 50
 TRAY = 300
 
 
 class Batch(NamedTuple):
-    """A batch with who sent it, and how many of its rows wait still."""
+    """A batch with who sent it, how many of its rows wait still, and, where it was undone, that and by whom."""
 
     batch: ImportBatch
     person: str
     waiting: int
+    undone: ImportUndo | None = None
+    undone_by: str = ""
 
 
 def batches(session: Session, clinic_id: int, before: int | None = None) -> tuple[list[Batch], int | None]:
@@ -33,7 +35,8 @@ def batches(session: Session, clinic_id: int, before: int | None = None) -> tupl
         statement = statement.where(ImportBatch.id < before)
     rows = session.execute(statement).all()
     waiting = _waiting(session, [batch.id for batch, _ in rows])
-    found = [Batch(batch, name or "", waiting.get(batch.id, 0)) for batch, name in rows[:PAGE]]
+    undone = _undone(session, [batch.id for batch, _ in rows])
+    found = [Batch(b, name or "", waiting.get(b.id, 0), *undone.get(b.id, ())) for b, name in rows[:PAGE]]
     return found, found[-1].batch.id if len(rows) > PAGE else None
 
 
@@ -49,7 +52,18 @@ def _waiting(session: Session, batch_ids: Sequence[int]) -> dict[int, int]:
 def one(session: Session, batch: ImportBatch) -> Batch:
     """A batch that was loaded already, with the rest."""
     name = session.scalar(select(Account.name).where(Account.id == batch.imported_by)) if batch.imported_by else ""
-    return Batch(batch, name or "", _waiting(session, [batch.id]).get(batch.id, 0))
+    undone = _undone(session, [batch.id]).get(batch.id, ())
+    return Batch(batch, name or "", _waiting(session, [batch.id]).get(batch.id, 0), *undone)
+
+
+def _undone(session: Session, batch_ids: Sequence[int]) -> dict[int, tuple[ImportUndo, str]]:
+    """By batch, that it was undone, and by whom."""
+    rows = session.execute(
+        select(ImportUndo, Account.name)
+        .outerjoin(Account, Account.id == ImportUndo.account_id)
+        .where(ImportUndo.batch_id.in_(batch_ids))
+    )
+    return {row.batch_id: (row, name or "a command on the server") for row, name in rows}
 
 
 def problems(session: Session, batch_id: int, limit: int | None = None) -> list[ImportProblem]:

@@ -6,11 +6,12 @@ from collections.abc import Sequence
 from datetime import date
 from typing import NamedTuple
 
-from sqlalchemy import and_, exists, func, or_, select, tuple_
+from sqlalchemy import ScalarSelect, and_, exists, func, or_, select, tuple_
 from sqlalchemy.orm import Session
 
 from tracker.domain.lifecycle import NOT_QUEUED
-from tracker.models import Course, Flag, Patient
+from tracker.models import Course, DueStep, Flag, Patient
+from tracker.models.desk import OWN
 
 OVERDUE = "overdue"
 
@@ -53,7 +54,7 @@ def page(
         Flag.due_on.is_not(None),
     ]
     if owner_id is not None:
-        conditions.append(Flag.owner_id == owner_id)
+        conditions.append(func.coalesce(Flag.owner_id, _taken_on_by()) == owner_id)
     earliest = (
         select(Flag.patient_id, func.min(Flag.due_on).label("due_on"))
         .where(*conditions)
@@ -72,6 +73,14 @@ def page(
     found = [Late(patient, flags.get(patient.id, [])) for patient, _ in rows[:size]]
     last = Place(rows[size - 1][1], rows[size - 1][0].id) if len(rows) > size else None
     return found, last
+
+
+def _taken_on_by() -> ScalarSelect[int | None]:
+    """Who had taken the check on before it was late."""
+    latest = select(DueStep.owner_id).where(
+        DueStep.patient_id == Flag.patient_id, DueStep.subject == Flag.subject, DueStep.action == OWN
+    )
+    return latest.order_by(DueStep.id.desc()).limit(1).scalar_subquery()
 
 
 def _flags(session: Session, patient_ids: Sequence[int]) -> dict[int, list[Flag]]:

@@ -10,7 +10,7 @@ from sqlalchemy import select
 from sqlalchemy.orm import Session, aliased
 
 from tracker.models import Account, Flag, ImportBatch, LabResult, Patient, ReferenceRange, Review
-from tracker.queries.dashboard import Cursor, ranking
+from tracker.queries.dashboard import Cursor, Waited, ranking
 
 
 class Decided(NamedTuple):
@@ -98,7 +98,7 @@ def names(session: Session, account_ids: Collection[int]) -> dict[int, str]:
     return dict(rows.all())
 
 
-def following(
+def following(  # noqa: PLR0913 - what the queue is asked by
     session: Session,
     clinic_id: int,
     patient_id: int,
@@ -107,8 +107,9 @@ def following(
     owner_id: int | None,
     search: str,
     after: Cursor | None,
+    waited: Waited = (),
 ) -> tuple[int, Cursor] | None:
     """The next patient of the queue after that place, and its own place; None at the end."""
-    statement = ranking(clinic_id, only=only, owner_id=owner_id, search=search, after=after)
+    statement = ranking(clinic_id, only=only, owner_id=owner_id, search=search, after=after, waited=waited)
     found = session.execute(statement.where(Patient.id != patient_id).limit(1)).first()
     return (found[0].id, Cursor(found[1], found[2], found[0].id)) if found else None

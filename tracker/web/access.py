@@ -16,6 +16,7 @@ from sqlalchemy.orm import Session
 from tracker.domain.errors import NotAllowed, NotFound
 from tracker.models import (
     AdverseEvent,
+    Attachment,
     ClinicSetting,
     Course,
     EmergencyAccess,
@@ -28,6 +29,7 @@ from tracker.models import (
     Observation,
     Patient,
     ReferenceRange,
+    TableMapping,
 )
 from tracker.operations.actor import Actor
 from tracker.web.clock import now
@@ -50,6 +52,7 @@ OVERSEERS = frozenset({CLINICIAN, ADMIN, AUDITOR})  # who looked at a patient
 ENDPOINTS: Mapping[str, frozenset[str]] = {
     "static": ANYBODY,
     "health.healthz": ANYBODY,
+    "metrics.show": ANYBODY,  # of this machine, or with the token: it looks itself
     "sign_in.form": ANYBODY,
     "sign_in.enter": ANYBODY,
     "sign_in.code": ANYBODY,
@@ -70,13 +73,31 @@ ENDPOINTS: Mapping[str, frozenset[str]] = {
     "queue.take": RECORDERS,
     "queue.acknowledge": DECIDERS,
     "queue.seen": STAFF,
+    "queue.save_view": STAFF,
+    "queue.forget_view": STAFF,
     "review.show": STAFF,
     "review.following": STAFF,
     "review.decide": DECIDERS,
     "review.second": DECIDERS,
+    "review.reopen": DECIDERS,
+    "review.noticed": STAFF,
     "timeline.show": STAFF,
     "timeline.spec": STAFF,
     "due.index": STAFF,
+    "due_steps.show": STAFF,
+    "due_steps.put_off": DECIDERS,
+    "due_steps.bring_back": DECIDERS,
+    "due_steps.take": RECORDERS,
+    "attachments.new": RECORDERS,
+    "attachments.add": RECORDERS,
+    "attachments.show": STAFF,
+    "attachments.file": STAFF,
+    "attachments.void_file": RECORDERS,
+    "papers.summary": STAFF,
+    "papers.timeline": STAFF,
+    "papers.worklist": STAFF,
+    "papers.due_list": STAFF,
+    "papers.letters": RECORDERS,
     "patients.index": STAFF,
     "patients.new": RECORDERS,
     "patients.create": RECORDERS,
@@ -191,6 +212,13 @@ ENDPOINTS: Mapping[str, frozenset[str]] = {
     "imports.assign": RECORDERS,
     "imports.dismiss": RECORDERS,
     "imports.release": RECORDERS,
+    "imports.undo_page": RECORDERS,
+    "imports.undo_import": RECORDERS,
+    "mapping.form": RECORDERS,
+    "mapping.rows": RECORDERS,
+    "mapping.settle": RECORDERS,
+    "mapping.index": STAFF,
+    "mapping.forget": RECORDERS,
 }
 
 # What somebody may do who has no second factor yet where everybody needs one.
@@ -310,8 +338,8 @@ def typed() -> list[tuple[str, str]]:
 
 # ---------------------------------------------------------------------------------------------- may they this
 
-Owned = TypeVar("Owned", AdverseEvent, Course, Flag, LabResult, Medication, Observation)
-Kept = TypeVar("Kept", ClinicSetting, HeldRow, ImportBatch, Job, ReferenceRange)
+Owned = TypeVar("Owned", AdverseEvent, Attachment, Course, Flag, LabResult, Medication, Observation)
+Kept = TypeVar("Kept", ClinicSetting, HeldRow, ImportBatch, Job, ReferenceRange, TableMapping)
 
 
 def get_patient(session: Session, patient_id: int) -> Patient:
@@ -346,6 +374,10 @@ def get_observation(session: Session, observation_id: int) -> Observation:
     return _of_my_patients(session, Observation, observation_id)
 
 
+def get_attachment(session: Session, attachment_id: int) -> Attachment:
+    return _of_my_patients(session, Attachment, attachment_id)
+
+
 def get_range(session: Session, range_id: int) -> ReferenceRange:
     return _of_my_clinics(session, ReferenceRange, range_id)
 
@@ -364,6 +396,10 @@ def get_batch(session: Session, batch_id: int) -> ImportBatch:
 
 def get_held_row(session: Session, row_id: int) -> HeldRow:
     return _of_my_clinics(session, HeldRow, row_id)
+
+
+def get_mapping(session: Session, mapping_id: int) -> TableMapping:
+    return _of_my_clinics(session, TableMapping, mapping_id)
 
 
 def _of_my_clinics(session: Session, kind: type[Kept], key: int) -> Kept:

@@ -7,7 +7,7 @@ from typing import NamedTuple
 from sqlalchemy.orm import Session
 
 from tracker import rules
-from tracker.domain.lifecycle import CARRIED_OFFSET, CLOSED, NOT_QUEUED
+from tracker.domain.lifecycle import CARRIED_OFFSET, CLOSED, MACHINE_CLEARED, NOT_QUEUED, SETTLED_BY_THEMSELVES
 from tracker.library.protocols import protocols
 from tracker.models import Flag
 from tracker.queries.dashboard import INFO_PLACE
@@ -77,6 +77,12 @@ class Line(NamedTuple):
     @property
     def can_be_decided(self) -> bool:
         return self.flag.attention < NOT_QUEUED and self.flag.review != CLOSED
+
+    @property
+    def can_be_reopened(self) -> bool:
+        """A closed one; but what was asked for and has been done comes back by itself alone."""
+        done = self.flag.rule in SETTLED_BY_THEMSELVES and self.flag.machine == MACHINE_CLEARED
+        return self.flag.review == CLOSED and not done
 
 
 class Group(NamedTuple):
