@@ -134,7 +134,7 @@ def test_a_name_in_a_script_nobody_here_has_letters_for_is_printed_all_the_same(
     assert "AL-0001" in text(paper.pdf(replace(SUMMARY, who=who)))
 
 
-@pytest.mark.parametrize("sign", ["\x0b", "\x00", "\u2028", "\ud800", "\ufffe"])
+@pytest.mark.parametrize("sign", ["\x0b", "\x00", "\u2028", "\ufffe"])
 def test_a_sign_that_is_no_letter_ends_neither_the_chart_nor_the_server(sign: str) -> None:
     spec = charts.spec(charts.Picture(date(2026, 3, 1), [charts.Panel(f"Neutro{sign}phils", "×10⁹/L", POINTS)]))
     assert "Neutro phils" in text(paper.pdf(replace(SUMMARY, spec=spec))).replace("\n", " ")

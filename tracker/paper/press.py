@@ -83,12 +83,16 @@ def _letters_for_charts() -> None:
     vl_convert.register_font_directory(_font_folder())
 
 
+def _is_no_letter(sign: str) -> bool:
+    return sign in _NO_XML or unicodedata.category(sign) in _NO_LETTERS
+
+
 def _drawable(part: Any) -> Any:
     """The same without characters that are no letters: the drawing program ends the whole process at a control character
     in a text, and takes a line separator for the end of its own line.
     """
     if isinstance(part, str):
-        return "".join(" " if one in _NO_XML or unicodedata.category(one) in _NO_LETTERS else one for one in part)
+        return "".join(" " if _is_no_letter(one) else one for one in part)
     if isinstance(part, Mapping):
         return {_drawable(key): _drawable(value) for key, value in part.items()}
     return [_drawable(one) for one in part] if isinstance(part, list | tuple) else part
