@@ -88,8 +88,8 @@ def _is_no_letter(sign: str) -> bool:
 
 
 def _drawable(part: Any) -> Any:
-    """The same without signs that are no letters: the drawing program ends the whole process at a control character in a
-    text, and takes a line separator for the end of its own line.
+    """The same without signs that are no letters. At a control character in a text the drawing program ends the whole
+    process, and a line separator it takes for the end of its own line.
     """
     if isinstance(part, str):
         return "".join(" " if _is_no_letter(one) else one for one in part)
