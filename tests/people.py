@@ -33,8 +33,9 @@ from tracker.models import (
     TableMapping,
 )
 from tracker.models.setting import PROTOCOL_LINE
-from tracker.operations import attachments, configure, enrol, entry, jobs, settings, targets
+from tracker.operations import attachments, codes, configure, enrol, entry, jobs, settings, targets
 from tracker.operations.actor import Actor
+from tracker.queries.codes import SenderTest
 
 PASSWORD = "seven wet herons wade"
 WEAK = PasswordHasher(time_cost=1, memory_cost=8, parallelism=1)  # quick, and for nobody's real password
@@ -74,6 +75,7 @@ class Records:
     job: int
     target: int
     mapping: int
+    code_mapping: int
     batch: int
     held_row: int
     attachment: int
@@ -156,6 +158,7 @@ def _records(session: Session, clinic: Clinic, who: Account, family: str) -> Rec
         job=jobs.ask(session, actor, clinic.id, jobs.JUDGE).id,
         target=_target(session, actor, patient).id,
         mapping=_mapping(session, clinic, who).id,
+        code_mapping=_code(session, actor, clinic),
         **_panel(session, actor, patient, clinic),
         **_held_row(session, clinic, who, family),
     )
@@ -205,6 +208,12 @@ def _line(session: Session, actor: Actor, clinic: Clinic) -> ClinicSetting:
     scope = "tofacitinib_us/tofa_us_anc_hold"
     told = settings.Proposal(PROTOCOL_LINE, scope, {"value": "1200"}, STARTED, "", f"caution at {clinic.name}")
     return settings.draft_setting(session, actor, clinic.id, told)
+
+
+def _code(session: Session, actor: Actor, clinic: Clinic) -> int:
+    """What a laboratory's code means."""
+    test = SenderTest(f"{clinic.name} laboratory", "17", "Thrombo", "10*9/L")
+    return codes.map_test(session, actor, clinic.id, test, "PLT", "by its list of tests")[0].id
 
 
 def _mapping(session: Session, clinic: Clinic, who: Account) -> TableMapping:

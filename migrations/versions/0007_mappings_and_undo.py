@@ -97,6 +97,13 @@ def upgrade() -> None:
         sa.UniqueConstraint("batch_id", name=op.f("uq_import_undo_batch_id")),
     )
     op.add_column("lab_result", sa.Column("mapping_id", sa.BigInteger(), nullable=True))
+    op.create_index(
+        "ix_lab_result_unmapped",
+        "lab_result",
+        ["laboratory", "local_code", "subject", "unit", "patient_id"],
+        sqlite_where=sa.text("analyte = '' AND retired_at IS NULL"),
+        postgresql_where=sa.text("analyte = '' AND retired_at IS NULL"),
+    )
     op.add_column("patient", sa.Column("batch_id", sa.BigInteger(), nullable=True))
     op.add_column("held_row", _instant("owned_since", nullable=True))
     if op.get_bind().dialect.name == "postgresql":
@@ -108,6 +115,7 @@ def upgrade() -> None:
 def downgrade() -> None:
     op.drop_column("held_row", "owned_since")
     op.drop_column("patient", "batch_id")
+    op.drop_index("ix_lab_result_unmapped", "lab_result")
     op.drop_column("lab_result", "mapping_id")
     for table in TABLES[::-1]:
         op.drop_table(table)

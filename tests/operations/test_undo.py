@@ -2,6 +2,7 @@
 
 import io
 from dataclasses import replace
+from datetime import date
 from typing import Any
 
 import pytest
@@ -137,7 +138,7 @@ def test_a_decision_stays_on_record_and_its_flag_asks_for_closure(desk: Desk) ->
     report = file(desk, LOW)
     flag = desk.flag("action_limit", "ANC")
     with desk.database.transaction() as session:
-        decision = review.Decision("acknowledge", comment="called the patient")
+        decision = review.Decision("acknowledge", comment="called the patient", until=date(2026, 3, 25))
         patient = session.get_one(Patient, desk.patient_id)
         review.decide(session, desk.doctor, patient, {flag.id: flag.version}, decision, NOW.date())
     take_back(desk, report)

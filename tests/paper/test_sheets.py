@@ -35,7 +35,7 @@ SHEETS: list[paper.Sheet] = [
         [paper.Row("Neutrophils", "×10⁹/L", "≥ 2.0", [paper.Cell("0.46", "↓")])], "",
     ),
     paper.Worklist(PRINTED, "Worklist", [paper.Waiting(WHO, FLAG, "Also: LDL", "by 3 Mar 2026", "nobody")], ""),
-    paper.DueList(PRINTED, "Due list", [DUE], "", [DUE], ""),
+    paper.DueList(PRINTED, "Due list", [DUE], "", [DUE], "", [DUE], ""),
     paper.Letters(PRINTED, "1 Mar 2026", ["1 Elm Street"], "0123", [paper.Letter("Ida Almondine", "AL-0001")]),
 ]  # fmt: skip
 HOSTILE = '#panic("x") #read("/etc/passwd") *b* _i_ $x^2$ `r` <l> @r [a] = H \\ // c /* d */ "q" \' ~ --- =1+1'
@@ -132,6 +132,12 @@ def test_every_name_can_be_printed(name: str) -> None:
 def test_a_name_in_a_script_nobody_here_has_letters_for_is_printed_all_the_same() -> None:
     who = replace(WHO, name="\U0001f9a0 \ua6a0 Almondine")
     assert "AL-0001" in text(paper.pdf(replace(SUMMARY, who=who)))
+
+
+@pytest.mark.parametrize("sign", ["\x0b", "\x00", "\u2028", "\ufffe"])
+def test_a_sign_that_is_no_letter_ends_neither_the_chart_nor_the_server(sign: str) -> None:
+    spec = charts.spec(charts.Picture(date(2026, 3, 1), [charts.Panel(f"Neutro{sign}phils", "×10⁹/L", POINTS)]))
+    assert "Neutro phils" in text(paper.pdf(replace(SUMMARY, spec=spec))).replace("\n", " ")
 
 
 def test_the_chart_is_drawn_with_its_words() -> None:

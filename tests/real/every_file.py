@@ -21,9 +21,11 @@ from tracker import formats
 from tracker.db import Database, upgrade
 from tracker.domain.errors import Refused
 from tracker.domain.readings import Row
+from tracker.formats.shapes import Answers
 from tracker.operations import configure
 from tracker.operations.actor import Actor
 from tracker.operations.importing import Importer, Report
+from tracker.queries import mappings
 
 FOLDERS = (
     "oru", "fhir_from_oru", "fhir_official", "fhir_smart_samples", "fhir_synthea", "messy_tabular", "synthea_csv",
@@ -75,7 +77,8 @@ def account(path: Path, url: str, test_messages: bool = False) -> Account:
             clinics = configure.the_clinics(session, actor)
             clinics[0].time_zone = ZONE
             importer = Importer(session, actor, clinics, create_patients=True, may_configure=True)
-            source = formats.read(path.name, stream, ZoneInfo(ZONE), test_messages)
+            reader = mappings.reader(session, [clinic.id for clinic in clinics], Answers())
+            source = formats.read(path.name, stream, ZoneInfo(ZONE), reader, test_messages=test_messages)
             rows = _watched(source.rows, refused)
             report = importer.file(path.name, source.format, source.kind, rows, "", source.remarks, source.elements)
             importer.judge()

@@ -8,6 +8,7 @@ from tracker import db
 from tracker.cli.context import clinics, database, operator
 from tracker.operations.anchors import warnings
 from tracker.operations.audit import begin_again, examine, seal_of
+from tracker.operations.settings import misfits
 from tracker.queries.attachments import damaged
 from tracker.queries.coverage import problems
 
@@ -26,7 +27,7 @@ def upgrade() -> None:
 
 @click.command()
 def check() -> None:
-    """Settings, schema, ranges, audit chain, attachments: a line each, non-zero when one fails (a note is none)."""
+    """Storage, schema, ranges, what clinics set, audit chain, attachments: a line each, non-zero when one fails."""
     lines: list[tuple[str, list[str]]] = []
     to_know: list[str] = []
     with database(current=False) as opened:
@@ -43,6 +44,8 @@ def check() -> None:
         if found == db.head():
             with opened.reading() as session:
                 lines.append(("range coverage", [p for c in clinics(session) for p in problems(session, c)]))
+                today = operator().utc.date()
+                lines.append(("what clinics set", [p for c in clinics(session) for p in misfits(session, c, today)]))
                 fault = examine(session)
                 lines.append(("audit chain", [f"entry {fault.entry}: {fault.why}."] if fault else []))
                 lines.append(("attachments", list(damaged(session))))

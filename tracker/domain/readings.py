@@ -123,7 +123,8 @@ class LabReading(NamedTuple):
 
     `analyte` is our code, a name or `loinc:1742-6`; `local_code` the sender's own. `value` is text (`5.3`, `<5`,
     `positive`). `ref_low`/`ref_high` are the printed bounds, inclusive, in `unit`. `sub_id` tells results of one test
-    and sample apart: the sender's (OBX-4), or one of ours, which begins with APART.
+    and sample apart: the sender's (OBX-4), or one of ours, which begins with APART. `mapped`: our code, where a person
+    said that the sender's test is that (`mapping_id`); it comes before all else.
     """
 
     mrn: str
@@ -141,6 +142,8 @@ class LabReading(NamedTuple):
     local_code: str = ""
     comment: str = ""
     sub_id: str = ""
+    mapped: str = ""
+    mapping_id: int | None = None
 
 
 class EventReading(NamedTuple):

@@ -15,18 +15,21 @@ def told_apart(rows: Sequence[Row], column: str) -> list[Row]:
     second has a sub-ID of ours, and so on. So has a test that shares its name with one of another local code, as `p18`
     of two blots does: its code tells it apart. A sub-ID that the sender gave (OBX-4) stays.
     """
-    seen: dict[tuple[object, ...], list[tuple[str, str, str]]] = {}
+    seen: dict[tuple[object, ...], dict[tuple[str, str, str], str]] = {}
+    codes: set[tuple[object, ...]] = set()
     found = []
     for row in rows:
         reading = row.reading
         if isinstance(reading, LabReading) and reading.status == FINAL:
             key = (reading.mrn, reading.analyte, reading.collected.at, reading.laboratory, *_order(reading))
-            said = seen.setdefault(key, [])
-            what = (_local(reading), reading.value, reading.unit)
-            if what not in said:
-                said.append(what)
-            place = said.index(what)
-            row = _repeated(row, reading, _mark(said, place), column) if place else row  # noqa: PLW2901
+            marks = seen.setdefault(key, {})  # by what was said, that which tells it apart
+            code = _local(reading)
+            what = (code, reading.value, reading.unit)
+            if what not in marks:
+                alone = code and (*key, code) not in codes
+                marks[what] = "" if not marks else code if alone else str(len(marks) + 1)
+                codes.add((*key, code))
+            row = _repeated(row, reading, marks[what], column) if marks[what] else row  # noqa: PLW2901
         found.append(row)
     return found
 
@@ -38,12 +41,6 @@ def _order(reading: LabReading) -> tuple[str, str]:
 def _local(reading: LabReading) -> str:
     """The sender's own code; a LOINC is the same test wherever it comes from."""
     return "" if reading.local_code.startswith("loinc:") else reading.local_code.partition("@")[0]
-
-
-def _mark(said: Sequence[tuple[str, str, str]], place: int) -> str:
-    """What tells a result apart from those before it: its code, where no other has that, else its place."""
-    code = said[place][0]
-    return code if code and all(other != code for other, _, _ in said[:place]) else str(place + 1)
 
 
 def _repeated(row: Row, reading: LabReading, mark: str, column: str) -> Row:

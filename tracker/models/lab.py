@@ -66,6 +66,12 @@ class LabResult(Base):
         ),
         Index("ix_lab_result_patient_day", "patient_id", "collected_on"),  # retired versions too
         Index("ix_lab_result_batch_id", "batch_id"),
+        Index(
+            "ix_lab_result_unmapped",  # the work to do: tests of senders that are no analyte here
+            "laboratory", "local_code", "subject", "unit", "patient_id",
+            sqlite_where=sql("analyte = '' AND retired_at IS NULL"),
+            postgresql_where=sql("analyte = '' AND retired_at IS NULL"),
+        ),
         STRICT,
     )  # fmt: skip
 

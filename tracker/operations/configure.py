@@ -1,6 +1,6 @@
 """Clinics, people and yardsticks: what an administrator changes."""
 
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from typing import Any
 
 from sqlalchemy import select
@@ -98,14 +98,27 @@ def publish_range(
 
 def stands(session: Session, clinic_id: int, columns: Mapping[str, Any]) -> ReferenceRange | None:
     """The published version that says exactly this, and that nothing has taken the place of from its day on."""
+    same = _saying(session, clinic_id, columns, "published")
+    return next((row for row in same if not is_followed_at_once(session, row)), None)
+
+
+def says_already(session: Session, clinic_id: int, reading: RangeReading, state: str) -> bool:
+    """Whether a published version that stands, or a draft, says exactly this."""
+    columns = _columns(reading)
+    if state == "published":
+        return stands(session, clinic_id, columns) is not None
+    return next(_saying(session, clinic_id, columns, state), None) is not None
+
+
+def _saying(session: Session, clinic_id: int, columns: Mapping[str, Any], state: str) -> Iterator[ReferenceRange]:
+    """Figures are compared as such: 12 and 12.0 are the same bound."""
     line = ReferenceRange
     near = select(line).where(
-        line.clinic_id == clinic_id, line.state == "published", line.analyte == columns["analyte"],
+        line.clinic_id == clinic_id, line.state == state, line.analyte == columns["analyte"],
         line.effective_from == columns["effective_from"],
     )  # fmt: skip
-    # Figures are compared as such: 12 and 12.0 are the same bound.
-    same = (row for row in session.scalars(near) if all(getattr(row, name) == columns[name] for name in columns))
-    return next((row for row in same if not is_followed_at_once(session, row)), None)
+    rows = session.scalars(near).all()
+    return (row for row in rows if all(getattr(row, name) == columns[name] for name in columns))
 
 
 def take_over_ranges(session: Session, actor: Actor, giver: Clinic, clinic: Clinic) -> None:
@@ -140,8 +153,12 @@ def range_row(clinic_id: int, reading: RangeReading) -> ReferenceRange:
     return ReferenceRange(clinic_id=clinic_id, state="draft", **_columns(reading))
 
 
-def draft_range(session: Session, actor: Actor, clinic_id: int, reading: RangeReading, reason: str) -> ReferenceRange:
-    """A new version of a range, in force once a second person has published it. Raises Refused for what cannot be."""
+def draft_range(
+    session: Session, actor: Actor, clinic_id: int, reading: RangeReading, reason: str, set_id: int | None = None
+) -> ReferenceRange:
+    """A new version of a range, in force once a second person has published it. Raises Refused for what cannot be.
+    `set_id` is the key of the first draft of the file that it comes with.
+    """
     if len(reason.strip()) < 5:
         raise Refused("Say in a few words why the range changes.")
     row = range_row(clinic_id, reading)
@@ -150,7 +167,7 @@ def draft_range(session: Session, actor: Actor, clinic_id: int, reading: RangeRe
     impossible = understood(session, row, actor.today(zone_of(session, clinic_id))).sense.refusals
     if impossible:
         raise Refused(" ".join(impossible))
-    row.reason, row.drafted_at, row.drafted_by = reason, actor.utc, actor.account_id
+    row.reason, row.drafted_at, row.drafted_by, row.set_id = reason, actor.utc, actor.account_id, set_id
     audit.created(session, actor, row, clinic_id=clinic_id, reason=reason)
     return row
 

@@ -25,6 +25,7 @@ from tracker.operations.filing import AnotherPerson, Filer, Found
 from tracker.operations.pace import no_search_for_cycles
 from tracker.operations.record import FILED, REFUSED, Whose, record
 from tracker.operations.standing import UNDONE
+from tracker.queries.codes import Codes, codes
 
 CHUNK = 2000
 OUTCOMES_KEPT = 50_000
@@ -83,6 +84,7 @@ class Importer:
         self.create_patients = create_patients
         self.filer = Filer(session, actor, clinics, may_configure)
         self.amended: set[int] = set()
+        self.codes: dict[int, Codes] = {}
 
     # ------------------------------------------------------------------------------------------ a file
 
@@ -158,9 +160,12 @@ class Importer:
                 self._one(row, batch_id, report, found)
 
     def _results(self, known: list[tuple[Row, Found]], batch_id: int, report: Report) -> None:
-        rows = [(row.number, row.reading, Whose(found.id, found.birth_date)) for row, found in known]
-        # the source's kind is results
-        done = record(self.session, self.actor, rows, batch_id)  # type: ignore[arg-type]
+        rows = [
+            # the source's kind is results
+            (row.number, self._codes(found.clinic_id).applied(row.reading), Whose(found.id, found.birth_date))  # type: ignore[arg-type]
+            for row, found in known
+        ]
+        done = record(self.session, self.actor, rows, batch_id)
         for (row, found), outcome in zip(known, done.outcomes, strict=True):
             report.count(outcome)
             if outcome == FILED:
@@ -186,6 +191,12 @@ class Importer:
         report.remember(row.number, found.id if found else None, outcome)
         if outcome == FILED and found is not None:
             self.filer.touch(found)
+
+    def _codes(self, clinic_id: int) -> Codes:
+        """What people at that clinic said the tests of senders are."""
+        if clinic_id not in self.codes:
+            self.codes[clinic_id] = codes(self.session, clinic_id)
+        return self.codes[clinic_id]
 
     # ------------------------------------------------------------------------------------------ whose
 

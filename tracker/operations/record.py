@@ -87,7 +87,7 @@ def prepare(reading: LabReading, whose: Whose, now: datetime, previous: Decimal 
         "unit": _unit(analyte.code if analyte else "", reading.unit), "value": value, "text": text,
         "ref_low": reading.ref_low, "ref_high": reading.ref_high, "range_id": None, "lab_flag": reading.lab_flag,
         "laboratory": reading.laboratory, "accession": reading.accession, "sub_id": reading.sub_id,
-        "status": reading.status, "comment": reading.comment,
+        "status": reading.status, "comment": reading.comment, "mapping_id": reading.mapping_id,
         "recorded_at": reading.recorded_at or now,
     }  # fmt: skip
     return Prepared(columns, questions)

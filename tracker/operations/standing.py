@@ -140,6 +140,8 @@ def _find(name: str, local_code: str, unit: str) -> Analyte | None:
 
 def analyte_of(reading: LabReading) -> Analyte | None:
     """The analyte a reading is about; None where its name and code are not mapped."""
+    if reading.mapped:
+        return analytes.ANALYTES[reading.mapped]
     return _find(reading.analyte, reading.local_code, reading.unit)
 
 

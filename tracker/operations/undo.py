@@ -139,6 +139,7 @@ def _results(session: Session, actor: Actor, batch: ImportBatch, why: str, found
     for part in _parts(row.id for row in rows):
         session.execute(update(table).where(table.c.id.in_(part)).values(retired_at=actor.utc, retired_reason=why))
     for row in rows:
+        session.expire(row, ["retired_at", "retired_reason"])
         found.amended.add(row.id)
         before = _before(session, row, undone)
         if before is not None:
@@ -301,7 +302,6 @@ def _enrolled(session: Session, batch: ImportBatch, found: Undone) -> None:
 
 def _judged(session: Session, actor: Actor, found: Undone) -> Changes:
     """Judge again whom it touched, clinic by clinic."""
-    session.expire_all()
     total = Changes()
     by_clinic: dict[int, list[int]] = {}
     for part in _parts(found.patients):

@@ -6,6 +6,7 @@ What people typed reaches a template as JSON and is laid out as plain text: it i
 from __future__ import annotations  # some names of typst are known to type checkers alone
 
 import json
+import unicodedata
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict
 from datetime import datetime
@@ -24,6 +25,8 @@ FAMILY = "Source Sans Pro"
 PLAIN: typst.PDFStandards = None
 ACCESSIBLE: typst.PDFStandards = "ua-1"
 VEGA_LITE = "6.4"
+_NO_LETTERS = ("Cc", "Cs", "Zl", "Zp")  # controls, halves of a pair, separators of lines and paragraphs
+_NO_XML = "\ufffe\uffff"
 
 
 @cache
@@ -80,7 +83,24 @@ def _letters_for_charts() -> None:
     vl_convert.register_font_directory(_font_folder())
 
 
+def _is_no_letter(sign: str) -> bool:
+    return sign in _NO_XML or unicodedata.category(sign) in _NO_LETTERS
+
+
+def _drawable(part: Any) -> Any:
+    """The same without signs that are no letters. At a control character in a text the drawing program ends the whole
+    process, and a line separator it takes for the end of its own line.
+    """
+    if isinstance(part, str):
+        return "".join(" " if _is_no_letter(one) else one for one in part)
+    if isinstance(part, Mapping):
+        return {_drawable(key): _drawable(value) for key, value in part.items()}
+    return [_drawable(one) for one in part] if isinstance(part, list | tuple) else part
+
+
 def drawn(spec: Mapping[str, Any]) -> str:
     """A Vega-Lite document as SVG, in the letters of the sheet. It fetches nothing: its values are in it."""
     _letters_for_charts()
-    return vl_convert.vegalite_to_svg(dict(spec), vl_version=VEGA_LITE, config={"font": FAMILY}, allowed_base_urls=[])
+    return vl_convert.vegalite_to_svg(
+        _drawable(spec), vl_version=VEGA_LITE, config={"font": FAMILY}, allowed_base_urls=[]
+    )

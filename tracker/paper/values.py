@@ -167,12 +167,16 @@ class Due:
 
 @dataclass(frozen=True, slots=True)
 class DueList:
-    """Who is overdue, and who is due. `…_left_out` says what the limit cut off, "" where the list is whole."""
+    """Who is overdue, whose test is to be repeated, and who is due. `…_left_out` says what the limit cut off, ""
+    where the list is whole.
+    """
 
     printed: Printed
     title: str
     late: Sequence[Due]
     late_left_out: str
+    repeats: Sequence[Due]
+    repeats_left_out: str
     due: Sequence[Due]
     due_left_out: str
 

@@ -1,7 +1,7 @@
 """What came in by file: batches with their accounting, what was said about rows, and rows that wait for a patient."""
 
-from collections.abc import Iterable, Sequence
-from typing import NamedTuple
+from collections.abc import Iterable, Mapping, Sequence
+from typing import Any, NamedTuple
 
 from sqlalchemy import func, select
 from sqlalchemy.orm import Session
@@ -87,18 +87,38 @@ class Held(NamedTuple):
     owner: str
 
 
-def tray(session: Session, clinic_id: int) -> tuple[list[Held], int]:
-    """The rows that wait, by record number, the longest waiting first, at most TRAY of them; and how many there are."""
-    mine = (HeldRow.clinic_id == clinic_id, HeldRow.state == "waiting")
+ORDERS: Mapping[str, tuple[Any, ...]] = {
+    "age": (ImportBatch.imported_at, HeldRow.mrn),
+    "newest": (ImportBatch.imported_at.desc(), HeldRow.mrn),
+    "owner": (Account.name.is_not(None), Account.name, ImportBatch.imported_at),
+    "mrn": (HeldRow.mrn, ImportBatch.imported_at),
+    "file": (ImportBatch.filename, ImportBatch.id, HeldRow.row),
+}
+"""What the tray is sorted by; nobody's rows come before those that somebody has taken on."""
+
+
+def tray(session: Session, clinic_id: int, by: str = "age", owner: int | None = None) -> tuple[list[Held], int]:
+    """The rows that wait, sorted (ORDERS), at most TRAY of them; and how many there are. `owner`: theirs alone, 0 for
+    nobody's.
+    """
+    mine = [HeldRow.clinic_id == clinic_id, HeldRow.state == "waiting"]
+    if owner is not None:
+        mine.append(HeldRow.owner_id == owner if owner else HeldRow.owner_id.is_(None))
     rows = session.execute(
         select(HeldRow, ImportBatch, Account.name)
         .join(ImportBatch, ImportBatch.id == HeldRow.batch_id)
         .outerjoin(Account, Account.id == HeldRow.owner_id)
         .where(*mine)
-        .order_by(ImportBatch.imported_at, HeldRow.mrn, HeldRow.id)
+        .order_by(*ORDERS[by], HeldRow.id)
         .limit(TRAY)
     )
-    return [Held(row, batch, owner or "") for row, batch, owner in rows], waiting(session, clinic_id)
+    total = session.scalar(select(func.count(HeldRow.id)).where(*mine)) or 0
+    return [Held(row, batch, person or "") for row, batch, person in rows], total
+
+
+def names_of(session: Session, account_ids: Iterable[int]) -> list[str]:
+    """What these people are called."""
+    return list(session.scalars(select(Account.name).where(Account.id.in_(set(account_ids))).order_by(Account.name)))
 
 
 def waiting(session: Session, clinic_id: int) -> int:

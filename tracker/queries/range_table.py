@@ -1,6 +1,7 @@
 """A clinic's reference ranges as a table: what is in force on a day, what is to come, what went before, by whom."""
 
-from collections.abc import Iterable
+from collections import Counter
+from collections.abc import Iterable, Iterator
 from datetime import date, datetime
 from typing import NamedTuple
 
@@ -79,13 +80,36 @@ def scope(row: ReferenceRange) -> Scope:
     return (row.analyte, row.laboratory, row.sex, row.age_from, row.age_to)
 
 
+def set_of(row: ReferenceRange) -> int:
+    """The key by which the set goes that a draft came with: that of its first draft."""
+    return row.id if row.set_id is None else row.set_id
+
+
+def sets(rows: Iterable[ReferenceRange]) -> dict[int, int]:
+    """The sets among drafts, with how many each has; a draft that came alone is none."""
+    counted = Counter(set_of(row) for row in rows)
+    return {key: number for key, number in counted.items() if number > 1}
+
+
+def interchange(found: Iterable[Line]) -> Iterator[dict[str, object]]:
+    """Lines as the rows of ranges.csv."""
+    for line in found:
+        row = line.row
+        yield {
+            "analyte": row.analyte, "laboratory": row.laboratory, "sex": row.sex, "age_from": row.age_from,
+            "age_to": row.age_to, "low": row.low, "low_op": ">=" if row.low_inclusive else ">", "high": row.high,
+            "high_op": "<=" if row.high_inclusive else "<", "unit": row.unit, "effective_from": row.effective_from,
+            "source": row.source,
+        }  # fmt: skip
+
+
 def table(session: Session, clinic_id: int, on: date, analyte: str = "") -> list[Line]:
     """Every line in force on `on` or to come, in the order of the analytes, the clinic's own before a laboratory's."""
     statement = select(ReferenceRange).where(ReferenceRange.clinic_id == clinic_id, ReferenceRange.state == "published")
     if analyte:
         statement = statement.where(ReferenceRange.analyte == analyte)
     rows = list(session.scalars(statement))
-    shown = [line for line in _lines(session, rows, on) if line.state == TO_COME or line.judges]
+    shown = [line for line in lines(session, rows, on) if line.state == TO_COME or line.judges]
     order = {code: place for place, code in enumerate(ANALYTES)}
     return sorted(
         shown,
@@ -99,7 +123,7 @@ def table(session: Session, clinic_id: int, on: date, analyte: str = "") -> list
 def drafts(session: Session, clinic_id: int) -> list[Line]:
     """What waits for a second person, the oldest first."""
     statement = select(ReferenceRange).where(ReferenceRange.clinic_id == clinic_id, ReferenceRange.state == DRAFT)
-    return _lines(session, list(session.scalars(statement.order_by(ReferenceRange.id))), date.max)
+    return lines(session, list(session.scalars(statement.order_by(ReferenceRange.id))), date.max)
 
 
 def history(session: Session, row: ReferenceRange, on: date) -> list[Line]:
@@ -113,7 +137,7 @@ def history(session: Session, row: ReferenceRange, on: date) -> list[Line]:
     )
     rows = [other for other in session.scalars(statement) if scope(other) == scope(row)]
     rows.sort(key=turn, reverse=True)
-    return _lines(session, rows, on)
+    return lines(session, rows, on)
 
 
 def turn(row: ReferenceRange) -> Turn:
@@ -136,7 +160,8 @@ def is_followed_at_once(session: Session, row: ReferenceRange) -> bool:
     return any(one.effective_from == row.effective_from and turn(one) > turn(row) for one in versions(session, row))
 
 
-def _lines(session: Session, rows: Iterable[ReferenceRange], on: date) -> list[Line]:
+def lines(session: Session, rows: Iterable[ReferenceRange], on: date) -> list[Line]:
+    """Rows of one clinic as lines, in their order; the state of each is told from these rows alone."""
     rows = list(rows)
     begun = sorted((row for row in rows if row.state == "published" and row.effective_from <= on), key=turn)
     latest = {scope(row): row for row in begun}

@@ -18,6 +18,7 @@ from tracker.models import (
     AdverseEvent,
     Attachment,
     ClinicSetting,
+    CodeMapping,
     Course,
     EmergencyAccess,
     Flag,
@@ -44,6 +45,7 @@ ANYBODY = frozenset({ANONYMOUS, RECORDER, CLINICIAN, ADMIN, AUDITOR})
 STAFF = frozenset({RECORDER, CLINICIAN, ADMIN, AUDITOR})  # everybody who signed in: reading what the clinic holds
 RECORDERS = frozenset({RECORDER, CLINICIAN})  # write what was measured, given and observed
 DECIDERS = frozenset({CLINICIAN})  # decide about flags and treatment
+MAPPERS = frozenset({CLINICIAN, ADMIN})  # say what a laboratory's tests are
 ADMINS = frozenset({ADMIN})  # people, ranges, configuration
 INSPECTORS = frozenset({ADMIN, AUDITOR})  # the audit trail, the alerts of emergencies
 OVERSEERS = frozenset({CLINICIAN, ADMIN, AUDITOR})  # who looked at a patient
@@ -148,6 +150,15 @@ ENDPOINTS: Mapping[str, frozenset[str]] = {
     "ranges.publish": ADMINS,
     "ranges.withdraw": ADMINS,
     "ranges.take_back": ADMINS,
+    "range_files.as_csv": STAFF,
+    "range_files.as_workbook": STAFF,
+    "range_files.form": ADMINS,
+    "range_files.upload": ADMINS,
+    "range_files.store": ADMINS,
+    "range_files.show": STAFF,
+    "range_files.preview": ADMINS,
+    "range_files.publish": ADMINS,
+    "range_files.withdraw": ADMINS,
     "settings.index": STAFF,
     "settings.show": STAFF,
     "settings.line": ADMINS,
@@ -205,6 +216,11 @@ ENDPOINTS: Mapping[str, frozenset[str]] = {
     "imports.release": RECORDERS,
     "imports.undo_page": RECORDERS,
     "imports.undo_import": RECORDERS,
+    "codes.index": STAFF,
+    "codes.test": MAPPERS,
+    "codes.map_test": MAPPERS,
+    "codes.end_page": MAPPERS,
+    "codes.end": MAPPERS,
     "mapping.form": RECORDERS,
     "mapping.rows": RECORDERS,
     "mapping.settle": RECORDERS,
@@ -330,7 +346,7 @@ def typed() -> list[tuple[str, str]]:
 # ---------------------------------------------------------------------------------------------- may they this
 
 Owned = TypeVar("Owned", AdverseEvent, Attachment, Course, Flag, LabResult, Medication, Observation)
-Kept = TypeVar("Kept", ClinicSetting, HeldRow, ImportBatch, Job, ReferenceRange, TableMapping)
+Kept = TypeVar("Kept", ClinicSetting, CodeMapping, HeldRow, ImportBatch, Job, ReferenceRange, TableMapping)
 
 
 def get_patient(session: Session, patient_id: int) -> Patient:
@@ -387,6 +403,10 @@ def get_batch(session: Session, batch_id: int) -> ImportBatch:
 
 def get_held_row(session: Session, row_id: int) -> HeldRow:
     return _of_my_clinics(session, HeldRow, row_id)
+
+
+def get_code_mapping(session: Session, code_mapping_id: int) -> CodeMapping:
+    return _of_my_clinics(session, CodeMapping, code_mapping_id)
 
 
 def get_mapping(session: Session, mapping_id: int) -> TableMapping:

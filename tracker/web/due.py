@@ -74,7 +74,7 @@ def index() -> ResponseReturnValue:
         size=WHOLE_LATE if whole else LATE_PAGE,
     )
     if mine:
-        due, next_due = _mine(session, clinic.id, user.id), ""
+        due, next_due = mine_now(session, clinic.id, user.id), ""
     else:
         due, next_due = due_now(session, clinic.id, WHOLE_DUE if whole else WORKED_OUT)
     return render_template(
@@ -178,7 +178,7 @@ def due_now(session: Session, clinic_id: int, most: int) -> tuple[list[tuple[int
     return rows, str(following) if following else ""
 
 
-def _mine(session: Session, clinic_id: int, me: int) -> list[tuple[int, DueItem]]:
+def mine_now(session: Session, clinic_id: int, me: int) -> list[tuple[int, DueItem]]:
     """What this person took on and is not late yet."""
     ids = waivers.owned_by(session, clinic_id, me)
     owners = waivers.owners(session, ids)

@@ -15,7 +15,7 @@ from tracker.models import Clinic
 from tracker.operations import intake, mapping, tray, undo
 from tracker.queries import imports as queries
 from tracker.web import pending, preview, uploads
-from tracker.web.access import current_actor, current_clinic, current_clinics, get_batch, get_held_row
+from tracker.web.access import current_actor, current_clinic, current_clinics, current_user, get_batch, get_held_row
 from tracker.web.amending import FEW_WORDS, tell
 from tracker.web.database import EVERYWHERE, reading, writing
 from tracker.web.fields import LongTextField
@@ -188,10 +188,12 @@ def assign() -> ResponseReturnValue:
     try:
         with writing() as session:
             rows = [get_held_row(session, key) for key in _chosen()]
-            tray.assign(session, current_actor(), rows)
+            others = tray.assign(session, current_actor(), rows, _owners_seen())
+            names = queries.names_of(session, others)
     except Stale as error:
         return _tray(DismissForm(formdata=None), str(error)), 409
-    flash(f"{count(len(rows), 'row is', 'rows are')} yours.")
+    was = f" {count(len(others), 'was', 'were')} until now with {', '.join(names)}." if others else ""
+    flash(f"{count(len(rows), 'row is', 'rows are')} yours.{was}")
     return redirect(url_for("imports.tray_page"), 303)
 
 
@@ -241,6 +243,12 @@ def _chosen() -> list[int]:
     return sorted(set(keys))
 
 
+def _owners_seen() -> dict[int, int | None]:
+    """Who had each ticked row on the page that was sent."""
+    told = {key: request.form.get(f"owner-{key}") for key in _chosen()}
+    return {key: int(owner) if owner.isdecimal() else None for key, owner in told.items() if owner is not None}
+
+
 def _index(form: UploadForm) -> str:
     session, clinic = reading(), current_clinic()
     before = request.args.get("before", "")
@@ -254,11 +262,16 @@ def _index(form: UploadForm) -> str:
 
 
 def _tray(form: DismissForm, clash: str = "", chosen: list[int] | None = None) -> str:
-    held, total = queries.tray(reading(), current_clinic().id)
+    by = request.args.get("by", "age")
+    by = by if by in queries.ORDERS else "age"
+    whose = request.args.get("whose", "")
+    owner = {"mine": current_user().id, "nobody": 0}.get(whose)
+    held, total = queries.tray(reading(), current_clinic().id, by, owner)
     said = {item.row.id: preview.held_in_words(item.row) for item in held}
     return render_template(
-        "imports/tray.html", form=form, held=held, total=total, said=said, clash=clash, chosen=chosen or []
-    )
+        "imports/tray.html", form=form, held=held, total=total, said=said, clash=clash, chosen=chosen or [], by=by,
+        whose=whose if owner is not None else "",
+    )  # fmt: skip
 
 
 def _csv(text: str, name: str) -> Response:

@@ -33,8 +33,9 @@ def printed() -> paper.Printed:
     return paper.Printed(current_clinic().name, current_user().name, moment(now()), now(), INTENDED_USE)
 
 
-def who(patient: Patient, drug: Taken, brief: bool = False) -> paper.Who:
-    """Whose sheet it is. `brief`: for a line of a list."""
+def who(patient: Patient, drug: Taken | None, brief: bool = False) -> paper.Who:
+    """Whose sheet it is. `brief`: for a line of a list, which may leave the drug out (None)."""
+    drug = drug or Taken("", "", None, "")
     years = age(patient.birth_date)
     sex = "not known" if patient.sex == "unknown" else patient.sex
     return paper.Who(

@@ -12,6 +12,8 @@ from tracker.queries import dashboard, overdue, patient_card
 from tracker.queries.overdue import Place
 from tracker.queries.patients import dosing, flags
 from tracker.queries.queue import around
+from tracker.queries.repeats import MOST as MOST_REPEATS
+from tracker.queries.repeats import repeats
 from tracker.queries.review import decisions
 from tracker.queries.timeline import timeline as load
 from tracker.web import due, paper_lists
@@ -20,6 +22,7 @@ from tracker.web.access import current_clinic, current_user, get_patient
 from tracker.web.clock import today
 from tracker.web.database import reading
 from tracker.web.filters import zone
+from tracker.web.paper_lists import Listed
 from tracker.web.timeline import ALL, picture
 from tracker.web.wording import taken
 
@@ -100,35 +103,46 @@ def worklist() -> ResponseReturnValue:
 
 @screen.get("/due.pdf")
 def due_list() -> ResponseReturnValue:
-    """The whole due list, or what is overdue of one's own."""
-    session, clinic, mine = reading(), current_clinic(), _is_mine()
-    late, more_late = _late(due.WHOLE_LATE)
-    found, more_due = ([], "") if mine else due.due_now(session, clinic.id, due.WHOLE_DUE)
-    title = f"Due list of {current_user().name}" if mine else "Due list"
-    place = around(session, clinic.id, current_user().id)
-    now = (due.due_rows(session, found, place, paper_lists.NOBODY), bool(more_due))
-    return sent(paper_lists.due_list(title, (late, more_late), now), words.file_name("due", None, today(zone())))
+    """The whole due list, or one's own."""
+    session, clinic, user, mine = reading(), current_clinic(), current_user(), _is_mine()
+    asked = repeats(session, [clinic.id], owner_id=user.id if mine else None)
+    sheet = paper_lists.due_list(
+        f"Due list of {user.name}" if mine else "Due list",
+        _late(due.WHOLE_LATE),
+        Listed(asked, len(asked) >= MOST_REPEATS),
+        _now(due.WHOLE_DUE),
+    )
+    return sent(sheet, words.file_name("due", None, today(zone())))
 
 
 @screen.get("/due/letters.pdf")
 def letters() -> ResponseReturnValue:
     """A letter to each patient of the page of the due list one came from: the overdue ones, or those that are due."""
-    session, clinic, whole = reading(), current_clinic(), "whole" in request.args
+    whole = "whole" in request.args
     if request.args.get("state") == "due":
-        found, _ = due.due_now(session, clinic.id, due.WHOLE_DUE if whole else due.WORKED_OUT)
-        place = around(session, clinic.id, current_user().id)
-        rows = due.due_rows(session, found, place, paper_lists.NOBODY)
+        listed = _now(due.WHOLE_DUE if whole else due.WORKED_OUT)
     else:
-        rows, _ = _late(due.WHOLE_LATE if whole else due.LATE_PAGE)
-    return sent(paper_lists.letters(rows), words.file_name("letters", None, today(zone())))
+        listed = _late(due.WHOLE_LATE if whole else due.LATE_PAGE)
+    return sent(paper_lists.letters(listed.rows), words.file_name("letters", None, today(zone())))
 
 
 def _is_mine() -> bool:
     return request.args.get("whose") == "mine"
 
 
-def _late(most: int) -> tuple[list[due.Row], bool]:
-    """What is overdue, from the place that the address names, and whether there is more."""
+def _now(most: int) -> Listed:
+    """What is due and not late yet, of everybody from the place that the address names on, or one's own."""
+    session, clinic, user = reading(), current_clinic(), current_user()
+    if _is_mine():
+        found, following = due.mine_now(session, clinic.id, user.id), ""
+    else:
+        found, following = due.due_now(session, clinic.id, most)
+    rows = due.due_rows(session, found, around(session, clinic.id, user.id), paper_lists.NOBODY)
+    return Listed(rows, bool(following))
+
+
+def _late(most: int) -> Listed:
+    """What is overdue, from the place that the address names."""
     session, clinic, user = reading(), current_clinic(), current_user()
     late, following = overdue.page(
         session,
@@ -138,4 +152,4 @@ def _late(most: int) -> tuple[list[due.Row], bool]:
         size=most,
     )
     rows = due.late_rows(session, late, around(session, clinic.id, user.id), paper_lists.NOBODY)
-    return rows, following is not None
+    return Listed(rows, following is not None)

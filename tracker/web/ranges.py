@@ -8,7 +8,7 @@ from flask.typing import ResponseReturnValue
 from tracker.domain.errors import NotFound, Refused, Stale
 from tracker.domain.ranges import STARTER_FROM
 from tracker.models import Clinic, ReferenceRange
-from tracker.operations import publishing
+from tracker.operations import publishing, range_files
 from tracker.operations.configure import draft_range, withdraw_draft
 from tracker.operations.trial import Preview
 from tracker.queries import coverage, range_table
@@ -38,13 +38,16 @@ def index() -> ResponseReturnValue:
         raise NotFound("There is no such analyte.")
     on = today(zone())
     problems = coverage.problems(session, session.get_one(Clinic, clinic.id))
+    waiting = range_table.drafts(session, clinic.id)
     return render_template(
         "ranges/index.html",
         clinic=clinic,
         analyte=analyte,
         analytes=MEASURED,
         lines=range_table.table(session, clinic.id, on, analyte),
-        drafts=range_table.drafts(session, clinic.id),
+        drafts=waiting,
+        sets=range_table.sets(line.row for line in waiting),
+        set_of=range_table.set_of,
         problems=[problem.removeprefix(f"{clinic.code}: ") for problem in problems],
         sexes=SEXES,
     )
@@ -147,7 +150,14 @@ def take_back(range_id: int) -> ResponseReturnValue:
 def _draft(row: ReferenceRange) -> ReferenceRange:
     if row.state != DRAFT:
         raise Stale(f"This range was {row.state} meanwhile.")
+    if _set(row):
+        raise Refused("It came in a file with others: they are published or withdrawn together.")
     return row
+
+
+def _set(row: ReferenceRange) -> int | None:
+    """The set that a draft came with, None where it came alone."""
+    return range_table.set_of(row) if len(range_files.members(reading(), row)) > 1 else None
 
 
 def _can_be_taken_back(row: ReferenceRange) -> bool:
@@ -175,6 +185,7 @@ def _page(row: ReferenceRange, found: Preview | None = None, refused: Refused | 
         coverage=coverage.change(session, [row], on) if row.state == DRAFT else None,
         history=history,
         beside=[other for other in lines if range_table.scope(other.row) != range_table.scope(row)],
+        together=_set(row),
         can_be_taken_back=_can_be_taken_back(row),
         mine=row.drafted_by == current_user().id,
         past=row.state == DRAFT and row.effective_from < on,
