@@ -76,6 +76,13 @@ def test_the_only_result_there_is_is_meant_where_one_of_the_two_has_no_sub_id(
     assert standing(desk) == []
 
 
+def test_two_tests_of_one_name_with_the_same_answer_are_both_kept(desk: Desk) -> None:
+    two = ("3184 100^p18||3||F", "3185 100^p18||3||F")
+    assert send(desk, *two).filed == 2
+    assert send(desk, *two).duplicate == 2
+    assert standing(desk) == [("", "3"), ("~3185 100", "3")]
+
+
 def test_a_correction_within_one_message_finds_its_result(desk: Desk) -> None:
     assert send(desk, "X^Culture|1|3|cfu|F", "X^Culture|2|7|cfu|F", "X^Culture|1|4|cfu|C").filed == 3
     assert standing(desk) == [("1", "4"), ("2", "7")]
