@@ -85,6 +85,7 @@ from tracker.web import (
     targets,
     timeline,
     treatment,
+    worksheet,
 )
 from tracker.web.forms import problems
 from tracker.web.sessions import BrowserSessions
@@ -114,6 +115,7 @@ BLUEPRINTS: tuple[Blueprint, ...] = (
     admin.screen,
     audit.screen,
     labs.screen,
+    worksheet.screen,
     results.screen,
     imports.screen,
     looking.screen,
