@@ -15,7 +15,7 @@ WORKERS ?= 2
 # files or options for pytest, say: make test-fast ARGS='tests/rules -x'
 ARGS ?=
 
-.PHONY: help setup run test test-fast check lint types trust bench format lock clean screenshot vendor browser
+.PHONY: help setup run test test-fast check lint types trust rehearse bench format lock clean screenshot vendor browser
 
 help: ## this list
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/:[^#]*## /\t/' | expand -t 14
@@ -48,6 +48,9 @@ format: $(VENV)/.dev ## writes the code as ruff would
 
 trust: setup ## tries to lose, corrupt and betray, and prints how often it could; ARGS=--full as for a release
 	$(BIN)/python -m tests.trust $(ARGS)
+
+rehearse: setup ## PostgreSQL, gunicorn and nginx with TLS set up here, disturbed under load and looked at from outside
+	$(BIN)/python -m deploy.rehearse $(ARGS)
 
 bench: $(VENV)/.dev ## measures the judging and the pages
 	$(BIN)/python -m benchmarks $(ARGS)

@@ -14,12 +14,17 @@
 | TRACKER_SESSION_HOURS | a browser in constant use is signed out after | 12 |
 | TRACKER_REVIEW_HOURS | an undecided flag is escalated after so many hours: act today, this week, routine | 24,72,336 |
 | TRACKER_UPLOAD_MB | largest file taken | 100 |
+| TRACKER_ATTACHMENT_MB | largest report that is kept with a patient | 10 |
+| TRACKER_LETTERHEADS | TOML file for letters: a table a clinic's code, `address` (lines), `telephone` | none |
 | TRACKER_TRUSTED_HOSTS | host names answered to, separated by commas | any |
 | TRACKER_PROXIES | how many proxies in front set X-Forwarded-For, -Proto and -Host | 0 |
+| TRACKER_METRICS_TOKEN | bearer token that reads `/metrics` from another machine; 32 characters or more | none |
+| TRACKER_LOG | `json`, a line a request and event, or `text`, warnings alone | json (demo and development: text) |
 """
 
 import os
 import secrets
+import tomllib
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
@@ -48,15 +53,19 @@ def from_environment(environ: Mapping[str, str] = os.environ) -> dict[str, Any]:
         "AUDIT_KEY": environ.get("TRACKER_AUDIT_KEY") or environ.get("TRACKER_SECRET_KEY", ""),
         "AUDIT_OLD_KEYS": _words(environ.get("TRACKER_AUDIT_OLD_KEYS", "")),
         "AUDIT_ANCHOR": environ.get("TRACKER_AUDIT_ANCHOR") or _anchor(environ, database),
-        "SECOND_FACTOR": _second_factor(
-            environ.get("TRACKER_SECOND_FACTOR") or ("required" if production else "optional")
+        "SECOND_FACTOR": _one_of(
+            environ, "TRACKER_SECOND_FACTOR", ("required", "optional"), "required" if production else "optional"
         ),
         "IDLE_SECONDS": 60 * _number(environ, "TRACKER_IDLE_MINUTES", 15 if production else 480),
         "SESSION_SECONDS": 3600 * _number(environ, "TRACKER_SESSION_HOURS", 12),
         "REVIEW_HOURS": _hours(environ.get("TRACKER_REVIEW_HOURS") or "24,72,336"),
         "MAX_CONTENT_LENGTH": 1024 * 1024 * _number(environ, "TRACKER_UPLOAD_MB", 100),
+        "ATTACHMENT_BYTES": 1024 * 1024 * _number(environ, "TRACKER_ATTACHMENT_MB", 10),
+        "LETTERHEADS": _letterheads(environ.get("TRACKER_LETTERHEADS", "")),
         "TRUSTED_HOSTS": _words(environ.get("TRACKER_TRUSTED_HOSTS", "")) or None,
         "PROXIES": _number(environ, "TRACKER_PROXIES", 0, least=0),
+        "METRICS_TOKEN": environ.get("TRACKER_METRICS_TOKEN", ""),
+        "LOG": _one_of(environ, "TRACKER_LOG", ("json", "text"), "json" if production else "text"),
     }
 
 
@@ -68,9 +77,10 @@ def _database_file(environ: Mapping[str, str]) -> str:
     return f"sqlite:///{folder / 'jakwatch.db'}"
 
 
-def _second_factor(written: str) -> str:
-    if written not in ("required", "optional"):
-        raise ValueError(f"TRACKER_SECOND_FACTOR is “{written}”; it is required or optional.")
+def _one_of(environ: Mapping[str, str], name: str, words: tuple[str, str], default: str) -> str:
+    written = environ.get(name) or default
+    if written not in words:
+        raise ValueError(f"{name} is “{written}”; it is {' or '.join(words)}.")
     return written
 
 
@@ -89,6 +99,22 @@ def _anchor(environ: Mapping[str, str], database: str) -> str | None:
         return f"{path}.anchor" if path and path != ":memory:" else None
     named = environ.get("TRACKER_INSTANCE")
     return str(Path(named).resolve() / "audit.anchor") if named else None
+
+
+def _letterheads(path: str) -> dict[str, dict[str, Any]]:
+    """By clinic code: `{"address": ["1 Elm Street", "Exampletown"], "telephone": "0123 456"}`, or one of them."""
+    if not path:
+        return {}
+    try:
+        read = tomllib.loads(Path(path).read_text(encoding="utf-8"))
+    except (OSError, ValueError) as error:
+        raise ValueError(f"TRACKER_LETTERHEADS, {path}, cannot be read: {error}") from error
+    for code, head in read.items():
+        told = {"address": [], "telephone": ""} | (head if isinstance(head, dict) else {"address": None})
+        texts = [*told["address"], told["telephone"]] if isinstance(told["address"], list) else [None]
+        if len(told) > 2 or not all(isinstance(text, str) for text in texts):
+            raise ValueError(f"TRACKER_LETTERHEADS: of “{code}”, address is a list of lines and telephone a text.")
+    return read
 
 
 def _number(environ: Mapping[str, str], name: str, default: int, least: int = 1) -> int:

@@ -14,6 +14,7 @@ from argon2 import PasswordHasher
 from sqlalchemy import select
 from sqlalchemy.orm import Session
 
+from tests.pictures import png
 from tracker.db import Database
 from tracker.domain.readings import LabReading, RangeReading, read_moment
 from tracker.models import (
@@ -29,10 +30,12 @@ from tracker.models import (
     Patient,
     PatientTarget,
     ReferenceRange,
+    TableMapping,
 )
 from tracker.models.setting import PROTOCOL_LINE
-from tracker.operations import configure, enrol, entry, jobs, settings, targets
+from tracker.operations import attachments, codes, configure, enrol, entry, jobs, settings, targets
 from tracker.operations.actor import Actor
+from tracker.queries.codes import SenderTest
 
 PASSWORD = "seven wet herons wade"
 WEAK = PasswordHasher(time_cost=1, memory_cost=8, parallelism=1)  # quick, and for nobody's real password
@@ -71,8 +74,11 @@ class Records:
     setting: int
     job: int
     target: int
+    mapping: int
+    code_mapping: int
     batch: int
     held_row: int
+    attachment: int
     access: int
 
     def url_values(self) -> dict[str, int]:
@@ -146,10 +152,13 @@ def _records(session: Session, clinic: Clinic, who: Account, family: str) -> Rec
         medication=enrol.add_medication(session, actor, patient, {"name": f"{family} remedy"}).id,
         observation=enrol.add_observation(session, actor, patient, STARTED, "weight_kg", "70").id,
         range=_draft(session, actor, clinic).id,
+        attachment=attachments.attach(session, actor, patient, _report(family)).id,
         access=_emergency(session, patient, who),
         setting=_line(session, actor, clinic).id,
         job=jobs.ask(session, actor, clinic.id, jobs.JUDGE).id,
         target=_target(session, actor, patient).id,
+        mapping=_mapping(session, clinic, who).id,
+        code_mapping=_code(session, actor, clinic),
         **_panel(session, actor, patient, clinic),
         **_held_row(session, clinic, who, family),
     )
@@ -170,6 +179,11 @@ def _target(session: Session, actor: Actor, patient: Patient) -> PatientTarget:
     """A haemoglobin that is wanted of this patient."""
     wanted = targets.Wanted("HB", Decimal(11), True, None, True, "g/dL", "soon", STARTED, "heart failure")
     return targets.set_target(session, actor, patient, wanted, 0)
+
+
+def _report(family: str) -> attachments.Sent:
+    """A picture that is kept with the patient; of each clinic another one."""
+    return attachments.Sent(png(family), "report.png", STARTED, f"{family} report")
 
 
 def _draft(session: Session, actor: Actor, clinic: Clinic) -> ReferenceRange:
@@ -194,6 +208,23 @@ def _line(session: Session, actor: Actor, clinic: Clinic) -> ClinicSetting:
     scope = "tofacitinib_us/tofa_us_anc_hold"
     told = settings.Proposal(PROTOCOL_LINE, scope, {"value": "1200"}, STARTED, "", f"caution at {clinic.name}")
     return settings.draft_setting(session, actor, clinic.id, told)
+
+
+def _code(session: Session, actor: Actor, clinic: Clinic) -> int:
+    """What a laboratory's code means."""
+    test = SenderTest(f"{clinic.name} laboratory", "17", "Thrombo", "10*9/L")
+    return codes.map_test(session, actor, clinic.id, test, "PLT", "by its list of tests")[0].id
+
+
+def _mapping(session: Session, clinic: Clinic, who: Account) -> TableMapping:
+    """How the tables of a laboratory are read."""
+    row = TableMapping(
+        clinic_id=clinic.id, name=f"{clinic.name} laboratory", header=f"digest of {clinic.code}", columns=["Patient"],
+        body={"dates": "day first"}, number=1, saved_at=SEEDED, saved_by=who.id,
+    )  # fmt: skip
+    session.add(row)
+    session.flush()
+    return row
 
 
 def _held_row(session: Session, clinic: Clinic, who: Account, family: str) -> dict[str, int]:

@@ -1,7 +1,7 @@
 """jobs: work that is too long for a page
 
 Revision ID: 0010
-Revises: 0005
+Revises: 0009
 """
 
 import sqlalchemy as sa
@@ -11,7 +11,7 @@ import tracker.models.base
 
 
 revision = "0010"
-down_revision = "0005"
+down_revision = "0009"
 branch_labels = None
 depends_on = None
 

@@ -1,10 +1,12 @@
 """A patient's story in the interchange files, and the flags as of a day: what was told by file is what is judged."""
 
+from datetime import UTC, datetime
 from typing import Any
 
 import pytest
 
 from tests.cli.test_commands import Machine, machine
+from tracker.library.protocols import protocols
 
 __all__ = ["machine"]  # the fixture of the commands' tests
 
@@ -82,3 +84,21 @@ def test_hepatitis_b_dna_that_is_not_detected_is_filed(machine: Machine) -> None
     results = "mrn,collected_at,analyte,value,unit\nP1,2026-01-02,HBVDNA,not_detected,\n"
     assert of(told(machine, "2026-01-04", results=results), "screening", "HEPATITIS_B_C")
     assert "not detected" in machine.run("export", "results").stdout
+
+
+@pytest.mark.parametrize("protocol", protocols())
+def test_replaying_today_gives_what_was_stored_whatever_the_drug(machine: Machine, protocol: str) -> None:
+    results = "mrn,collected_at,analyte,value,unit\n" + "".join(
+        f"P1,2026-{month:02}-0{day},{analyte},{value},{unit}\n"
+        for analyte, unit, values in (
+            ("ANC", "10*9/L", "4.0 0.9 0.95 0.46"), ("ALC", "10*9/L", "2.0 0.7 0.48 1.5"),
+            ("HB", "g/dL", "14 11.5 7.9 9"),
+            ("PLT", "10*9/L", "250 140 49 90"), ("ALT", "U/L", "30 70 150 340"), ("LDL", "mg/dL", "100 140 195 120"),
+        )
+        for (month, day), value in zip(((1, 2), (2, 4), (3, 1), (3, 5)), values.split(), strict=True)
+    )  # fmt: skip
+    told(machine, "2026-03-05", protocol, results=results)
+    stored = machine.json("flags")
+    replayed = machine.json("flags", "--as-of", datetime.now(UTC).date().isoformat())
+    assert len(stored) > 10
+    assert sorted(stored, key=str) == sorted(replayed, key=str)

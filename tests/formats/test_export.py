@@ -156,9 +156,9 @@ def test_what_is_exported_reads_as_the_same(table: str) -> None:
 def test_the_example_comes_out_in_the_published_columns() -> None:
     lines = [cells(row.reading) for row in rows(RESULTS) if row.reading]
     assert exported("results", lines).splitlines()[:3] == [
-        "mrn,collected_at,analyte,value,unit,ref_low,ref_high,lab_flag,laboratory,accession,status,recorded_at",
-        "00231,2026-03-01T07:40:00+00:00,ANC,1.9,10*9/L,2.0,8.25,,,,final,",
-        "00231,2026-03-08,ANC,<0.5,10*9/L,2.0,8.25,,,,final,",
+        "mrn,collected_at,analyte,value,unit,ref_low,ref_high,lab_flag,laboratory,accession,status,recorded_at,sub_id",
+        "00231,2026-03-01T07:40:00+00:00,ANC,1.9,10*9/L,2.0,8.25,,,,final,,",
+        "00231,2026-03-08,ANC,<0.5,10*9/L,2.0,8.25,,,,final,,",
     ]
 
 

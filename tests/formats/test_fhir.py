@@ -182,7 +182,7 @@ def test_of_several_printed_ranges_none_is_chosen() -> None:
 def test_two_results_of_one_instant_are_both_kept() -> None:
     other = observation(id="o2", valueQuantity={"value": 2.4, "unit": "10*9/L"})
     first, second = read(PATIENT, observation(), other)[1:]
-    assert (first.reading.accession, second.reading.accession) == ("", "o2")  # type: ignore[union-attr]
+    assert (first.reading.sub_id, second.reading.sub_id) == ("", "~o2")  # type: ignore[union-attr]
     assert "several results of one time" in second.problems[0].message
 
 

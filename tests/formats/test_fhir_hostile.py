@@ -54,7 +54,7 @@ def test_a_number_no_laboratory_prints_is_refused_with_its_place(figure: str) ->
 
 
 def test_a_text_longer_than_any_is_refused_with_its_place() -> None:
-    content = bundle(PATIENT, observation(valueQuantity=None, valueString="x" * 10_000))
+    content = bundle(PATIENT, observation(valueQuantity=None, valueString="x" * 100_001))
     (row,) = [row for row in opened(content).rows if row.number == 2]
     assert (row.reading, row.problems[0].column) == (None, "valueString")
 

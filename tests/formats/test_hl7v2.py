@@ -1,52 +1,19 @@
 """HL7 v2 results: what laboratories really send becomes a result, or a sentence that says why not."""
 
 import io
-from collections.abc import Iterable
 from pathlib import Path
 from random import Random
-from zoneinfo import ZoneInfo
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
 from tests.conftest import needs_shared
-from tracker.domain.readings import LabReading, Row
+from tests.formats.hl7v2 import MSH, OBR, PID, ZONE, code, only, refusal, result, rows
+from tracker.domain.readings import LabReading
 from tracker.formats import hl7v2, read
-from tracker.formats.hl7v2.er7 import delimiters, messages
+from tracker.formats.hl7v2.er7 import messages
 from tracker.operations.standing import analyte_of
-
-ZONE = ZoneInfo("Europe/Zurich")
-MSH = "MSH|^~\\&|LIS|Lakeside Lab|Jakwatch|Clinic|20260301101500||ORU^R01|4711|P|2.5"
-PID = "PID|1||00231^^^Clinic^MR||Example^Ada^M||19880517|F"
-OBR = "OBR|1|P77|F4711|CBC^Blood count|||20260301083000"
-
-
-def rows(*segments: str, end: str = "\r", encoding: str = "utf-8") -> list[Row]:
-    return hl7v2.read(end.join(segments).encode(encoding), ZONE).rows
-
-
-def only(obx: str, *more: str, before: Iterable[str] = (MSH, PID, OBR)) -> Row:
-    (row,) = rows(*before, obx, *more)
-    return row
-
-
-def result(obx: str, *more: str, before: Iterable[str] = (MSH, PID, OBR)) -> LabReading:
-    row = only(obx, *more, before=before)
-    assert isinstance(row.reading, LabReading), row.problems
-    return row.reading
-
-
-def refusal(obx: str, *more: str, before: Iterable[str] = (MSH, PID, OBR)) -> str:
-    row = only(obx, *more, before=before)
-    assert row.reading is None
-    return row.problems[0].message
-
-
-def code(reading: LabReading) -> str:
-    found = analyte_of(reading)
-    return found.code if found else ""
-
 
 # ------------------------------------------------------------------------------------------------ one result
 
@@ -69,7 +36,7 @@ def test_a_result_with_everything() -> None:
         ("NM", "5.3", "5.3"), ("NM", "<5", "<5"), ("ST", "> 100", "> 100"), ("TX", "5,3", "5,3"), ("FT", "7", "7"),
         ("SN", "<^10", "<10"), ("SN", "^5", "5"), ("SN", "=^2", "2"), ("SN", "^1^:^128", "1:128"), ("SN", "<10", "<10"),
         ("CE", "260385009^negative^SCT", "negative"), ("CWE", "^^^^positiv", "positiv"), ("IS", "neg", "neg"),
-        ("ST", "A \\T\\ B \\S\\ C \\X41\\", "A & B ^ C A"), ("TX", "first~second", "first second"),
+        ("ST", "A \\T\\ B \\S\\ C \\X41\\", "A & B ^ C A"), ("TX", "first~second", "first\nsecond"),
     ],
 )  # fmt: skip
 def test_a_value_in_each_of_its_types(kind: str, sent: str, value: str) -> None:
@@ -79,38 +46,12 @@ def test_a_value_in_each_of_its_types(kind: str, sent: str, value: str) -> None:
 @pytest.mark.parametrize(
     ("sent", "value", "unit", "flag"),
     [("5.4 mmol/l", "5.4", "mmol/l", ""), ("7.2*", "7.2", "", "*"), ("112 H", "112", "", "H"),
-     ("12 keine Angabe", "12 keine Angabe", "", "")],
+     ("12 keine Angabe", "12 keine Angabe", "", ""), ("3+", "3+", "", ""), ("3 +", "3 +", "", ""),
+     ("1-", "1-", "", ""), ("2++", "2++", "", "")],
 )  # fmt: skip
 def test_what_is_glued_to_a_number(sent: str, value: str, unit: str, flag: str) -> None:
     found = result(f"OBX|1|NM|X^Something||{sent}|||||F")
     assert (found.value, found.unit, found.lab_flag) == (value, unit, flag)
-
-
-@pytest.mark.parametrize(
-    ("printed", "low", "high"),
-    [
-        ("3.5-5.0", "3.5", "5.0"), ("3.7 - 9.6", "3.7", "9.6"), ("<232", None, "232"), ("< 30", None, "30"),
-        (">60", "60", None), ("(7.4-12.6)", "7.4", "12.6"), ("70_105", "70", "105"), (".4-1.5", ".4", "1.5"),
-        ("0,5 - 1,2", "0.5", "1.2"), ("4-", "4", None), ("<10 ug/dl", None, "10"), ("", None, None), ("-", None, None),
-    ],
-)  # fmt: skip
-def test_a_printed_range(printed: str, low: str | None, high: str | None) -> None:
-    row = only(f"OBX|1|NM|X^Something||5||{printed}||||F")
-    assert isinstance(row.reading, LabReading)
-    assert [None if b is None else float(b) for b in (row.reading.ref_low, row.reading.ref_high)] == [
-        None if b is None else float(b) for b in (low, high)
-    ]
-    assert row.problems == ()
-
-
-@pytest.mark.parametrize(
-    "printed", ["negativ", "See Below", "1.15-0.90", "3.9-5.8) nüchtern", "0.0-0.0", "Follikel (1.6-12) / Luteal (1-9)"]
-)
-def test_a_range_that_cannot_be_read_is_none_and_never_zero(printed: str) -> None:
-    row = only(f"OBX|1|NM|X^Something||5||{printed}||||F")
-    assert isinstance(row.reading, LabReading)
-    assert (row.reading.ref_low, row.reading.ref_high) == (None, None)
-    assert "no range is taken from it" in row.problems[0].message
 
 
 @pytest.mark.parametrize(
@@ -147,6 +88,28 @@ def test_a_unit_in_its_ways(unit: str, known: str) -> None:
     assert (found.unit, code(found)) == (known, "WBC")
 
 
+def test_a_unit_beside_the_value_and_another_in_its_field_are_refused() -> None:
+    assert "given in mmol/l and its unit as mg/dL" in refusal("OBX|1|ST|X^Something||5.4 mmol/l|mg/dL|||||F")
+    assert result("OBX|1|ST|X^Something||5.4 G/l|10*9/L|||||F").value == "5.4"
+
+
+def test_results_that_differ_in_their_sub_id_alone_are_told_apart() -> None:
+    found = rows(MSH, PID, OBR, "OBX|1|NM|X^S|a|5||||||F", "OBX|2|NM|X^S|b|6||||||F", "OBX|3|NM|Y^S||6||||||F")
+    readings = [row.reading for row in found if isinstance(row.reading, LabReading)]
+    assert [(r.accession, r.sub_id) for r in readings] == [("F4711", "a"), ("F4711", "b"), ("F4711", "")]
+    assert all(row.problems == () for row in found)
+
+
+def test_results_that_differ_in_nothing_but_their_value_are_told_apart_by_us() -> None:
+    found = rows(MSH, PID, OBR, "OBX|1|NM|X^S||5||||||F", "OBX|2|NM|X^S||6||||||F", "OBX|3|NM|X^S||5||||||F")
+    assert [row.reading.sub_id for row in found if isinstance(row.reading, LabReading)] == ["", "~2", ""]
+
+
+def test_two_tests_of_one_name_and_two_codes_are_two_results() -> None:
+    found = rows(MSH, PID, OBR, *(f"OBX|1|ST|{code}^p18||+||||||F" for code in ("3184 100", "3185 100", "3184 100")))
+    assert [row.reading.sub_id for row in found if isinstance(row.reading, LabReading)] == ["", "~3185 100", ""]
+
+
 # ------------------------------------------------------------------------------------------ which test it is
 
 
@@ -175,6 +138,29 @@ def test_creatinine_in_urine_is_another_test() -> None:
     (row,) = rows(MSH, PID, OBR, "OBX|1|NM|K^Kreatinin^L||8.1|mg/dL|||||F", sample)
     assert isinstance(row.reading, LabReading)
     assert (row.reading.analyte, code(row.reading)) == ("Kreatinin (urin)", "")
+
+
+@pytest.mark.parametrize(
+    ("order", "sample", "analyte"),
+    [
+        ("us-0003^UREA AND ELECTROLYTES", "", "CREAT"), ("U/E^U/E", "", "CREAT"), ("KC^Klinische Chemie", "", "CREAT"),
+        ("UC^Urine chemistry", "", ""), ("6000^Analysen aus Urin :", "", ""), ("KC^Chemie", "UR", ""),
+        ("KC^Chemie", "SER^Serum", "CREAT"), ("KC^Urine and blood", "122555007^Venous blood specimen^SCT", "CREAT"),
+        ("LIQ^Liquor", "", ""), ("D^Dialysis panel", "", "CREAT"),
+    ],
+)  # fmt: skip
+def test_urea_is_no_urine(order: str, sample: str, analyte: str) -> None:
+    obr = f"OBR|1||F4711|{order}|||20260301083000"
+    found = rows(MSH, PID, obr, "OBX|1|NM|K^Kreatinin^L||0.9|mg/dL|||||F", *([f"SPM|1|S1||{sample}"] if sample else []))
+    (reading,) = [row.reading for row in found if isinstance(row.reading, LabReading)]
+    assert code(reading) == analyte
+
+
+def test_in_a_message_by_sample_the_sample_stands_before_its_orders() -> None:
+    header = MSH.replace("ORU^R01", "OUL^R22")
+    obx = "OBX|1|NM|K^Kreatinin^L||0.9|mg/dL|||||F"
+    found = rows(header, PID, "SPM|1|S1||UR^Urin", OBR, obx, "SPM|2|S2||SER^Serum", OBR.replace("F4711", "F2"), obx)
+    assert [code(row.reading) for row in found if isinstance(row.reading, LabReading)] == ["", "CREAT"]
 
 
 # ------------------------------------------------------------------------------------------------- when
@@ -215,10 +201,32 @@ def test_a_day_that_does_not_exist_is_refused() -> None:
     [
         ("PID|1||999^^^SSA^SS~00231^^^Clinic^MR", "00231"), ("PID|1||77^^^Lab^PI~00231^^^Clinic^MR", "00231"),
         ("PID|1||00231", "00231"), ("PID|1|00231|", "00231"), ("PID|1|||00231", "00231"),
+        ("PID|1|777|00231|888", "00231"), ("PID|1|999^^^SSA^SS||00231", "00231"), ("PID|1|00231|999^^^SSA^SS", "00231"),
+        ("PID|1||5^^^North^MR~00231^^^CLINIC^MR", "00231"), ("PID|1||5^^^Lakeside Lab^PI~00231^^^X^PI", "5"),
+        ("PID|1||00231^^^A^MR~00231^^^B^MR", "00231"),
     ],
 )  # fmt: skip
 def test_the_record_number(pid: str, mrn: str) -> None:
     assert result("OBX|1|NM|X^Something||5||||||F", before=(MSH, pid, OBR)).mrn == mrn
+
+
+@pytest.mark.parametrize(
+    ("pid", "said"),
+    [
+        ("PID|1||5^^^North^MR~6^^^South^MR", "record numbers 5 (North) and 6 (South): which is this clinic’s"),
+        ("PID|1||5~6", "which is this clinic’s is not said"), (f"PID|1||{'7' * 65}", "holds 65 characters"),
+        ("PID|1||999^^^SSA^SS", "nothing is matched by name"), ("PID|1||12\\.br\\34", "a line break"),
+    ],
+)  # fmt: skip
+def test_a_record_number_is_never_guessed_or_cut(pid: str, said: str) -> None:
+    assert said in refusal("OBX|1|NM|X^Something||5||||||F", before=(MSH, pid, OBR))
+
+
+def test_a_birth_date_that_is_no_day_is_said() -> None:
+    row = only("OBX|1|NM|X^Something||5||||||F", before=(MSH, PID.replace("19880517", "19880231"), OBR))
+    assert row.about is not None
+    assert row.about.birth_date is None
+    assert "was not checked by it" in row.problems[0].message
 
 
 def test_nobody_is_found_by_name() -> None:
@@ -232,39 +240,7 @@ def test_the_second_patient_of_a_message_takes_nothing_over_from_the_first() -> 
     assert [(r.mrn, r.accession) for r in readings if isinstance(r, LabReading)] == [("00231", "F4711"), ("00777", "")]
 
 
-# ------------------------------------------------------------------------------------------- the encoding
-
-
-@pytest.mark.parametrize("end", ["\r", "\n", "\r\n", "\r\r\n", "\n\n"])
-def test_every_end_of_a_line_ends_a_segment(end: str) -> None:
-    assert [row.reading is not None for row in rows(MSH, PID, OBR, "OBX|1|NM|X^S||5||||||F", end=end)] == [True]
-
-
-def test_a_line_that_begins_no_segment_goes_on_with_the_one_before() -> None:
-    found = result("OBX|1|TX|X^S||first line", "second line||||||F")
-    assert found.value == "first line second line"
-
-
-def test_characters_that_are_not_utf_8() -> None:
-    parts = hl7v2.read("\r".join((MSH, PID, OBR, "OBX|1|NM|HB^Hämoglobin||10|g/dl|||||F")).encode("cp1252"), ZONE)
-    assert isinstance(parts.rows[0].reading, LabReading)
-    assert code(parts.rows[0].reading) == "HB"
-    assert "read as cp1252" in parts.remarks[0].message
-
-
-def test_a_batch_of_messages_in_their_envelopes_and_framing() -> None:
-    one = (MSH, PID, OBR, "OBX|1|NM|X^S||5||||||F")
-    found = rows("FHS|^~\\&", "BHS|^~\\&", "\x0b" + one[0], *one[1:], "\x1c", *one, "BTS|2", "FTS|1")
-    assert [row.place for row in found] == ["message 1, 4711", "message 2, 4711"]
-
-
-@pytest.mark.parametrize(
-    ("header", "signs"),
-    [("MSH|^~\\&|", "|^~\\&"), ("MSH#@~\\&#", "#@~\\&"), ("MSH|^~&|", "|^~&"),
-     ("MSH|^~\\\\&|", "|^~\\&"), ("MSH|^~\\&#|", "|^~\\&")],
-)  # fmt: skip
-def test_delimiters_are_the_messages_own(header: str, signs: str) -> None:
-    assert "".join(delimiters(header)) == signs
+# --------------------------------------------------------------------------------------- a whole message
 
 
 @pytest.mark.parametrize(
@@ -281,9 +257,12 @@ def test_a_message_without_a_result_or_a_patient_fails_loudly(segments: tuple[st
     assert row.problems[0].message.startswith(said)
 
 
-def test_a_message_for_training_is_said() -> None:
-    parts = hl7v2.read("\r".join((MSH.replace("|P|", "|T|"), PID, OBR, "OBX|1|NM|X^S||5||||||F")).encode(), ZONE)
-    assert "training" in parts.remarks[0].message
+@pytest.mark.parametrize(("mark", "word"), [("T", "training"), ("D", "debugging"), ("T^A", "training")])
+def test_a_message_for_training_is_refused_unless_it_is_asked_for(mark: str, word: str) -> None:
+    content = "\r".join((MSH.replace("|P|", f"|{mark}|"), PID, OBR, *["OBX|1|NM|X^S||5||||||F"] * 2)).encode()
+    refused = hl7v2.read(content, ZONE).rows
+    assert [(row.reading, word in row.problems[0].message) for row in refused] == [(None, True)] * 2
+    assert all(row.reading is not None for row in hl7v2.read(content, ZONE, test_messages=True).rows)
 
 
 # ------------------------------------------------------------------------------------------------ real, hostile
@@ -295,7 +274,7 @@ def test_every_real_message_is_accounted_for(shared: Path) -> None:
     for path in sorted((shared / "data" / "oru").rglob("*")):
         if path.is_file():
             with path.open("rb") as stream:
-                found = list(read(path.name, stream, ZONE).rows)
+                found = list(read(path.name, stream, ZONE, test_messages=True).rows)
             assert found, path.name
             assert all(row.problems for row in found if row.reading is None), path.name
             readings = [row.reading for row in found if isinstance(row.reading, LabReading)]

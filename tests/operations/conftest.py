@@ -13,9 +13,11 @@ from sqlalchemy import select
 from tracker.db import Database
 from tracker.domain.readings import LabReading, read_moment
 from tracker.models import Account, Clinic, Flag, LabResult, Patient
-from tracker.operations import configure, enrol, entry
+from tracker.operations import configure, enrol, entry, publishing
 from tracker.operations.actor import Actor
 from tracker.operations.evaluate import Changes, rejudge
+from tracker.operations.publishing import BACK_FILL
+from tracker.operations.settings import Proposal, draft_setting
 
 NOW = datetime(2026, 3, 20, 15, 0, tzinfo=UTC)
 TODAY = NOW.date()
@@ -62,6 +64,14 @@ class Desk:
         with self.database.reading() as session:
             statement = select(LabResult).where(LabResult.subject == subject, LabResult.retired_at.is_(None))
             return session.scalars(statement.order_by(LabResult.collected_at.desc())).first()  # type: ignore[return-value]
+
+    def sets(self, kind: str, scope: str, body: dict[str, str], since: date, applies: str = BACK_FILL) -> int:
+        """The doctor drafts a setting, the second person publishes it; its key."""
+        with self.database.transaction(alone=True) as session:
+            told = Proposal(kind, scope, body, since, "clinic meeting", "decided together")
+            row = draft_setting(session, self.doctor, self.clinic_id, told)
+            publishing.publish(session, self.second, [row], applies)
+            return row.id
 
     def at(self, actor: Actor, days: int) -> Actor:
         """The same person some days later."""

@@ -12,10 +12,11 @@ from sqlalchemy import select, text
 
 from tests.operations.conftest import TODAY, ZONE, Desk
 from tests.oracle import watching
+from tests.pictures import png
 from tracker.cli import tracker
 from tracker.domain.readings import LabReading, read_moment
 from tracker.models import Account, Course, LabResult, Medication, Patient
-from tracker.operations import accounts, configure, correction, enrol, review
+from tracker.operations import accounts, attachments, configure, correction, enrol, review
 from tracker.operations.review import Decision
 
 WEAK = PasswordHasher(time_cost=1, memory_cost=8, parallelism=1)
@@ -64,6 +65,14 @@ def by_bedside(desk: Desk, tmp_path: Path) -> None:
         enrol.void(session, desk.nurse, session.get_one(Medication, drug_id), patient=patient, reason="not hers")
 
 
+def by_attachment(desk: Desk, tmp_path: Path) -> None:
+    with desk.database.transaction() as session:
+        patient = session.get_one(Patient, desk.patient_id)
+        sent = attachments.Sent(png(), "report.png", date(2026, 3, 1))
+        row = attachments.attach(session, desk.nurse, patient, sent)
+        attachments.void(session, desk.nurse, row, patient=patient, reason="another patient's")
+
+
 def by_correction(desk: Desk, tmp_path: Path) -> None:
     desk.labs(("ANC", "0.4", "10*9/L", "2026-03-01"), ("HB", "13.0", "g/dL", "2026-03-01"))
     with desk.database.transaction() as session:
@@ -104,7 +113,8 @@ def by_configuring(desk: Desk, tmp_path: Path) -> None:
 
 
 DOORS = [
-    by_command, by_file, by_bedside, by_correction, by_decision, by_treatment, by_password, by_configuring
+    by_command, by_file, by_bedside, by_attachment, by_correction, by_decision, by_treatment, by_password,
+    by_configuring,
 ]  # fmt: skip
 
 

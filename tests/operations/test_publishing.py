@@ -3,6 +3,7 @@
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from datetime import date, timedelta
+from decimal import Decimal
 from threading import Event
 from typing import Any
 from zoneinfo import ZoneInfo
@@ -13,13 +14,13 @@ from sqlalchemy import select
 from tests.operations.conftest import TODAY, Desk
 from tracker.domain.errors import NotAllowed, Refused, Stale
 from tracker.domain.readings import LabReading, read_moment
-from tracker.models import AuditEntry, ClinicSetting, Flag, Patient
+from tracker.models import AuditEntry, Clinic, ClinicSetting, Flag, Patient
 from tracker.models.setting import PROTOCOL_LINE
 from tracker.operations import entry, publishing
 from tracker.operations.actor import Actor
 from tracker.operations.audit import first_bad_entry
 from tracker.operations.publishing import BACK_FILL, FROM_TODAY
-from tracker.operations.settings import Proposal, draft_setting, withdraw
+from tracker.operations.settings import Proposal, draft_setting, misfits, withdraw
 from tracker.operations.trial import Preview
 
 ANC_HOLD = "tofacitinib_us/tofa_us_anc_hold"
@@ -211,3 +212,63 @@ def run(*tasks: Callable[[], None]) -> None:
     with ThreadPoolExecutor(len(tasks)) as pool:
         for done in [pool.submit(task) for task in tasks]:
             done.result(20)
+
+
+# ---------------------------------------------------------------------------------------------- another program
+
+
+def misfit(desk: Desk, kind: str, scope: str, body: dict[str, str], day: date = JANUARY, number: int = 1) -> None:
+    """A version that an earlier program took."""
+    with desk.database.transaction() as session:
+        session.add(
+            ClinicSetting(
+                clinic_id=desk.clinic_id, kind=kind, scope=scope, body=body, number=number, effective_from=day,
+                reason="decided together", state="published", drafted_at=desk.doctor.utc, published_at=desk.doctor.utc,
+            )
+        )  # fmt: skip
+
+
+def complaints(desk: Desk) -> list[str]:
+    with desk.database.reading() as session:
+        return misfits(session, session.get_one(Clinic, desk.clinic_id), TODAY)
+
+
+def test_what_no_longer_fits_this_program_is_named(desk: Desk) -> None:
+    publish(desk, draft(desk))
+    misfit(desk, PROTOCOL_LINE, "tofacitinib_us/a_line_of_before", {"value": "1"})
+    misfit(desk, PROTOCOL_LINE, "a_drug_of_before/line", {"off": "yes"})
+    misfit(desk, "rule", "a_rule_of_before", {"off": "yes"})
+    misfit(desk, "own_rule", "ANC/twice", {"shape": "twice"})
+    misfit(desk, "clinic_wide", "grace_days", {"value": "90"})
+    assert [said.partition(": ")[2] for said in complaints(desk)] == [
+        "clinic wide grace_days, version 1: The grace is a whole number of days, at most 28: a month late is overdue, "
+        "whatever is set.",
+        "own rule ANC/twice, version 1: Choose what the rule looks for.",
+        "protocol line a_drug_of_before/line, version 1: There is no such protocol.",
+        "protocol line tofacitinib_us/a_line_of_before, version 1: The protocol tofacitinib_us has no line "
+        "“a_line_of_before”.",
+        "rule a_rule_of_before, version 1: There is no such rule.",
+    ]
+
+
+def test_what_was_followed_since_needs_no_mending_and_what_is_to_come_does(desk: Desk) -> None:
+    misfit(desk, "rule", "a_rule_of_before", {"off": "yes"})
+    misfit(desk, "rule", "a_rule_of_before", {}, TODAY, number=2)
+    assert complaints(desk) == []
+    misfit(desk, "rule", "a_rule_of_before", {"off": "yes"}, TODAY + timedelta(days=1), number=3)
+    assert len(complaints(desk)) == 1
+
+
+# ---------------------------------------------------------------------------------------------- the whole clinic
+
+
+def test_which_range_comes_first_goes_by_the_day_of_the_sample_and_the_flag_names_the_version(desk: Desk) -> None:
+    for day in ("2026-03-09", "2026-03-10"):
+        desk.labs(("HB", "11.5", "g/dL", day), ref_low=Decimal(11), ref_high=Decimal(16))
+    assert not [flag for flag in desk.flags() if flag.rule == "out_of_range" and flag.subject == "HB"]
+    key = desk.sets("clinic_wide", "ranges_first", {"value": "configured"}, date(2026, 3, 10))
+    flag = desk.flag("out_of_range", "HB")
+    assert flag.opened_on == date(2026, 3, 10)
+    assert "put before the printed range by Dermatology v1" in flag.yardstick
+    take_back(desk, key)
+    assert not [flag for flag in desk.flags() if flag.rule == "out_of_range" and flag.machine == "open"]

@@ -11,6 +11,7 @@ from sqlalchemy import event, select
 from tests.operations.conftest import NOW, TODAY, ZONE, Desk, desk
 from tracker.domain.readings import LabReading, RangeReading, read_moment
 from tracker.models import Clinic, Patient
+from tracker.models.setting import CLINIC_WIDE
 from tracker.operations import configure, enrol, entry
 from tracker.queries.history import Loader
 
@@ -91,8 +92,8 @@ def test_printed_then_the_laboratorys_own_then_the_clinics(
 ) -> None:
     ranged(desk, "North", "1.2")
     ranged(desk, "", "1.3")
-    with desk.database.transaction() as session:
-        session.get_one(Clinic, desk.clinic_id).configured_ranges_first = configured_first
+    if configured_first:
+        desk.sets(CLINIC_WIDE, "ranges_first", {"value": "configured"}, date(2026, 2, 1))
     desk.labs(("ANC", "2.5", "10*9/L", "2026-03-01"), ref_low=printed, laboratory=laboratory)
     limits = history(desk, TODAY).labs["ANC"][0].limits
     assert (str(limits.low), limits.origin) == judged_by

@@ -13,10 +13,12 @@ A file under `cases/` is a list of stories for the rule it is named after:
 `expect`: each must match exactly one finding of the rule; `not`: each must match none; `nothing: true`: there is no
 finding at all, past ones included. The keys are the fields of a Finding, and besides them `says` (words that stand
 in the sentence, or a list of them), `silent_on` (words that do not), `open` (true, false) and `seen` (values of the
-evidence). `bound: true` marks a story that stands exactly on a limit. A person not described is a woman of about forty;
-a unit not given is the analyte's own; a range not printed is the starter range; a time not given is midnight.
-`waivers` are checks put off: `{subject, on, until}`. `clinic` holds published versions of lines in their order:
-`{line: tofacitinib_us/tofa_us_anc_hold, from: 2026-02-01, value: 5}`.
+evidence), `by` (words of what it was judged by). `bound: true` marks a story that stands exactly on a limit. A person
+not described is a woman of about forty; a unit not given is the analyte's own; a range not printed is the starter
+range; a time not given is midnight. `waivers` are checks put off: `{subject, on, until}`. `clinic` holds published
+versions of lines in their order:
+`{line: tofacitinib_us/tofa_us_anc_hold, from: 2026-02-01, value: 5}`, `wide` what the clinic set for all of its
+patients: `{scope: grace_days, from: 2026-02-01, value: 7}`.
 """
 
 from collections.abc import Mapping, Sequence
@@ -29,6 +31,7 @@ from typing import Any
 
 import yaml
 
+from tracker.domain.clinic_wide import of_scope
 from tracker.domain.computed import with_computed
 from tracker.domain.criteria import own_rules
 from tracker.domain.findings import Finding
@@ -45,7 +48,7 @@ from tracker.domain.history import (
     Person,
     Waiver,
 )
-from tracker.domain.overlay import Published, dated_protocol
+from tracker.domain.overlay import CONFIRM_WITHIN, Published, dated_protocol, in_force
 from tracker.domain.protocol import Protocol
 from tracker.domain.ranges import PRINTED, ConfiguredRange, Range, choose
 from tracker.domain.targets import TARGET, Target, in_order
@@ -96,6 +99,8 @@ def history(story: Story) -> History:
         ),
         vocabulary=vocabulary(),
         own_rules=_own_rules(story, as_of),
+        window=in_force(of_scope(_wide(story), CONFIRM_WITHIN), as_of),
+        clinic="Aspen Clinic",
         targets=_targets(story, as_of),
     )
 
@@ -133,9 +138,19 @@ def _protocols(story: Story, as_of: date) -> Mapping[str, Protocol]:
         for n, v in _numbered(story, "clinic")
     ]
     return {
-        id: dated_protocol(shipped, [v for v in told if v.scope.startswith(f"{id}/")], "Aspen Clinic", as_of)
+        id: dated_protocol(
+            shipped, [v for v in told if v.scope.startswith(f"{id}/")], "Aspen Clinic", as_of, _wide(story)
+        )
         for id, shipped in protocols().items()
     }
+
+
+def _wide(story: Story) -> list[Published]:
+    """What the story's clinic set for all of its patients: `{scope, from, value}`."""
+    return [
+        Published(n, "clinic_wide", w["scope"], n, _some_day(w["from"]), {"value": w["value"]})
+        for n, w in _numbered(story, "wide")
+    ]
 
 
 def _numbered(story: Story, key: str) -> list[tuple[int, Mapping[str, Any]]]:
@@ -297,6 +312,8 @@ def _matches(finding: Finding, key: str, value: Any) -> bool:
         return all(words in finding.sentence for words in _listed(value))
     if key == "silent_on":
         return not any(words in finding.sentence for words in _listed(value))
+    if key == "by":
+        return all(words in finding.yardstick for words in _listed(value))
     if key == "open":
         return finding.is_open is _yes_no(value)
     if key == "seen":

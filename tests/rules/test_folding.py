@@ -103,6 +103,14 @@ def test_hys_law_stands_over_the_grades_of_the_liver_values_it_rests_on_and_of_n
     assert [f.folded_under for f in fold([law, *grades])] == [None, "hys_law", "hys_law", None]
 
 
+def test_hys_law_stands_over_the_stopping_limit_of_a_value_it_rests_on() -> None:
+    alt, tbil = fact("ALT", "400", 1), fact("TBIL", "2.5", 2)
+    law = finding("hys_law", "HYS_LAW", evidence=(alt, tbil))
+    over_8x = finding("hys_law", "ALT", SOON, evidence=(alt,))
+    other = finding("hys_law", "AST", SOON, evidence=(fact("AST", "500", 3),))
+    assert [f.folded_under for f in fold([over_8x, law, other])] == ["hys_law", None, None]
+
+
 def test_the_lipid_rule_stands_over_the_grade_of_its_own_analyte() -> None:
     ldl = finding("lipids", "LDL", ROUTINE)
     assert folded(ldl, finding("ctcae", "LDL", INFO), finding("out_of_range", "LDL", INFO)) == {

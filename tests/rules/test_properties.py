@@ -12,6 +12,8 @@ from hypothesis import strategies as st
 from tests.rules.stories import history
 from tracker.domain.findings import RANK, Finding
 from tracker.domain.values import plain
+from tracker.library.protocols import protocols
+from tracker.rules import RULES as ALL_RULES
 from tracker.rules import (
     action_limit,
     change,
@@ -43,6 +45,16 @@ VALUES = {
     "TG": ("mg/dL", "100 149 150 301 400 401 500 1001"),
     "CK": ("U/L", "60 130 340 700 1400"),
 }
+# What counts, lipids and clearances are worked out from, and tests in words.
+PARTS = {
+    "WBC": ("10*9/L", "0.9 1.2 2.4 5.0 11 <0.4"),
+    "NEUT_SEG_PCT": ("%", "30 38 60"),
+    "NEUT_BAND_PCT": ("%", "0 4 10"),
+    "LYMPH_PCT": ("%", "10 20 30"),
+    "CHOL": ("mg/dL", "150 200 260"),
+    "HDL": ("mg/dL", "35 50"),
+    "HCG": ("m[IU]/mL", "0.5 3 250 <5"),
+}
 LOW = ("ANC", "ALC", "PLT", "HB")  # the lower the worse; of the others, the higher
 NOT_HIGH = {"ANC": "8.25", "ALC": "4.95", "PLT": "450", "HB": "16"}  # above, lower is better
 SAME_UNITS = {
@@ -50,6 +62,8 @@ SAME_UNITS = {
     "g/dL": (("G/DL", 1), ("g/100ml", 1), ("g/L", 10)),
     "U/L": (("IU/L", 1), ("u/l", 1)),
     "mg/dL": (("mg/dl", 1), ("MG/DL", 1), ("mg%", 1)),
+    "%": (("pct", 1), ("Prozent", 1)),
+    "m[IU]/mL": (("mIU/mL", 1), ("IU/L", 1)),
 }
 STARTED = date(2026, 1, 5)
 FIRST, LAST = date(2025, 12, 10), date(2026, 6, 30)
@@ -58,16 +72,24 @@ FIRST, LAST = date(2025, 12, 10), date(2026, 6, 30)
 @st.composite
 def result(draw: st.DrawFn, analytes: tuple[str, ...] = tuple(VALUES)) -> Result:
     analyte = draw(st.sampled_from(analytes))
-    unit, values = VALUES[analyte]
+    unit, values = (VALUES | PARTS)[analyte]
     day = FIRST + timedelta(days=draw(st.integers(0, 200)))
     return {"analyte": analyte, "value": draw(st.sampled_from(values.split())), "unit": unit, "on": day.isoformat()}
 
 
 @st.composite
+def doses(draw: st.DrawFn) -> list[Told]:
+    """The first dose and up to two changes of it."""
+    days = draw(st.lists(st.integers(1, 150), max_size=2, unique=True))
+    amounts = st.fixed_dictionaries({"mg": st.sampled_from(["5", "10", "100"]), "times": st.sampled_from(["1", "2"])})
+    return [{"on": (STARTED + timedelta(days=day)).isoformat(), **draw(amounts)} for day in (0, *sorted(days))]
+
+
+@st.composite
 def courses(draw: st.DrawFn) -> list[Told]:
     """One course, held for three weeks or not, stopped or not, and after it another of the same or of another drug."""
-    protocol = st.sampled_from(["tofacitinib_us", "tofacitinib_eu", "baricitinib_us", "ritlecitinib_us"])
-    course: Told = {"protocol": draw(protocol), "started_on": STARTED.isoformat()}
+    protocol = st.sampled_from(sorted(protocols()))
+    course: Told = {"protocol": draw(protocol), "started_on": STARTED.isoformat(), "doses": draw(doses())}
     if draw(st.booleans()):
         held = STARTED + timedelta(days=draw(st.integers(20, 90)))
         course["holds"] = [{"on": held.isoformat(), "until": (held + timedelta(days=21)).isoformat()}]
@@ -84,15 +106,23 @@ def courses(draw: st.DrawFn) -> list[Told]:
 
 
 @st.composite
-def patients(draw: st.DrawFn) -> Told:
+def patients(draw: st.DrawFn, analytes: tuple[str, ...] = tuple(VALUES)) -> Told:
     """A treated patient; no two results of an analyte share a day, so that none are of one sample."""
-    results = draw(st.lists(result(), min_size=1, max_size=14, unique_by=lambda r: (r["analyte"], r["on"])))
+    results = draw(st.lists(result(analytes), min_size=1, max_size=14, unique_by=lambda r: (r["analyte"], r["on"])))
     return {"as_of": LAST.isoformat(), "courses": draw(courses()), "results": results}
 
 
-def findings(told: Mapping[str, Any]) -> list[Finding]:
+anybody = patients((*VALUES, *PARTS))
+
+
+def findings(told: Mapping[str, Any], rules: Iterable[Any] = RULES) -> list[Finding]:
     patient = history(told)
-    return [finding for rule in RULES for finding in rule.check(patient)]
+    return [finding for rule in rules for finding in rule.check(patient)]
+
+
+def everything(told: Mapping[str, Any]) -> list[Finding]:
+    """What all the rules say, those on the schedule, doses, holds and screening too."""
+    return findings(told, ALL_RULES)
 
 
 def anonymous(found: Iterable[Finding]) -> set[Finding]:
@@ -108,16 +138,16 @@ def verdicts(found: Iterable[Finding]) -> set[tuple[object, ...]]:
     }
 
 
-@given(patients(), st.randoms(use_true_random=False))
+@given(anybody, st.randoms(use_true_random=False))
 def test_the_order_in_which_results_come_does_not_matter(told: Told, shuffler: Any) -> None:
     mixed = list(told["results"])
     shuffler.shuffle(mixed)
-    assert anonymous(findings(told | {"results": mixed})) == anonymous(findings(told))
+    assert anonymous(everything(told | {"results": mixed})) == anonymous(everything(told))
 
 
-@given(patients())
+@given(anybody)
 def test_every_finding_has_its_own_fingerprint(told: Told) -> None:
-    found = findings(told)
+    found = everything(told)
     assert len({finding.fingerprint for finding in found}) == len(found)
 
 
@@ -149,10 +179,10 @@ def severity(found: Iterable[Finding], subject: str) -> int:
     return min(open_ones, default=len(RANK))
 
 
-@given(patients(), st.data())
+@given(anybody, st.data())
 def test_another_spelling_or_an_exact_other_unit_changes_no_verdict(told: Told, data: st.DataObject) -> None:
     respelled = [in_another_unit(r, data.draw(st.sampled_from(SAME_UNITS[r["unit"]]))) for r in told["results"]]
-    assert verdicts(findings(told | {"results": respelled})) == verdicts(findings(told))
+    assert verdicts(everything(told | {"results": respelled})) == verdicts(everything(told))
 
 
 def in_another_unit(told: Result, other: tuple[str, int]) -> Result:
@@ -162,18 +192,18 @@ def in_another_unit(told: Result, other: tuple[str, int]) -> Result:
     return told | {"unit": unit, "value": f"{comparator}{figure}"}
 
 
-@given(patients(), st.sampled_from(["5", "12", "80", "<5", ">100"]), st.integers(0, 200))
+@given(anybody, st.sampled_from(["5", "12", "80", "<5", ">100"]), st.integers(0, 200))
 def test_a_result_that_has_nothing_to_do_with_it_changes_nothing(told: Told, value: str, day: int) -> None:
     unrelated = {"analyte": "ESR", "value": value, "on": (FIRST + timedelta(days=day)).isoformat()}
-    after = findings(told | {"results": [*told["results"], unrelated]})
-    assert [f for f in after if f.subject != "ESR"] == findings(told)
+    after = everything(told | {"results": [*told["results"], unrelated]})
+    assert [f for f in after if f.subject != "ESR"] == everything(told)
 
 
-@given(patients(), st.integers(0, 200))
+@given(anybody, st.integers(0, 200))
 def test_as_of_a_day_what_came_later_makes_no_difference(told: Told, days: int) -> None:
     day = FIRST + timedelta(days=days)
     cut = as_known_on(told, day)
-    assert anonymous(findings(told | {"as_of": day.isoformat()})) == anonymous(findings(cut))
+    assert anonymous(everything(told | {"as_of": day.isoformat()})) == anonymous(everything(cut))
 
 
 def as_known_on(told: Told, day: date) -> Told:
@@ -189,6 +219,7 @@ def course_as_known_on(told: Told, day: date) -> Told:
     known = dict(told)
     if known.get("stopped_on", "") > day.isoformat():
         del known["stopped_on"]
+    known["doses"] = [dose for dose in told.get("doses", ()) if dose["on"] <= day.isoformat()]
     holds = [hold for hold in told.get("holds", ()) if hold["on"] <= day.isoformat()]
     known["holds"] = [{"on": h["on"]} if h["until"] > day.isoformat() else h for h in holds]
     return known

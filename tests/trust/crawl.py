@@ -32,10 +32,16 @@ ODD: tuple[str, ...] = (
     "../../etc/passwd", "\u202etxt", "\u2028", "\ufeff", "\r\nSet-Cookie: x=1", "null", "true", "[]", "{}", "on", "1:1",
     "1:99", "x:y", "\u0660", "🩸", "\x1b[31m", "=1+1", "tofacitinib_us", "hold", "female", "ANC", "10*9/L",
 )  # fmt: skip
+TEXTS = ("text/", "application/json", "application/fhir", "application/xml")
 ARGUMENTS = (
     "q", "after", "before", "since", "until", "actor", "mrn", "record", "severity", "rule", "owner", "clinic_id",
     "sort", "show", "next", "notice", "from", "analyte", "laboratory", "day", "status", "page",
 )  # fmt: skip
+
+
+def words(answer: TestResponse) -> str:
+    """What an answer says, "" where it is no text: a report that was kept, a sheet of paper."""
+    return answer.get_data(as_text=True) if answer.mimetype.startswith(TEXTS) else ""
 
 
 @dataclass
@@ -128,7 +134,7 @@ def forms(world: World) -> dict[str, dict[str, list[str]]]:
     for path, answer in world.each_page():
         if answer.mimetype != "text/html":
             continue
-        for form in BeautifulSoup(answer.text, "html5lib").find_all("form"):
+        for form in BeautifulSoup(words(answer), "html5lib").find_all("form"):
             target = urlsplit(form.get("action") or path).path
             try:
                 endpoint, _ = known.match(target, method="POST")
@@ -186,7 +192,7 @@ def _send(world: World, outcome: Fuzzed, endpoint: str, path: str, dice: Random,
     outcome.sent += 1
     outcome.endpoints.add(endpoint)
     outcome.statuses[answer.status_code] = outcome.statuses.get(answer.status_code, 0) + 1
-    if answer.status_code >= 500 or LEAKS.search(answer.get_data(as_text=True)):
+    if answer.status_code >= 500 or LEAKS.search(words(answer)):
         outcome.wrong.append(f"{answer.status_code} {role} {method} {path} {more}")
 
 

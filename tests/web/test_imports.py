@@ -408,3 +408,87 @@ def test_a_long_list_of_imports_is_paged(bob: Browser, cast: Cast, database: Dat
     assert "old-5.csv" in bob.get(following).text
     for odd in ("before=x", "before=" + "9" * 40, "before=-1", "before=²"):
         assert bob.get(f"/imports?{odd}").status_code == 200
+
+
+# ---------------------------------------------------------------------------------------------- taken back
+
+
+def test_an_import_is_undone_after_it_was_shown_what_that_does(bob: Browser, cast: Cast, database: Database) -> None:
+    filed = bob.post("/imports/file", {"token": token(send(bob, GOOD))})
+    address = f"{filed.location}/undo"
+    assert "Undo this import" in words(bob.get(filed.location).text)
+    before = counts(database)
+    assert bob.post(address, {"reason": " "}).status_code == 422
+    shown = bob.post(address, {"reason": "sent to the wrong clinic", "do": "look"})
+    assert "nothing of it is done yet 2 results taken out" in words(shown.text)
+    assert counts(database) == before
+    done = bob.post(address, {"reason": "sent to the wrong clinic", "do": "undo"})
+    assert done.status_code == 303
+    page = words(bob.get(done.location).text)
+    assert "by Bob Birch: sent to the wrong clinic 2 results taken out" in page
+    assert "undone" in words(bob.get("/imports").text)
+    again = bob.post(address, {"reason": "sent to the wrong clinic", "do": "undo"})
+    assert again.status_code == 409
+    assert "undone already" in words(again.text)
+    assert sums(send(bob, GOOD)) == [2, 2, 0, 0, 0]
+
+
+def test_a_file_that_touched_another_clinic_is_undone_by_command_only(
+    bob: Browser, cast: Cast, database: Database
+) -> None:
+    filed = bob.post("/imports/file", {"token": token(send(bob, GOOD))})
+    with database.transaction() as session:
+        batch = session.scalars(select(ImportBatch).order_by(ImportBatch.id.desc())).first()
+        assert batch is not None
+        theirs = session.get_one(LabResult, cast.b.result)
+        theirs.batch_id = batch.id
+    answer = bob.post(f"{filed.location}/undo", {"reason": "sent to the wrong clinic", "do": "undo"})
+    assert answer.status_code == 409
+    assert "rows of another clinic too" in words(answer.text)
+    with database.reading() as session:
+        assert session.get_one(LabResult, cast.b.result).retired_at is None
+
+
+# ---------------------------------------------------------------------------------------------- whose the tray is
+
+
+def _waiting(bob: Browser, *numbers: str) -> None:
+    lines = "".join(f"{mrn},2026-02-12,ANC,2.1,10*9/L,Synlab\n" for mrn in numbers)
+    assert bob.post("/imports/file", {"token": token(send(bob, HEAD + lines))}).status_code == 303
+
+
+def _shown(browser: Browser, query: str = "") -> list[list[str]]:
+    page = BeautifulSoup(browser.get(f"/imports/tray{query}").text, "html5lib")
+    return [[words(str(cell)) for cell in tr.select("th, td")][1:] for tr in page.select("#tray tbody tr")]
+
+
+def test_a_row_is_taken_over_and_it_is_said_from_whom(
+    bob: Browser, sign_in: SignIn, cast: Cast, database: Database
+) -> None:
+    row = cast.a.held_row
+    bob.post("/imports/tray/assign", {"row": str(row), f"owner-{row}": ""})
+    assert _shown(bob)[0][-1].startswith("Bob Birch since")
+    alice = sign_in("alice")
+    late = alice.post("/imports/tray/assign", {"row": str(row), f"owner-{row}": ""})
+    assert late.status_code == 409
+    assert "Somebody took one of these rows on meanwhile." in words(late.text)
+    taken = alice.post("/imports/tray/assign", {"row": str(row), f"owner-{row}": str(cast.accounts["bob"])})
+    assert "1 row is yours. 1 was until now with Bob Birch." in words(alice.get(taken.location).text)
+    assert _shown(bob)[0][-1].startswith("Alice Archer since")
+    with database.reading() as session:
+        noted = session.scalars(select(AuditEntry).where(AuditEntry.record == "held_row").order_by(AuditEntry.id)).all()
+        assert [(n.before["owner_id"], n.after["owner_id"]) for n in noted if n.before and n.after] == [
+            (None, cast.accounts["bob"]), (cast.accounts["bob"], cast.accounts["alice"]),
+        ]  # fmt: skip
+
+
+def test_the_tray_is_sorted_by_age_owner_and_number_and_narrowed_to_ones_own(bob: Browser, cast: Cast) -> None:
+    _waiting(bob, "ZZ-1", "AA-1")
+    assert [cells[0] for cells in _shown(bob)] == ["AL-9999", "AA-1", "ZZ-1"], "the oldest first"
+    assert [cells[0] for cells in _shown(bob, "?by=newest")] == ["AA-1", "ZZ-1", "AL-9999"]
+    assert [cells[0] for cells in _shown(bob, "?by=mrn")] == ["AA-1", "AL-9999", "ZZ-1"]
+    bob.post("/imports/tray/assign", {"row": str(cast.a.held_row)})
+    assert [cells[0] for cells in _shown(bob, "?by=owner")] == ["AA-1", "ZZ-1", "AL-9999"], "nobody's first"
+    assert [cells[0] for cells in _shown(bob, "?whose=mine")] == ["AL-9999"]
+    assert [cells[0] for cells in _shown(bob, "?whose=nobody")] == ["AA-1", "ZZ-1"]
+    assert len(_shown(bob, "?by=nonsense&whose=nonsense")) == 3

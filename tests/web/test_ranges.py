@@ -2,6 +2,7 @@
 
 from collections.abc import Callable, Iterator
 from datetime import UTC, date, datetime
+from decimal import Decimal
 from typing import Any
 from zoneinfo import ZoneInfo
 
@@ -133,7 +134,7 @@ def test_a_draft_judges_nothing(sign_in: SignIn, database: Database, cora: str, 
     carol = sign_in("carol")
     key = draft(carol)
     page = words(carol.get(f"/ranges/{key}"))
-    assert "Would follow ≥ 14 and ≤ 18 g/dL in force from from the beginning" in page
+    assert "Would follow ≥ 14 and ≤ 18 g/dL in force from the beginning" in page
     assert "You drafted it: a second person publishes it." in page
     assert [flag.rule for flag in open_flags(database, tom)] == before
 
@@ -268,3 +269,136 @@ def test_a_line_beside_it_that_goes_first_is_shown(sign_in: SignIn, cast: Cast) 
     assert "no version of the same line: it is a new one" in page
     assert "Other lines of Neutrophils" in page
     assert "everybody, from 18 years any ≥ 2.0 and ≤ 8.25" in page
+
+
+# ---------------------------------------------------------------------------------------------- taking back
+
+
+def test_one_person_takes_a_range_back_and_everybody_is_judged_again(
+    sign_in: SignIn, database: Database, cora: str, tom: int
+) -> None:
+    carol, second = sign_in("carol"), sign_in(cora)
+    key = draft(carol)
+    second.post(f"/ranges/{key}/publish", HISTORY)
+    assert open_flags(database, tom) == []
+    answer = carol.post(f"/ranges/{key}/take-back")
+    assert told(carol.get(answer.headers["Location"]))[0].startswith("Taken back. 2 patients judged again")
+    assert "out_of_range" in [flag.rule for flag in open_flags(database, tom)]
+    page = words(carol.get(f"/ranges/{key}")).partition("All versions of this line")[2]
+    assert "in force no line any more" in page
+    assert "in force ≥ 14 and ≤ 18" in page
+    assert "men, from 18 years ≥ 14 and ≤ 18 g/dL" in words(carol.get("/ranges?analyte=HB"))
+    assert "no line any more" not in words(carol.get("/ranges?analyte=HB"))
+    assert carol.post(f"/ranges/{key}/take-back").status_code == 409
+
+
+def test_a_line_of_the_starter_set_offers_no_way_back(sign_in: SignIn, database: Database, cast: Cast) -> None:
+    with database.reading() as session:
+        key = session.query(ReferenceRange).filter_by(clinic_id=cast.a.clinic, analyte="CHOL").one().id
+    carol = sign_in("carol")
+    assert "Take this version back" not in words(carol.get(f"/ranges/{key}"))
+    assert carol.post(f"/ranges/{key}/take-back").status_code == 422
+
+
+# ---------------------------------------------------------------------------------------------- in words
+
+IN_WORDS = HB_OF_MEN | {"low": "", "high": "", "unit": "g/dL", "phrase": "13.5 <= x < 17.5"}
+ASIDE = {"headers": {"HX-Request": "true"}}
+
+
+def test_a_range_is_drafted_from_the_words_of_the_laboratory(sign_in: SignIn, database: Database) -> None:
+    key = draft(sign_in("carol"), **IN_WORDS)
+    stored = row(database, ReferenceRange, key)
+    assert (stored.low, stored.low_inclusive, stored.high, stored.high_inclusive) == (
+        Decimal("13.5"), True, Decimal("17.5"), False,
+    )  # fmt: skip
+
+
+def test_the_unit_may_stand_behind_the_words(sign_in: SignIn, database: Database) -> None:
+    key = draft(sign_in("carol"), **IN_WORDS | {"unit": "", "phrase": "135 - 175 g/L"})
+    assert row(database, ReferenceRange, key).unit == "g/L"
+
+
+@pytest.mark.parametrize(
+    ("changed", "said"),
+    [
+        ({"phrase": "normal"}, "“normal” is not understood"),
+        ({"phrase": "18 - 14"}, "The lower bound 18 is above the upper bound 14."),
+        ({"phrase": "<= 1.5 x ULN"}, "it cannot be a multiple of its own"),
+        ({"phrase": "135 - 175 g/L"}, "The words say g/L and the unit is g/dL"),
+        ({"low": "14"}, "The words and the boxes say two different ranges"),
+        ({"analyte": "CREAT", "unit": "mg/dL", "phrase": "44 - 80"}, "it looks like umol/L"),
+        ({"effective_from": "1900-01-01"}, "is the day of the starter set"),
+    ],
+)
+def test_words_that_cannot_be_meant_are_refused_and_stay_typed(
+    sign_in: SignIn, database: Database, changed: dict[str, str], said: str
+) -> None:
+    before = count(database, ReferenceRange)
+    answer = sign_in("carol").post("/ranges/new", IN_WORDS | changed)
+    assert answer.status_code == 422
+    assert said in problems(answer)
+    assert typed(answer, "phrase") == (IN_WORDS | changed)["phrase"]
+    assert count(database, ReferenceRange) == before
+
+
+def test_what_was_understood_is_told_while_one_writes(sign_in: SignIn, database: Database) -> None:
+    carol, before = sign_in("carol"), count(database, ReferenceRange)
+    asked = {"analyte": "HB", "sex": "male", "age_from": "18", "phrase": "135 - 175 g/L"}
+    said = words(soup(carol.post("/ranges/check", asked, **ASIDE)))
+    assert "Understood ≥ 135 and ≤ 175 g/L" in said
+    assert "That is ≥ 13.5 and ≤ 17.5 g/dL" in said
+    assert "Now ≥ 14 and ≤ 18 g/dL in force from the beginning" in said
+    assert "Error" not in said
+    assert count(database, ReferenceRange) == before
+
+
+@pytest.mark.parametrize(
+    ("changed", "said"),
+    [
+        ({"phrase": "up to"}, "“up to” is not understood"),
+        ({"analyte": "", "phrase": "3 - 5"}, "Which analyte?"),
+        ({"analyte": "CREAT", "unit": "mg/dL", "phrase": "44 - 80"}, "it looks like umol/L"),
+        ({"unit": "g/dL", "phrase": "13.5 - 30"}, "Upper bound: HB 30 g/dL is"),
+        ({"unit": "U/L", "phrase": "13 - 17"}, "HB is not recorded in"),
+        ({"phrase": ""}, "In which unit?"),
+        ({"unit": "g/dL", "phrase": ""}, "A range needs at least one bound."),
+        ({"unit": "g/dL", "phrase": "", "age_from": "40", "age_to": "40", "low": "3"}, "are empty"),
+    ],
+)
+def test_what_stands_against_it_is_told_while_one_writes(sign_in: SignIn, changed: dict[str, str], said: str) -> None:
+    asked = {"analyte": "HB", "sex": "male", "age_from": "18"} | changed
+    answer = sign_in("carol").post("/ranges/check", asked, **ASIDE)
+    assert answer.status_code == 200
+    assert said in words(soup(answer))
+
+
+def test_without_scripts_the_same_is_told_by_a_button(sign_in: SignIn) -> None:
+    page = sign_in("carol").post("/ranges/check", IN_WORDS | {"effective_from": "", "reason": ""})
+    assert "Understood ≥ 13.5 and < 17.5 g/dL" in words(page)
+    assert typed(page, "phrase") == "13.5 <= x < 17.5"
+    assert "Say in a few words why." not in words(page)
+
+
+# ---------------------------------------------------------------------------------------------- coverage
+
+
+def test_a_draft_says_which_gaps_and_ties_it_would_make_and_mend(
+    sign_in: SignIn, database: Database, cora: str, cast: Cast
+) -> None:
+    with database.transaction() as session:
+        for line in session.query(ReferenceRange).filter_by(clinic_id=cast.a.clinic, analyte="HB", sex="male"):
+            line.state = "withdrawn"
+    carol = sign_in("carol")
+    key = draft(carol, age_from="18", age_to="60")
+    page = words(carol.get(f"/ranges/{key}"))
+    assert "open mended HB, men, from 18 years: no reference range" in page
+    assert "fine open HB, men, from 60 years: no reference range" in page
+    sign_in(cora).post(f"/ranges/{key}/publish", HISTORY)
+    tie = draft(carol, age_from="20", age_to="62")
+    assert "fine open HB, men, 20 to 59 years: two configured ranges fit equally" in words(carol.get(f"/ranges/{tie}"))
+
+
+def test_a_draft_that_changes_no_coverage_says_so(sign_in: SignIn) -> None:
+    carol = sign_in("carol")
+    assert "Coverage, before and after none made" in words(carol.get(f"/ranges/{draft(carol)}"))

@@ -208,3 +208,49 @@ def test_a_rule_may_count_upper_limits_of_normal_and_an_operator_written_decides
 def test_a_line_takes_its_figure_with_its_own_operator(sign_in: SignIn, database: Database) -> None:
     key = draft(sign_in("carol"), value="< 600")
     assert row(database, ClinicSetting, key).body["value"] == "600"
+
+
+# ---------------------------------------------------------------------------------------------- the whole clinic
+
+
+def test_a_clinic_sets_its_grace_and_one_person_takes_it_back(
+    sign_in: SignIn, database: Database, cora: str, cast: Cast
+) -> None:
+    carol, second = sign_in("carol"), sign_in(cora)
+    key = draft(carol, "/settings/clinic/grace_days", grace="7", effective_from="2026-02-20")
+    assert "From when a check is overdue" in words(second.get(f"/settings/{key}"))
+    second.post(f"/settings/{key}/publish", {"follows": "0"})
+    assert "From when a check is overdue after 7 days of grace v1" in words(carol.get("/settings"))
+    assert typed(carol.get("/settings/clinic/grace_days"), "grace") == "7"
+    carol.post(f"/settings/{key}/take-back")
+    assert "From when a check is overdue as shipped v2" in words(carol.get("/settings"))
+
+
+def test_which_range_comes_first_is_a_version_and_the_flag_names_it(
+    sign_in: SignIn, database: Database, cora: str, cast: Cast
+) -> None:
+    key = draft(sign_in("carol"), "/settings/clinic/ranges_first", first="configured", effective_from="2026-01-01")
+    page = words(sign_in(cora).get(f"/settings/{key}"))
+    assert "This clinic the configured range, else the printed one" in page
+    assert "As shipped the printed range, else the configured one" in page
+
+
+@pytest.mark.parametrize(
+    ("scope", "changed", "said"),
+    [
+        ("grace_days", {"grace": "29"}, "at most 28"),
+        ("confirm_within", {"window": "8"}, "may ask sooner, and not later"),
+        ("confirm_within", {"window": "0"}, "within 1 to 7 days"),
+        ("confirm_within", {"window": ""}, "Nothing is changed by this."),
+        ("ranges_first", {"first": "shipped"}, "Nothing is changed by this."),
+        ("ranges_first", {"first": "theirs"}, "Not a valid choice"),
+    ],
+)
+def test_the_safe_bounds_of_a_clinic_are_said(sign_in: SignIn, scope: str, changed: dict[str, str], said: str) -> None:
+    answer = sign_in("carol").post(f"/settings/clinic/{scope}", SOONER | changed)
+    assert answer.status_code == 422
+    assert said in problems(answer)
+
+
+def test_nothing_else_is_set_for_a_whole_clinic(sign_in: SignIn) -> None:
+    assert sign_in("carol").get("/settings/clinic/everything").status_code == 404

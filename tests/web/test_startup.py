@@ -114,6 +114,22 @@ def test_a_database_that_cannot_be_reached_yet_is_waited_for() -> None:
 # ---------------------------------------------------------------------------------------------- config.py
 
 
+def test_letterheads_are_read_from_a_file(tmp_path: Path) -> None:
+    path = tmp_path / "heads.toml"
+    path.write_text('[derm]\naddress = ["1 Elm Street", "Exampletown"]\ntelephone = "0123 456"\n')
+    read = config.from_environment({"TRACKER_LETTERHEADS": str(path)})
+    assert read["LETTERHEADS"] == {"derm": {"address": ["1 Elm Street", "Exampletown"], "telephone": "0123 456"}}
+
+
+@pytest.mark.parametrize("content", ["[derm", "derm = 1", "[derm]\naddress = '1 Elm Street'", "[derm]\nfax = '1'"])
+def test_a_letterhead_that_cannot_be_read_is_said(tmp_path: Path, content: str) -> None:
+    path = tmp_path / "heads.toml"
+    path.write_text(content)
+    for named in (path, tmp_path / "none.toml"):
+        with pytest.raises(ValueError, match="TRACKER_LETTERHEADS"):
+            config.from_environment({"TRACKER_LETTERHEADS": str(named)})
+
+
 def test_the_environment_is_production_unless_it_says_otherwise() -> None:
     read = settings()
     assert (read["PRODUCTION"], read["DEMO"], read["DEBUG"]) == (True, False, False)

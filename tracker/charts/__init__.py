@@ -24,6 +24,7 @@ __all__ = [
     "Line",
     "Mark",
     "Panel",
+    "Part",
     "Picture",
     "Point",
     "apart",

@@ -22,6 +22,7 @@ COMMANDS = {
     "serve": "tracker.cli.serving:serve",
     "work": "tracker.cli.working:work",
     "import": "tracker.cli.files:import_files",
+    "undo": "tracker.cli.undoing:undo_import",
     "listen": "tracker.cli.listening:listen",
     "export": "tracker.cli.files:export",
     "flags": "tracker.cli.judging:flags",

@@ -15,7 +15,7 @@ from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import Any
 
-from sqlalchemy import Connection, Engine, inspect, make_url, text
+from sqlalchemy import Connection, Engine, LargeBinary, inspect, make_url, text
 
 from tracker.cli import archive
 from tracker.db import make_engine, newer_than_known, sqlite_driver
@@ -118,10 +118,11 @@ def _digest(connection: Connection, name: str, looked: Any) -> dict[str, Any]:
     cast = "" if connection.dialect.name == "sqlite" else "::text"
     told = ", ".join(f'"{column}"{cast}' for column in columns)
     by = ", ".join(f'"{column}"' for column in order)
-    # The names are the schema's own. Every column is text or a whole number, which repr() keeps apart and exact.
+    # The names are the schema's own. Every column is text, a whole number or bytes, which repr() keeps apart and exact.
     statement = text(f'SELECT {told} FROM "{name}" ORDER BY {by}')  # noqa: S608
     found, rows = hashlib.sha256(), 0
-    for row in connection.execution_options(yield_per=5000).execute(statement):
+    at_once = 1 if any(isinstance(column["type"], LargeBinary) for column in looked.get_columns(name)) else 5000
+    for row in connection.execution_options(yield_per=at_once).execute(statement):
         found.update(repr(tuple(row)).encode())
         rows += 1
     return {"rows": rows, "sha256": found.hexdigest()}

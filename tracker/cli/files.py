@@ -2,6 +2,7 @@
 
 import hashlib
 import sys
+import tomllib
 from collections.abc import Iterable
 from pathlib import Path
 from typing import Any, TextIO
@@ -15,9 +16,10 @@ from tracker.cli.context import clinics, database, operator, say_json
 from tracker.domain.errors import Refused
 from tracker.domain.readings import Problem
 from tracker.formats.fhir.writing import WRITTEN
+from tracker.formats.shapes import Answers, Reader
 from tracker.operations import configure
 from tracker.operations.importing import Importer, Report
-from tracker.queries import exports
+from tracker.queries import exports, mappings
 
 SHOWN_PROBLEMS = 20
 
@@ -27,20 +29,36 @@ SHOWN_PROBLEMS = 20
 @click.option("--dry-run", is_flag=True, help="Show what would happen and store nothing.")
 @click.option("--create-patients", is_flag=True, help="Enrol a patient for a record number that is not known.")
 @click.option("--clinic", help="The clinic the rows belong to (its code).")
+@click.option("--test-messages", is_flag=True, help="File HL7 messages marked as training or debugging (MSH-11) too.")
+@click.option("--mapping", help="How tables of another shape are read: a mapping's name, or a TOML file of answers.")
 @click.option("--json", "as_json", is_flag=True, help="One JSON document on standard output.")
 def import_files(
-    paths: tuple[Path, ...], dry_run: bool, create_patients: bool, clinic: str | None, as_json: bool
-) -> None:
-    """File tables and folders of them; recognised by content. Good rows are filed, the others say why not."""
+    paths: tuple[Path, ...], dry_run: bool, create_patients: bool, clinic: str | None, test_messages: bool,
+    mapping: str | None,
+    as_json: bool,
+) -> None:  # fmt: skip
+    """File tables and folders of them; recognised by content. Good rows are filed, the others say why not.
+
+    A patient who names no clinic is enrolled at that of --clinic, else at the first; where another clinic has the
+    record number the row is refused. HL7 messages marked as training or debugging are refused without --test-messages.
+
+    A table of another shape than those of the interchange is filed where it can be read in one way only, and what was
+    understood is said; else it is refused with what is open and the lines of a --mapping file that answer it.
+    """
     with database() as opened, opened.transaction() as session:
         actor = operator("import")
         where = clinics(session, clinic) if clinic else configure.the_clinics(session, actor)
         importer = Importer(session, actor, where, create_patients, may_configure=True)
-        reports = _file_all(importer, _expand(paths), where[0].time_zone)
+        ids = [one.id for one in where]
+        reader = mappings.reader(session, ids, _answers(session, ids, mapping))
+        reports = _file_all(importer, _expand(paths), where[0].time_zone, reader, test_messages)
         importer.release()
         changes = importer.judge()
         if dry_run:
             session.rollback()
+    if dry_run:
+        for report in reports:
+            report.batch = None
     document = {"files": [report.as_json() for report in reports], "flags": changes.counts()}
     if as_json:
         say_json(document)
@@ -68,7 +86,22 @@ def _files_below(folder: Path) -> list[Path]:
     return sorted(path for path in below if not any(part.startswith(".") for part in path.relative_to(folder).parts))
 
 
-def _file_all(importer: Importer, paths: list[Path], time_zone: str) -> list[Report]:
+def _answers(session: Session, clinic_ids: list[int], mapping: str | None) -> Answers:
+    """What is answered for this import: by a file where there is one of that name, else by a mapping that is kept."""
+    if not mapping:
+        return Answers()
+    path = Path(mapping)
+    if not path.is_file():
+        return mappings.named(session, clinic_ids, mapping)
+    try:
+        return Answers.of(tomllib.loads(path.read_text(encoding="utf-8-sig")))
+    except (tomllib.TOMLDecodeError, UnicodeDecodeError) as why:
+        raise Refused(f"{path} is not a TOML file: {why}.") from why
+
+
+def _file_all(
+    importer: Importer, paths: list[Path], time_zone: str, reader: Reader, test_messages: bool
+) -> list[Report]:
     """Every file in the order its kind asks for: patients before courses before results."""
     zone = ZoneInfo(time_zone)
     turns: dict[Path, int] = {}
@@ -76,14 +109,14 @@ def _file_all(importer: Importer, paths: list[Path], time_zone: str) -> list[Rep
     for path in paths:
         with path.open("rb") as stream:
             try:
-                turns[path] = formats.read(path.name, stream, zone).turn
+                turns[path] = formats.read(path.name, stream, zone, reader, test_messages=test_messages).turn
             except Refused as why:
                 reports[path] = Report(str(path), "unknown", problems=[Problem(0, "", str(why))])
     for path in sorted(turns, key=turns.__getitem__):
         with path.open("rb") as stream:
             digest = hashlib.file_digest(stream, "sha256").hexdigest()
             stream.seek(0)
-            source = formats.read(path.name, stream, zone)
+            source = formats.read(path.name, stream, zone, reader, test_messages=test_messages)
             reports[path] = importer.file(
                 str(path), source.format, source.kind, source.rows, digest, source.remarks, source.elements
             )
@@ -96,6 +129,7 @@ def _print(reports: list[Report], flags: dict[str, int], dry_run: bool) -> None:
         click.echo(
             f"{report.path}: {what}: {report.rows_in} rows in = {report.filed} filed + {report.duplicate} duplicate"
             f" + {report.unmatched} unmatched + {report.refused} refused"
+            + (f" (import {report.batch})" if report.batch else "")
         )
         for problem in report.problems[:SHOWN_PROBLEMS]:
             place = f"{formats.ROW_NAMES.get(report.format, 'row')} {problem.row}" if problem.row else "file"

@@ -10,7 +10,11 @@ from tracker.models import Base
 
 _NAME = re.compile(r"[a-z_][a-z0-9_]{0,62}")
 GROWS = ("audit_entry", "access_note", "import_problem", "due_step")  # rows are added, and that is all
-SECOND = ("standing", "second_account_id", "second_at", "course_event_id")  # of a review: the second person's part
+# Rows are added, and these columns of them are filled in later, once: the second person's part, and the voiding.
+LATER = {
+    "review": ("standing", "second_account_id", "second_at", "course_event_id"),
+    "attachment": ("voided_at", "voided_reason"),
+}
 
 
 @click.command()
@@ -33,7 +37,8 @@ def statements(role: str) -> Iterator[str]:
     yield f'GRANT USAGE ON ALL SEQUENCES IN SCHEMA public TO "{role}";'
     yield f'GRANT SELECT ON alembic_version TO "{role}";'
     for table in sorted(Base.metadata.tables):
-        may = "SELECT, INSERT" if table in GROWS or table == "review" else "SELECT, INSERT, UPDATE"
+        may = "SELECT, INSERT" if table in (*GROWS, *LATER) else "SELECT, INSERT, UPDATE"
         yield f'GRANT {may} ON "{table}" TO "{role}";'
-    yield f'GRANT UPDATE ({", ".join(SECOND)}) ON review TO "{role}";'
+    for table, columns in LATER.items():
+        yield f'GRANT UPDATE ({", ".join(columns)}) ON {table} TO "{role}";'
     yield f'GRANT DELETE ON draft TO "{role}";'

@@ -18,7 +18,7 @@ NOTHING_FOUND = frozenset({"no", "none", "nil", "no risk", "none known"})
 
 def known_risks(history: History, course: Course) -> tuple[str, ...]:
     """What is on record of the profile, in words: `age 67`, `thrombosis`."""
-    return tuple(dict.fromkeys((*_by_age(history, course), *_by_events(history))))
+    return tuple(dict.fromkeys((*_by_age(history, course), *_by_events(history, course))))
 
 
 def _by_age(history: History, course: Course) -> Iterator[str]:
@@ -29,9 +29,10 @@ def _by_age(history: History, course: Course) -> Iterator[str]:
         yield f"rheumatoid arthritis at age {age}"
 
 
-def _by_events(history: History) -> Iterator[str]:
+def _by_events(history: History, course: Course) -> Iterator[str]:
+    """What happened before the first dose; later it is a finding of its own."""
+    before = min(course.started_on, history.as_of)
     for event in history.events:
         term = history.vocabulary.event_term(wording(event))
-        begun = event.onset_on is None or event.onset_on <= history.as_of
-        if term is not None and term.name in EVENTS and begun:
+        if term is not None and term.name in EVENTS and (event.onset_on is None or event.onset_on <= before):
             yield EVENTS[term.name]

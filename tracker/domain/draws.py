@@ -88,11 +88,20 @@ def _sum_of_counts(white: Decimal, draw: _Draw) -> str:
     return f"the counts of its kinds add up to {shown(total)}"
 
 
-def _sum_of_percents(neutrophils: Decimal, draw: _Draw) -> str:
-    lymphocytes = draw("LYMPH_PCT")
-    if lymphocytes is None or neutrophils + lymphocytes <= MOST_PERCENT:
-        return ""
-    return f"with {shown(lymphocytes)} % lymphocytes that is more than 100 %"
+def _sum_of_percents(*others: str) -> Check:
+    """Percentages of the white cells that are too many together (H3); a part of them can be any fewer."""
+
+    def check(share: Decimal, draw: _Draw) -> str:
+        found = [value for value in map(draw, others) if value is not None]
+        if share + sum(found, Decimal(0)) <= MOST_PERCENT:
+            return ""
+        kinds = " and ".join(f"{shown(lab.value or share)} % {_KINDS[lab.analyte]}" for lab in draw.others)
+        return f"with {kinds} that is more than 100 %"
+
+    return check
+
+
+_KINDS = {"LYMPH_PCT": "lymphocytes", "NEUT_BAND_PCT": "bands"}
 
 
 def _against_haematocrit(hb: Decimal, draw: _Draw) -> str:
@@ -136,7 +145,8 @@ _CHECKS: tuple[tuple[str, Check], ...] = (
     ("ANC", _against_share("NEUT_PCT")),
     ("ALC", _against_share("LYMPH_PCT")),
     ("WBC", _sum_of_counts),
-    ("NEUT_PCT", _sum_of_percents),
+    ("NEUT_PCT", _sum_of_percents("LYMPH_PCT")),
+    ("NEUT_SEG_PCT", _sum_of_percents("NEUT_BAND_PCT", "LYMPH_PCT")),
     ("HB", _against_haematocrit),
     ("MCV", _against_cells),
     ("DBIL", _at_most("TBIL", "the total bilirubin is")),

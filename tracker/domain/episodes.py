@@ -150,6 +150,11 @@ def confirmation(counting: Sequence[Lab], needed: int, within: Span, ended: bool
     return Confirmation(NEEDS_REPEAT if as_of <= due_on else REPEAT_OVERDUE, due_on)
 
 
+def repeat_by(name: str, repeat: Confirmation) -> str:
+    """Whose version sets the day of a repeat that is awaited; "" where none does, or there is none."""
+    return f"repeat time by {name}" if name and repeat.due_on is not None else ""
+
+
 # ------------------------------------------------------------------------------------ the protocol's limits
 
 # A limit is never converted by a factor, only by moving the decimal point: what one of these units is of the

@@ -1,6 +1,6 @@
 """What a rule says, before anybody remembers it. A Finding is a value; a stored one is a Flag."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import date
 
 URGENT, SOON, ROUTINE, INFO = "urgent", "soon", "routine", "info"
@@ -61,6 +61,10 @@ class Finding:
     yardstick: str = ""
     folded_under: str | None = None
     evidence: tuple[Evidence, ...] = ()
+
+    def under(self, said: str) -> "Finding":
+        """The finding with another thing said of what it was judged by; "" adds nothing."""
+        return replace(self, yardstick="; ".join(filter(None, (self.yardstick, said)))) if said else self
 
     @property
     def fingerprint(self) -> str:

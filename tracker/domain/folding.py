@@ -70,7 +70,7 @@ def _covers(greater: Finding, lesser: Finding) -> bool:
 
 def _says_more(greater: Finding, lesser: Finding) -> bool:
     if greater.rule == "hys_law" and greater.subject not in _LIVER:
-        return lesser.subject in _LIVER and _LEVEL[greater.rule] < _LEVEL.get(lesser.rule, -1)
+        return lesser.subject in _LIVER and _LEVEL[greater.rule] <= _LEVEL.get(lesser.rule, -1)
     if greater.subject != lesser.subject:
         return False
     if greater.rule == lesser.rule == "action_limit":

@@ -10,17 +10,17 @@ from datetime import date, datetime, timedelta
 from decimal import Decimal
 from typing import Any, NamedTuple
 
-from tracker.domain.dates import years_between
+from tracker.domain.dates import Span, span, years_between
 from tracker.domain.findings import Evidence
 from tracker.domain.grading import NO_BASELINE, Baseline, Grade, Limits, Version, grade_both
 from tracker.domain.grading_units import unit_key
 from tracker.domain.infections import NO_WORDS, Vocabulary
-from tracker.domain.overlay import Published
+from tracker.domain.overlay import VALUE, Published, shorter
 from tracker.domain.phrases import Bound
 from tracker.domain.protocol import Protocol
 from tracker.domain.ranges import INSIDE, Range, place
 from tracker.domain.targets import Target
-from tracker.domain.values import Number, above, below, plain
+from tracker.domain.values import Number, above, below, brief, plain
 from tracker.domain.values import shown as readable
 
 WASHOUT = timedelta(
@@ -86,7 +86,7 @@ class Lab(NamedTuple):
     def shown(self) -> str:
         """The value as reported, comparator included; a computed one without its tail of digits."""
         if self.figure is None:
-            return self.text
+            return brief(self.text)
         return f"{self.comparator}{readable(self.figure) if self.computed else plain(self.figure)}"
 
     @property
@@ -326,7 +326,8 @@ class OwnRule(NamedTuple):
 class History:
     """One patient at the end of `as_of`. `labs` by analyte code (or the laboratory's own name where unmapped), oldest
     first. `changes_on`: the days to come on which a published change of the clinic's comes into force; `rule_versions`:
-    what the clinic set about a rule, by its code; `targets`: the patient's own, by analyte.
+    what the clinic set about a rule, by its code; `window`: its version of how soon a repeat is asked for; `targets`:
+    the patient's own, by analyte.
     """
 
     person: Person
@@ -346,6 +347,7 @@ class History:
     clinic: str = ""
     rule_versions: Mapping[str, Sequence[Published]] = field(default_factory=dict)
     own_rules: tuple[OwnRule, ...] = ()
+    window: Published | None = None
     targets: Mapping[str, tuple[Target, ...]] = field(default_factory=dict)
     worked_out: dict[object, Any] = field(default_factory=dict, compare=False, repr=False)
     """What was worked out once and is asked for by several rules; the history does not change, so neither does it."""
@@ -353,6 +355,13 @@ class History:
     def name(self, analyte: str) -> str:
         """The analyte's name as clinicians read it; its own text where it is not mapped."""
         return self.analyte_names.get(analyte, analyte)
+
+    def repeat_within(self, usual: Span) -> tuple[Span, str]:
+        """How soon a repeat is asked for that no protocol sets, and the clinic's version where that is sooner."""
+        within = None if self.window is None or not self.window.body else span(self.window.body[VALUE])
+        if self.window is None or within is None or not shorter(within, usual):
+            return usual, ""
+        return within, f"{self.clinic} v{self.window.number}"
 
     def protocol(self, course: Course) -> Protocol | None:
         return self.protocols.get(course.protocol_id)

@@ -22,6 +22,7 @@ Body = Mapping[str, str]
 LIMIT_KEYS = ("value", "confirm_within")
 SCHEDULE_KEYS = ("first_from", "first_to", "every", "grace_days")
 OFF = "off"
+VALUE, CONFIRM_WITHIN, GRACE_DAYS = "value", "confirm_within", "grace_days"
 MOST_GRACE = 60  # days
 ROOMS = ("schedule", "initiation", "on_treatment", "screening", "events", "dose_adjust")
 
@@ -174,20 +175,35 @@ def never_later(one: Span, other: Span) -> bool:
 # ---------------------------------------------------------------------------------------------- the protocol
 
 
-def dated_protocol(protocol: Protocol, settings: Iterable[Published], clinic: str, as_of: date) -> Protocol:
-    """The protocol in force on `as_of`, with every version before it. `settings` are of lines of this protocol."""
-    lines: dict[str, list[Published]] = {}
-    for setting in settings:
-        if setting.effective_from <= as_of:
-            lines.setdefault(setting.scope.partition("/")[2], []).append(setting)
-    days = sorted({setting.effective_from for held in lines.values() for setting in held})
+def dated_protocol(
+    protocol: Protocol, settings: Iterable[Published], clinic: str, as_of: date, wide: Iterable[Published] = ()
+) -> Protocol:
+    """The protocol in force on `as_of`, with every version before it. `settings` are of lines of this protocol, `wide`
+    hold for all protocols of the clinic.
+    """
+    lines, overall = _by_scope(settings, as_of), _by_scope(wide, as_of)
+    days = sorted({one.effective_from for held in (*lines.values(), *overall.values()) for one in held})
     if not days:
         return protocol
     versions = [(date.min, protocol)]
     for day in days:
-        held = {key: in_force(found, day) for key, found in lines.items()}
-        versions.append((day, _overlaid(protocol, {k: v for k, v in held.items() if v is not None}, clinic)))
+        own = _standing(lines, day)
+        versions.append((day, _shortened(_overlaid(protocol, own, clinic), own, _standing(overall, day), clinic)))
     return replace(versions[-1][1], versions=tuple(versions))
+
+
+def _by_scope(settings: Iterable[Published], as_of: date) -> dict[str, list[Published]]:
+    """The versions of each line, or of each setting that is about no line."""
+    found: dict[str, list[Published]] = {}
+    for setting in settings:
+        if setting.effective_from <= as_of:
+            found.setdefault(setting.scope.rpartition("/")[2], []).append(setting)
+    return found
+
+
+def _standing(versions: Mapping[str, Sequence[Published]], day: date) -> dict[str, Published]:
+    held = {key: in_force(found, day) for key, found in versions.items()}
+    return {key: version for key, version in held.items() if version is not None and version.body}
 
 
 def in_force(versions: Iterable[Published], day: date) -> Published | None:
@@ -213,3 +229,33 @@ def _applied(line: Any, setting: Published | None, clinic: str) -> Any:
         return changed(line, setting.body, f"{clinic} v{setting.number}", setting.source)
     except Refused:
         return line
+
+
+# ---------------------------------------------------------------------------------------------- the whole clinic
+
+
+def _shortened(
+    protocol: Protocol, own: Mapping[str, Published], wide: Mapping[str, Published], clinic: str
+) -> Protocol:
+    """With the clinic's time to a repeat, where that is shorter, and its grace. A line's own figure comes first."""
+    result = protocol
+    if (grace := wide.get(GRACE_DAYS)) is not None:
+        result = replace(result, due_grace_days=int(grace.body[VALUE]), grace_by=f"{clinic} v{grace.number}")
+    if (window := wide.get(CONFIRM_WITHIN)) is not None:
+        within, name = span(window.body[VALUE]), f"{clinic} v{window.number}"
+
+        def sooner(limit: Limit) -> Limit:
+            kept = CONFIRM_WITHIN in own[limit.id].body if limit.id in own else False
+            if kept or not limit.confirm or not shorter(within, limit.confirm_within):
+                return limit
+            return limit._replace(confirm_within=within, window_by=name)
+
+        rooms = {room: tuple(map(sooner, getattr(result, room))) for room in ("initiation", "on_treatment")}
+        result = replace(result, initiation=rooms["initiation"], on_treatment=rooms["on_treatment"])
+        if shorter(within, result.confirm_within):
+            result = replace(result, confirm_within=within, window_by=name)
+    return result
+
+
+def shorter(one: Span, other: Span) -> bool:
+    return one != other and never_later(one, other)

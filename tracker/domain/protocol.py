@@ -62,7 +62,7 @@ class Limit(NamedTuple):
     `measure` is "" for the value itself or `fall_from_baseline`, then `above` is the fall that is exceeded. `confirm`
     is "", `repeat` (a second specimen within `confirm_within`) or `persistent` (`needed` results in a row).
     `condition` is prose that only a clinician can judge: such a line is shown, never computed. `overlay` names the
-    clinic's version that changed the line.
+    clinic's version that changed the line, `window_by` the one for all lines that shortened `confirm_within`.
     """
 
     id: str
@@ -84,6 +84,7 @@ class Limit(NamedTuple):
     condition: str
     origin: Sourced
     overlay: str = ""
+    window_by: str = ""
 
     @property
     def words(self) -> str:
@@ -157,7 +158,8 @@ class Protocol:
     """One drug in one region, with the digest of the file it was read from.
 
     `versions` are empty where no clinic changed a line; else what was in force from which day, the file's own first,
-    and the protocol itself is the last of them.
+    and the protocol itself is the last of them. `grace_by` and `window_by` name the clinic's versions that set the
+    grace and the time to a repeat.
     """
 
     id: str
@@ -181,6 +183,8 @@ class Protocol:
     events: tuple[EventLine, ...]
     dose_adjust: tuple[DoseAdjust, ...]
     versions: tuple[tuple[date, "Protocol"], ...] = ()
+    grace_by: str = ""
+    window_by: str = ""
 
     @property
     def title(self) -> str:

@@ -1,7 +1,7 @@
 """Reference ranges: bounds that say whether they are inclusive, and which range judges a result."""
 
 from collections.abc import Iterable
-from datetime import date
+from datetime import UTC, date, datetime
 from decimal import Decimal
 from typing import NamedTuple
 
@@ -10,6 +10,7 @@ from tracker.domain.values import above, below, plain, shown
 
 SHOWN_DIGITS = 6  # a clinic's bound converted to the unit of a result has a tail nobody reads
 STARTER_FROM = date(1900, 1, 1)  # the starter set is in force from the beginning, until the clinic says otherwise
+LONG_AGO = datetime.min.replace(tzinfo=UTC)
 PRINTED, LABORATORY, CLINIC = "printed", "laboratory", "clinic"
 
 
@@ -17,6 +18,7 @@ class Range(NamedTuple):
     """A yardstick of the first layer. Bounds are in `unit`; None is an open side.
 
     `origin` says where it came from: printed with the result, configured for that laboratory, or the clinic's default.
+    `first_by` names the clinic's version that put it before the range that was printed too.
     """
 
     low: Decimal | None
@@ -26,6 +28,7 @@ class Range(NamedTuple):
     unit: str
     origin: str
     id: int | None = None
+    first_by: str = ""
 
     @property
     def low_text(self) -> str:
@@ -73,6 +76,14 @@ class ConfiguredRange(NamedTuple):
     high_inclusive: bool
     unit: str
     effective_from: date
+    published_at: datetime = LONG_AGO
+
+    @property
+    def turn(self) -> tuple[date, datetime, int]:
+        """Of two versions of one line begun by a day, the one with the later turn is in force: of one day the one that
+        was published last.
+        """
+        return (self.effective_from, self.published_at, self.id)
 
     def fits(self, sex: str, age: int | None) -> bool | None:
         """Whether the line covers this person; None where an unknown sex or age leaves it open."""
@@ -93,6 +104,11 @@ class ConfiguredRange(NamedTuple):
         return (self.analyte, self.laboratory, self.sex, self.age_from, self.age_to)
 
     @property
+    def ended(self) -> bool:
+        """Without any bound: from its day on the clinic has no line of its own here."""
+        return self.low is None and self.high is None
+
+    @property
     def specificity(self) -> tuple[bool, int]:
         """Sex before age; a narrower span of ages before a wider one."""
         width = (self.age_to if self.age_to is not None else 200) - (self.age_from or 0)
@@ -103,6 +119,23 @@ class ConfiguredRange(NamedTuple):
         return Range(self.low, self.low_inclusive, self.high, self.high_inclusive, self.unit, origin, self.id)
 
 
+def standing(candidates: Iterable[ConfiguredRange], on: date) -> list[ConfiguredRange]:
+    """The lines of which a version is in force on a day. One that ended (no bounds) leaves the starter set's of the
+    same line, where there is one.
+    """
+    in_force: dict[tuple[str, str, str, int | None, int | None], ConfiguredRange] = {}
+    starters = {}
+    for line in candidates:
+        if line.effective_from <= on:
+            held = in_force.get(line.scope)
+            if held is None or line.turn > held.turn:
+                in_force[line.scope] = line
+            if line.effective_from == STARTER_FROM:
+                starters[line.scope] = line
+    held_lines = (starters.get(scope) if line.ended else line for scope, line in in_force.items())
+    return [line for line in held_lines if line is not None]
+
+
 def choose(candidates: Iterable[ConfiguredRange], sex: str, age: int | None, on: date) -> tuple[Range | None, str]:
     """The configured range that judges a sample, and the reason where there is none.
 
@@ -111,28 +144,23 @@ def choose(candidates: Iterable[ConfiguredRange], sex: str, age: int | None, on:
     way to any line of the clinic's own that fits. A tie is a configuration error and is said, not broken silently; so
     is a line that would come first if only the sex or the age were known.
     """
-    in_force: dict[tuple[str, str, str, int | None, int | None], ConfiguredRange] = {}
-    for line in candidates:
-        if line.effective_from <= on:
-            held = in_force.get(line.scope)
-            if held is None or (line.effective_from, line.id) > (held.effective_from, held.id):
-                in_force[line.scope] = line
-    fitting = sorted((line for line in in_force.values() if line.fits(sex, age)), key=_rank, reverse=True)
+    in_force = standing(candidates, on)
+    fitting = sorted((line for line in in_force if line.fits(sex, age)), key=rank, reverse=True)
     unsettled = [
-        line for line in in_force.values()
-        if line.fits(sex, age) is None and (not fitting or _rank(line) > _rank(fitting[0]))
+        line for line in in_force
+        if line.fits(sex, age) is None and (not fitting or rank(line) > rank(fitting[0]))
     ]  # fmt: skip
     if unsettled:
         sexed = sex not in ("female", "male") and any(line.sex for line in unsettled)
         return None, f"the range depends on {'sex' if sexed else 'age'}, which is not known"
     if not fitting:
         return None, "no reference range is configured for this person"
-    if len(fitting) > 1 and _rank(fitting[0]) == _rank(fitting[1]):
+    if len(fitting) > 1 and rank(fitting[0]) == rank(fitting[1]):
         return None, "two configured ranges fit equally: the range table needs mending"
     return fitting[0].as_range(), ""
 
 
-def _rank(line: ConfiguredRange) -> tuple[bool, tuple[bool, int]]:
+def rank(line: ConfiguredRange) -> tuple[bool, tuple[bool, int]]:
     """The clinic's own before the starter set, then the more specific."""
     return (line.effective_from != STARTER_FROM, line.specificity)
 

@@ -14,6 +14,8 @@ from tracker.domain.errors import Refused
 
 FINAL, CORRECTED, PRELIMINARY, CANCELLED = "final", "corrected", "preliminary", "cancelled"
 STATUSES = (FINAL, CORRECTED, PRELIMINARY, CANCELLED)
+APART = "~"
+"""How a `sub_id` begins that no sender gave."""
 
 _DAY_FIRST = re.compile(r"^\d{1,2}[./-]\d{1,2}[./-]\d{2,4}$")
 
@@ -120,7 +122,9 @@ class LabReading(NamedTuple):
     """One result as a laboratory or a person wrote it.
 
     `analyte` is our code, a name or `loinc:1742-6`; `local_code` the sender's own. `value` is text (`5.3`, `<5`,
-    `positive`). `ref_low`/`ref_high` are the printed bounds, inclusive, in `unit`.
+    `positive`). `ref_low`/`ref_high` are the printed bounds, inclusive, in `unit`. `sub_id` tells results of one test
+    and sample apart: the sender's (OBX-4), or one of ours, which begins with APART. `mapped`: our code, where a person
+    said that the sender's test is that (`mapping_id`); it comes before all else.
     """
 
     mrn: str
@@ -137,6 +141,9 @@ class LabReading(NamedTuple):
     recorded_at: datetime | None = None
     local_code: str = ""
     comment: str = ""
+    sub_id: str = ""
+    mapped: str = ""
+    mapping_id: int | None = None
 
 
 class EventReading(NamedTuple):
@@ -215,10 +222,21 @@ class Problem(NamedTuple):
     message: str
 
 
+class Document(NamedTuple):
+    """A document that came within a message: what it is called, its media type ("" where that is not said), and its
+    bytes as they were before they were encoded. With `place` instead of bytes it was only pointed to.
+    """
+
+    name: str
+    media_type: str
+    content: bytes
+    place: str = ""
+
+
 class Row(NamedTuple):
     """One line of a source: its reading, or None with the problems that refused it. Remarks on a good row are
     problems too. `place` names it where a number alone says too little (`Observation/abc`). `about` is what the source
-    says of the patient beside the result, where it says anything.
+    says of the patient beside the result, where it says anything. `document` is one that stood in place of a value.
     """
 
     number: int
@@ -226,6 +244,7 @@ class Row(NamedTuple):
     problems: tuple[Problem, ...] = ()
     place: str = ""
     about: PatientReading | None = None
+    document: Document | None = None
 
 
 KINDS: dict[str, type[Any]] = {
@@ -253,10 +272,23 @@ def _packed(value: Any) -> Any:
 
 
 def unpack(kind: str, values: list[Any]) -> Any:
-    """The reading that `pack` made these values of."""
+    """The reading that `pack` made these values of; a field that has been added since has its default."""
     of = KINDS[kind]
     hints = get_type_hints(of)
-    return of(*(_unpacked(hints[name], value) for name, value in zip(of._fields, values, strict=True)))
+    return of(*(_unpacked(hints[name], value) for name, value in zip(of._fields, values, strict=False)))
+
+
+def pack_row(row: Row) -> dict[str, Any]:
+    """A row as JSON values, with what its source says of the patient: it decides whether the row is theirs."""
+    return {"reading": pack(row.reading), "about": pack(row.about) if row.about else None}
+
+
+def unpack_row(kind: str, number: int, values: Any) -> Row:
+    """The row that `pack_row` made these values of, or `pack` of its reading alone."""
+    if isinstance(values, list):
+        values = {"reading": values}
+    about = values.get("about")
+    return Row(number, unpack(kind, values["reading"]), about=unpack("patients", about) if about else None)
 
 
 def _unpacked(hint: Any, value: Any) -> Any:

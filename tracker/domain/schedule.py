@@ -47,7 +47,9 @@ class DueItem(NamedTuple):
 
 
 class Check(NamedTuple):
-    """One check in the life of a schedule entry. `met` is the sample that did it, `last` the one before it."""
+    """One check in the life of a schedule entry. `met` is the sample that did it, `last` the one before it; `grace_by`
+    names the clinic's version of the grace.
+    """
 
     subject: str
     due_from: date
@@ -58,6 +60,7 @@ class Check(NamedTuple):
     met: Lab | None
     last: Lab | None
     overlay: str = ""
+    grace_by: str = ""
 
 
 # ------------------------------------------------------------------------------------------ what counts as done
@@ -98,6 +101,10 @@ def _interval(entry: ScheduleEntry) -> Span | None:
 def _grace(protocol: Protocol, entry: ScheduleEntry) -> timedelta:
     """From the due day to the first day it is overdue."""
     return timedelta(days=(protocol.due_grace_days if entry.grace_days is None else entry.grace_days) + 1)
+
+
+def _grace_by(protocol: Protocol, entry: ScheduleEntry) -> str:
+    return protocol.grace_by if entry.grace_days is None else ""
 
 
 def _origin(entry: ScheduleEntry) -> Sourced:
@@ -167,7 +174,8 @@ def _once(
     in_time = (lab for lab in done if lab.collected_on >= opens)
     met = next((lab for lab in in_time if course.on_treatment(lab.collected_on)), None)
     late = closes + _grace(protocol, entry)
-    return Check(entry.subject, opens, closes, late, reason, origin, met, None, entry.overlay)
+    named = (entry.overlay, _grace_by(protocol, entry))
+    return Check(entry.subject, opens, closes, late, reason, origin, met, None, *named)
 
 
 def _repeats(protocol: Protocol, entry: ScheduleEntry, every: Span, done: Sequence[Lab], start: Lab) -> Iterator[Check]:
@@ -178,12 +186,13 @@ def _repeats(protocol: Protocol, entry: ScheduleEntry, every: Span, done: Sequen
         due = add(last.collected_on, every)
         if met is None or met.collected_on > due:  # done in time: nothing to tell of years of them
             reason = f"every {every}, last done on {last.collected_on}"
-            yield Check(entry.subject, due - early, due, due + late, reason, _origin(entry), met, last, entry.overlay)
+            named = (entry.overlay, _grace_by(protocol, entry))
+            yield Check(entry.subject, due - early, due, due + late, reason, _origin(entry), met, last, *named)
 
 
 def checks(history: History, course: Course, protocol: Protocol, entry: ScheduleEntry) -> tuple[Check, ...]:
     """The checks of one schedule entry in a course that has begun: the first ones, those done late, what is to come."""
-    key = (checks, course.id, entry.id, entry.overlay)
+    key = (checks, course.id, entry.id, entry.overlay, protocol.due_grace_days, protocol.grace_by)
     found: tuple[Check, ...] | None = history.worked_out.get(key)
     if found is None:
         found = history.worked_out[key] = tuple(_checks(history, course, protocol, entry))

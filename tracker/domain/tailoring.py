@@ -45,6 +45,4 @@ def _moved(finding: Finding, body: Mapping[str, str], name: str) -> Finding:
     severity = max(min(finding.severity, least, key=RANK.__getitem__), most, key=RANK.__getitem__)
     if severity == finding.severity:
         return finding
-    said = f"severity by {name}"
-    yardstick = f"{finding.yardstick}; {said}" if finding.yardstick else said
-    return replace(finding, severity=severity, yardstick=yardstick)
+    return replace(finding, severity=severity).under(f"severity by {name}")

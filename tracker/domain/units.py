@@ -115,6 +115,12 @@ _COUNTS = {
     (6, False): "10*6/L", (6, True): "/uL",
 }  # fmt: skip
 _SPOKEN = {"/uL": "cells/uL"}
+# By what power of ten a unit is greater than the first of its dimension (g/L, mol/L, 1/L, 1).
+_POWERS = {
+    "g/L": 0, "g/dL": 1, "g/mL": 3, "mg/dL": -2, "mg/L": -3, "ug/dL": -5, "ug/L": -6, "ug/mL": -3, "ng/mL": -6,
+    "ng/L": -9, "pg/mL": -9, "mmol/L": -3, "umol/L": -6, "nmol/L": -9, "pmol/L": -12, "10*12/L": 12, "10*6/uL": 12,
+    "10*9/L": 9, "10*3/uL": 9, "10*6/L": 6, "/uL": 6, "%": -2, "{fraction}": 0, "L/L": 0,
+}  # fmt: skip
 
 _POWER_WORDS = {
     "": 0, "1": 0, "k": 3, "th": 3, "tsd": 3, "thou": 3, "thous": 3, "thousand": 3, "thousands": 3, "1000": 3,
@@ -191,6 +197,19 @@ def normal_unit(text: str) -> str:
 def dimension(unit: str) -> str:
     """What a unit measures (`count`, `share`, `mass`, ...); "" for an unknown one. They never mix."""
     return _DIMENSION.get(normal_unit(unit), "")
+
+
+def rescaled(figure: Decimal, unit: str, other: str) -> Decimal | None:
+    """A figure in `unit` as a figure in `other`, where both are one unit or a shift of the decimal point lies between
+    them; None where anything else does, or a unit is not known.
+    """
+    one, two = normal_unit(unit), normal_unit(other)
+    if one == two:
+        return figure if one else None
+    powers = _POWERS.get(one), _POWERS.get(two)
+    if dimension(one) != dimension(two) or powers[0] is None or powers[1] is None:
+        return None
+    return Decimal(plain(figure.scaleb(powers[0] - powers[1])))
 
 
 def unit_of(analyte: Analyte, unit: str) -> str | None:

@@ -45,6 +45,12 @@ def shown(figure: Decimal, digits: int = 4) -> str:
     return plain(figure.quantize(Decimal(1).scaleb(-places), context=wide))
 
 
+def brief(text: str, most: int = 120) -> str:
+    """A text in one line of at most so many characters, for a place that has room for no report."""
+    line = " ".join(text[: 4 * most].split())
+    return line if len(line) <= most and len(text) <= 4 * most else f"{line[: most - 1].rstrip()}…"
+
+
 def read_number(text: str) -> Number | None:
     """Read what a person or a laboratory wrote: `5.3`, `5,3`, `<5`, `>1000`, `1.2 e3`; None where it is not a number.
 

@@ -1,12 +1,15 @@
 """Files: bytes into readings and problems, and rows out again. Nothing is stored here, and no clock is read.
 
-    source = formats.read(name, stream, zone)
+    source = formats.read(name, stream, zone, reader)
     for row in source.rows:
         row.number, row.reading, row.problems
 
 `read` recognises a file by its content and raises Refused where it cannot be read at all; after that a row at a time is
 read or refused, in little memory however long the file is, and iterating never raises. Every row that holds something
 is yielded, so that the rows counted are the rows that came in.
+
+Tables with other columns than those of the interchange are read with a `reader` (formats/shapes): where they have one
+reading only, or it is settled which is meant; else Unsettled says what is open.
 """
 
 from collections.abc import Iterator, Mapping
@@ -14,12 +17,14 @@ from types import MappingProxyType
 from typing import BinaryIO, NamedTuple
 from zoneinfo import ZoneInfo
 
+from tracker.domain.errors import Refused
 from tracker.domain.readings import KIND_OF, Problem, Row
-from tracker.formats import fhir, hl7v2, recognise, workbook
+from tracker.formats import fhir, hl7v2, recognise, shapes, workbook
 from tracker.formats.cells import listed
 from tracker.formats.export import csv_lines, json_lines, write_csv, write_json
 from tracker.formats.fhir.writing import write_fhir
-from tracker.formats.opening import open_text
+from tracker.formats.opening import Text, open_text
+from tracker.formats.shapes import grid
 from tracker.formats.tables import GUESSED, open_table, rows
 
 __all__ = [
@@ -57,11 +62,12 @@ ROW_NAMES = {recognise.FHIR: "entry", recognise.HL7: "line"}
 
 
 class Source(NamedTuple):
-    """One file that can be read. `format` is csv, sdtm, fhir, hl7v2 or xlsx; `kinds` are those of ORDER that its
+    """One file that can be read. `format` is csv, table, sdtm, fhir, hl7v2 or xlsx; `kinds` are those of ORDER that its
     rows are of, in that order; `remarks` are about the file as a whole.
 
     `rows` streams, and can be gone through once. `first_row` is the number of the first row that is not a header.
-    `elements` names what a reading's fields are called in the file, where that is not their own name.
+    `elements` names what a reading's fields are called in the file, where that is not their own name. `proposals` are
+    the tables of another shape, and how each is read.
     """
 
     name: str
@@ -71,6 +77,7 @@ class Source(NamedTuple):
     rows: Iterator[Row]
     first_row: int = 2
     elements: Mapping[str, str] = MappingProxyType({})
+    proposals: tuple[shapes.Proposal, ...] = ()
 
     @property
     def kind(self) -> str:
@@ -83,8 +90,13 @@ class Source(NamedTuple):
         return ORDER.index(self.kinds[0])
 
 
-def read(name: str, stream: BinaryIO, zone: ZoneInfo) -> Source:
-    """Open a file. Times without an offset are those of `zone`. Raises Refused where it cannot be read at all."""
+def read(
+    name: str, stream: BinaryIO, zone: ZoneInfo, reader: shapes.Reader | None = None, *, test_messages: bool = False
+) -> Source:
+    """Open a file. Times without an offset are those of `zone`. With `test_messages`, messages that are marked as
+    training or debugging are read as any other. Raises Refused where it cannot be read at all, and shapes.Unsettled
+    where a table of another shape needs an answer first; without a `reader` none is read.
+    """
     opened = open_text(stream)
     found = recognise.form(opened.head)
     if found == recognise.FHIR:
@@ -93,16 +105,37 @@ def read(name: str, stream: BinaryIO, zone: ZoneInfo) -> Source:
         rows_in_turn = sorted(parts.rows, key=_turn)
         return Source(name, found, kinds, parts.remarks, iter(rows_in_turn), 1, fhir.ELEMENTS)
     if found == recognise.HL7:
-        results = hl7v2.read(opened.whole(hl7v2.MOST_BYTES), zone)
+        results = hl7v2.read(opened.whole(hl7v2.MOST_BYTES), zone, test_messages)
         return Source(name, found, ("results",), results.remarks, iter(results.rows), 1, hl7v2.ELEMENTS)
     if found == recognise.WORKBOOK:
-        book = workbook.read(opened.whole(workbook.MOST_BYTES), zone)
+        book = workbook.read(opened.whole(workbook.MOST_BYTES), zone, reader)
         held = tuple(sorted(book.kinds, key=ORDER.index))
-        return Source(name, found, held, book.remarks, iter(sorted(book.rows, key=_turn)), 2)
-    table = open_table(opened.text)
-    shape = recognise.table(table)
+        rows_of = iter(sorted(book.rows, key=_turn))
+        return Source(name, found, held, book.remarks, rows_of, 2, proposals=book.proposals)
+    try:
+        table = open_table(opened.text)
+        shape = recognise.table(table)
+    except Refused as why:
+        if reader is None:
+            raise
+        stream.seek(0)
+        return _of_another_shape(name, open_text(stream).text, zone, reader, why)
     remarks = (*((Problem(0, "", GUESSED),) if opened.text.guessed else ()), *shape.remarks)
     return Source(name, shape.format, (shape.layout.kind,), remarks, rows(table, shape.layout, zone))
+
+
+def _of_another_shape(name: str, text: Text, zone: ZoneInfo, reader: shapes.Reader, why: Refused) -> Source:
+    """A table with other columns than those of the interchange. Raises `why` where it holds no results at all."""
+    try:
+        proposal = shapes.proposed(grid.of_lines(text), reader)
+    except shapes.NoTable as no_table:
+        raise why from no_table
+    if proposal.questions:
+        raise shapes.Unsettled(proposal)
+    remarks = [Problem(0, "", said) for said in ((GUESSED,) if text.guessed else ()) + proposal.understood]
+    first = proposal.grid.rows[proposal.shape.header][0] + 1
+    found = iter(shapes.Rows(proposal, zone))
+    return Source(name, "table", ("results",), tuple(remarks), found, first, proposal.elements, (proposal,))
 
 
 def _turn(row: Row) -> int:

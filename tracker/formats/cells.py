@@ -18,6 +18,7 @@ from tracker.formats.opening import LOST
 
 LONGEST = 200
 LONGEST_MRN = 64
+LONGEST_REPORT = 100_000
 MOST_DIGITS = 30  # before and after the point together; no laboratory prints more
 FORMULA_STARTS = ("=", "+", "-", "@", "\t", "\r")
 
@@ -189,6 +190,19 @@ def reported(cell: str) -> str:
     if not (cell.replace(".", "", 1).isdecimal() and len(cell) <= MOST_DIGITS):  # else it can be one number only
         _number(cell)
     return cell
+
+
+def report(text: str) -> str:
+    """A value that may be a report of many lines, which it keeps. Raises Refused where it is too long to be kept whole,
+    or could be two numbers.
+    """
+    lines = (" ".join("".join(c if c.isprintable() else " " for c in line).split()) for line in text.splitlines())
+    whole = "\n".join(filter(None, lines))
+    if len(whole) > LONGEST_REPORT:
+        raise Refused(
+            f"The report holds {len(whole):,} characters; at most {LONGEST_REPORT:,} are kept, and it is not cut."
+        )
+    return reported(whole) if len(whole) <= LONGEST else whole
 
 
 Bound = Decimal | Number | None

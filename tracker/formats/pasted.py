@@ -94,9 +94,9 @@ def _sorted(line: str, name: str, value: str, after: list[str], before: list[str
     unused = [cell for cell in before if cell.lower() not in _FLAGS]
     open_cells: list[str] = []
     for cell in after:
-        bounds = _bounds(cell)
-        if bounds is not None and not (low or high):
-            low, high = bounds
+        printed = bounds(cell)
+        if printed is not None and not (low or high):
+            low, high = printed
         elif dimension(cell) and not unit:
             unit = cell
         elif cell.lower() not in _FLAGS:
@@ -106,7 +106,8 @@ def _sorted(line: str, name: str, value: str, after: list[str], before: list[str
     return Pasted(line, name, value, unit, low, high, (*unused, *open_cells))
 
 
-def _bounds(cell: str) -> tuple[str, str] | None:
+def bounds(cell: str) -> tuple[str, str] | None:
+    """The bounds of a printed range (`3.5-5.0`, `< 232`), "" for none; None where it is no range."""
     between, one_side = _BETWEEN.match(cell), _ONE_SIDE.match(cell)
     if between and _figure(between[1]) is not None and _figure(between[2]) is not None:
         return between[1], between[2]

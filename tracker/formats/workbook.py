@@ -18,7 +18,8 @@ from python_calamine import CalamineError, CalamineSheet, CalamineWorkbook, Pass
 from tracker.domain.errors import Refused
 from tracker.domain.readings import Problem, Row
 from tracker.domain.values import plain
-from tracker.formats import recognise
+from tracker.formats import recognise, shapes
+from tracker.formats.shapes import grid
 from tracker.formats.tables import open_table, rows
 
 MOST_BYTES = 64 << 20
@@ -34,6 +35,15 @@ class Parts(NamedTuple):
     format: str
     remarks: tuple[Problem, ...]
     rows: list[Row]
+    proposals: tuple[shapes.Proposal, ...] = ()
+
+
+class Sheet(NamedTuple):
+    """Rows of cells, and the ranges that were merged, each by its first and last cell, counted from 0."""
+
+    name: str
+    cells: list[list[Cell]]
+    merged: list[tuple[tuple[int, int], tuple[int, int]]]
 
 
 class _Lines:
@@ -47,28 +57,61 @@ class _Lines:
         return self._lines
 
 
-def read(content: bytes, zone: ZoneInfo) -> Parts:
-    """The rows of a workbook. Raises Refused where it cannot be opened, or no sheet of it is a table that is read."""
+def read(content: bytes, zone: ZoneInfo, reader: shapes.Reader | None = None) -> Parts:
+    """The rows of a workbook. Raises Refused where it cannot be opened, or no sheet of it is a table that is read;
+    shapes.Unsettled where its one table needs an answer first.
+    """
     found: list[Row] = []
     kinds: dict[str, str] = {}
     remarks: list[Problem] = []
-    for name, sheet in _sheets(content):
+    proposals: list[shapes.Proposal] = []
+    unsettled: shapes.Unsettled | None = None
+    for sheet in _sheets(content):
         try:
-            table = open_table(_Lines(sheet))
-            shape = recognise.table(table)
+            kind, said, rows_of, proposal = _of_sheet(sheet, zone, reader)
         except Refused as why:
-            remarks.append(Problem(0, name, f"The sheet “{name}” is not read. {why}"))
+            unsettled = unsettled or (why if isinstance(why, shapes.Unsettled) else None)
+            remarks.append(Problem(0, sheet.name, f"The sheet “{sheet.name}” is not read. {why}"))
             continue
-        kinds[shape.layout.kind] = shape.format
-        remarks += (remark._replace(column=f"{name}: {remark.column}") for remark in shape.remarks)
-        found += (row._replace(place=f"sheet {name}") for row in rows(table, shape.layout, zone))
+        kinds[kind] = kind
+        remarks += said
+        proposals += [proposal] if proposal else []
+        found += (row._replace(place=f"sheet {sheet.name}") for row in rows_of)
     if not kinds:
-        raise Refused(remarks[0].message if remarks else "The workbook is empty.")
-    return Parts(frozenset(kinds), next(iter(kinds.values())), tuple(remarks), found)
+        raise unsettled or Refused(remarks[0].message if remarks else "The workbook is empty.")
+    return Parts(frozenset(kinds), recognise.WORKBOOK, tuple(remarks), found, tuple(proposals))
 
 
-def _sheets(content: bytes) -> Iterator[tuple[str, list[list[Cell]]]]:
-    """The sheets that hold something, as rows of cells."""
+_Sheet = tuple[str, list[Problem], Iterator[Row], shapes.Proposal | None]
+
+
+def _of_sheet(sheet: Sheet, zone: ZoneInfo, reader: shapes.Reader | None) -> _Sheet:
+    """Kind, remarks, rows and, of a table of another shape, how it is read. Raises Refused, shapes.Unsettled."""
+    try:
+        table = open_table(_Lines(sheet.cells))
+        shape = recognise.table(table)
+    except Refused as why:
+        if reader is None:
+            raise
+        return _of_another_shape(sheet, zone, reader, why)
+    said = [remark._replace(column=f"{sheet.name}: {remark.column}") for remark in shape.remarks]
+    return shape.layout.kind, said, rows(table, shape.layout, zone), None
+
+
+def _of_another_shape(sheet: Sheet, zone: ZoneInfo, reader: shapes.Reader, why: Refused) -> _Sheet:
+    cells = [[_written(cell) for cell in row] for row in sheet.cells]
+    try:
+        proposal = shapes.proposed(grid.of_sheet(sheet.name, cells, sheet.merged), reader)
+    except shapes.NoTable as no_table:
+        raise why from no_table
+    if proposal.questions:
+        raise shapes.Unsettled(proposal)
+    said = [Problem(0, "", sentence) for sentence in proposal.understood]
+    return "results", said, iter(shapes.Rows(proposal, zone)), proposal
+
+
+def _sheets(content: bytes) -> Iterator[Sheet]:
+    """The sheets that hold something."""
     _refuse_bombs(content)
     try:
         book = CalamineWorkbook.from_filelike(io.BytesIO(content))
@@ -76,7 +119,7 @@ def _sheets(content: bytes) -> Iterator[tuple[str, list[list[Cell]]]]:
             sheet: CalamineSheet = book.get_sheet_by_name(name)
             cells = sheet.to_python(skip_empty_area=False)
             if any(cell != "" for row in cells for cell in row):
-                yield name[:60], cells
+                yield Sheet(name[:60], cells, list(sheet.merged_cell_ranges or ()))
     except PasswordError:
         raise Refused("The workbook is protected by a password: save it without one.") from None
     except CalamineError:
@@ -108,7 +151,7 @@ def _written(cell: Cell) -> str:
     if isinstance(cell, bool):
         return "yes" if cell else "no"
     if isinstance(cell, int | float):
-        number = Decimal(repr(cell))
+        number = Decimal(f"{cell:.15g}")  # the digits a spreadsheet shows; the rest is noise of binary fractions
         return plain(number.to_integral() if number == number.to_integral() else number) if number.is_finite() else ""
     if isinstance(cell, datetime):
         return cell.date().isoformat() if cell.time() == time() else cell.isoformat(timespec="minutes")

@@ -2,10 +2,12 @@
 
 from tracker.models.access import ROLES, Account, BrowserSession, Clinic, Draft, Membership, RecoveryCode
 from tracker.models.adverse_event import AdverseEvent
+from tracker.models.attachment import Attachment
 from tracker.models.audit import AuditEntry
 from tracker.models.base import Base, table_of
 from tracker.models.desk import DueStep, QueueView, ReviewNotice
 from tracker.models.flag import Flag, QueueVisit, Review
+from tracker.models.importing import CodeMapping, ImportChange, ImportUndo, TableMapping
 from tracker.models.job import Job
 from tracker.models.lab import HeldRow, ImportBatch, ImportProblem, LabResult, ReferenceRange
 from tracker.models.patient import AccessNote, EmergencyAccess, Observation, Patient
@@ -18,11 +20,13 @@ __all__ = [
     "AccessNote",
     "Account",
     "AdverseEvent",
+    "Attachment",
     "AuditEntry",
     "Base",
     "BrowserSession",
     "Clinic",
     "ClinicSetting",
+    "CodeMapping",
     "Course",
     "CourseEvent",
     "Draft",
@@ -31,7 +35,9 @@ __all__ = [
     "Flag",
     "HeldRow",
     "ImportBatch",
+    "ImportChange",
     "ImportProblem",
+    "ImportUndo",
     "Job",
     "LabResult",
     "Medication",
@@ -45,5 +51,6 @@ __all__ = [
     "ReferenceRange",
     "Review",
     "ReviewNotice",
+    "TableMapping",
     "table_of",
 ]

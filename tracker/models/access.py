@@ -19,7 +19,6 @@ class Clinic(Base):
     code: Mapped[str] = mapped_column(unique=True)
     name: Mapped[str]
     time_zone: Mapped[str] = mapped_column(default="UTC")
-    configured_ranges_first: Mapped[bool] = mapped_column(default=False)
     created_at: Mapped[datetime]
     __table_args__ = (STRICT,)
 

@@ -18,7 +18,9 @@ class LabResult(Base):
 
     `analyte` is our code, "" where the laboratory's name is not mapped; `subject` is the code or that name. `figure`
     is in `unit` as reported; `value` is the same in the analyte's canonical unit. `ref_low`/`ref_high` are as
-    printed, inclusive.
+    printed, inclusive. `sub_id` tells results of one test and sample apart that stand beside each other. `mapping_id`:
+    the code mapping that made it an analyte's; no foreign key, for which SQLite would have to rebuild the largest
+    table.
     """
 
     __tablename__ = "lab_result"
@@ -41,6 +43,7 @@ class LabResult(Base):
     lab_flag: Mapped[str] = mapped_column(default="")
     laboratory: Mapped[str] = mapped_column(default="")
     accession: Mapped[str] = mapped_column(default="")
+    sub_id: Mapped[str] = mapped_column(default="")
     status: Mapped[str] = mapped_column(default="final")
     origin: Mapped[str]
     comment: Mapped[str] = mapped_column(default="")
@@ -51,17 +54,24 @@ class LabResult(Base):
     reason: Mapped[str] = mapped_column(default="")
     retired_at: Mapped[datetime | None]
     retired_reason: Mapped[str] = mapped_column(default="")
+    mapping_id: Mapped[int | None]
     __table_args__ = (
         CheckConstraint(f"status IN {STATUSES}", name="status_known"),
         CheckConstraint(f"comparator IN {COMPARATORS}", name="comparator_known"),
         CheckConstraint("(figure IS NULL) <> (text = '')", name="number_or_words"),
         Index(
             "uq_lab_result_identity",
-            "patient_id", "subject", "collected_at", "laboratory", "accession",
+            "patient_id", "subject", "collected_at", "laboratory", "accession", "sub_id",
             unique=True, sqlite_where=sql("retired_at IS NULL"), postgresql_where=sql("retired_at IS NULL"),
         ),
         Index("ix_lab_result_patient_day", "patient_id", "collected_on"),  # retired versions too
         Index("ix_lab_result_batch_id", "batch_id"),
+        Index(
+            "ix_lab_result_unmapped",  # the work to do: tests of senders that are no analyte here
+            "laboratory", "local_code", "subject", "unit", "patient_id",
+            sqlite_where=sql("analyte = '' AND retired_at IS NULL"),
+            postgresql_where=sql("analyte = '' AND retired_at IS NULL"),
+        ),
         STRICT,
     )  # fmt: skip
 
@@ -69,7 +79,9 @@ class LabResult(Base):
 class ReferenceRange(Base):
     """A yardstick of the first layer, in force from a date, never edited: a later row with the same scope follows it.
 
-    `sex` and `laboratory` are "" for any. Ages in completed years at the sample date, `age_to` exclusive.
+    `sex` and `laboratory` are "" for any. Ages in completed years at the sample date, `age_to` exclusive. Without any
+    bound it ends its line: from that day on the clinic has none of its own there. `set_id` is the key of the first
+    draft of the file it came with.
     """
 
     __tablename__ = "reference_range"
@@ -94,8 +106,9 @@ class ReferenceRange(Base):
     drafted_at: Mapped[datetime]
     published_by: Mapped[int | None] = mapped_column(ForeignKey("account.id"))
     published_at: Mapped[datetime | None]
+    set_id: Mapped[int | None] = mapped_column(index=True)
     __table_args__ = (
-        CheckConstraint("low IS NOT NULL OR high IS NOT NULL", name="has_a_bound"),
+        CheckConstraint("low IS NOT NULL OR high IS NOT NULL OR state = 'published'", name="has_a_bound"),
         CheckConstraint("state IN ('draft', 'published', 'withdrawn')", name="state_known"),
         CheckConstraint("sex IN ('', 'female', 'male')", name="sex_known"),
         Index("ix_reference_range_scope", "clinic_id", "analyte", "laboratory"),
@@ -139,7 +152,9 @@ class ImportProblem(Base):
 
 
 class HeldRow(Base):
-    """A row nobody could be found for. It waits, with an owner and an age, until somebody files or dismisses it."""
+    """A row nobody could be found for. It waits, with an owner and an age, until somebody files or dismisses it. While
+    it waits `settled_reason` says why it was not filed although its patient is here.
+    """
 
     __tablename__ = "held_row"
     id: Mapped[Key]
@@ -152,6 +167,7 @@ class HeldRow(Base):
     digest: Mapped[str]
     state: Mapped[str] = mapped_column(default="waiting")
     owner_id: Mapped[int | None] = mapped_column(ForeignKey("account.id"))
+    owned_since: Mapped[datetime | None]
     settled_at: Mapped[datetime | None]
     settled_reason: Mapped[str] = mapped_column(default="")
     __table_args__ = (

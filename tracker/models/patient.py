@@ -13,7 +13,7 @@ SEXES = ("female", "male", "unknown")
 
 class Patient(Base):
     """One person at one clinic. `next_check_on`: the day a verdict changes by itself. `judged_digest`: by which rules
-    and yardsticks.
+    and yardsticks. `batch_id`: the import that enrolled them, if one did.
     """
 
     __tablename__ = "patient"
@@ -30,6 +30,7 @@ class Patient(Base):
     next_check_on: Mapped[date | None]
     judged_at: Mapped[datetime | None]
     judged_digest: Mapped[str] = mapped_column(default="")
+    batch_id: Mapped[int | None]
     version: Mapped[int] = mapped_column(default=1)
     __mapper_args__ = {"version_id_col": version}  # noqa: RUF012 - the shape SQLAlchemy reads
     __table_args__ = (

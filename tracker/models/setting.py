@@ -9,13 +9,14 @@ from sqlalchemy.orm import Mapped, mapped_column
 
 from tracker.models.base import STRICT, Base, ClinicId, Key
 
-PROTOCOL_LINE, RULE, OWN_RULE = "protocol_line", "rule", "own_rule"
-KINDS = (PROTOCOL_LINE, RULE, OWN_RULE)
+PROTOCOL_LINE, RULE, OWN_RULE, CLINIC_WIDE = "protocol_line", "rule", "own_rule", "clinic_wide"
+KINDS = (PROTOCOL_LINE, RULE, OWN_RULE, CLINIC_WIDE)
 
 
 class ClinicSetting(Base):
     """One version of one setting. `scope` names what is set: `tofacitinib_us/tofa_us_anc_hold`, a rule's code,
-    `ANC/low_twice` for an own rule. `body` says how; an empty one leaves all as it is shipped.
+    `ANC/low_twice` for an own rule, `grace_days` for what holds for the whole clinic. `body` says how; an empty one
+    leaves all as it is shipped.
 
     `number` counts the published versions of a scope from 1; 0 for what was never published.
     """

@@ -38,8 +38,9 @@ def plain(value: Any) -> Any:
 
 
 def snapshot(row: Base) -> dict[str, Any]:
-    """Every column of a row as an entry keeps it."""
-    return {column.key: plain(getattr(row, column.key)) for column in row.__mapper__.column_attrs}
+    """Every column of a row as an entry keeps it; a file that is kept in one stands there by its digest."""
+    columns = (column for column in row.__mapper__.column_attrs if not column.deferred)
+    return {column.key: plain(getattr(row, column.key)) for column in columns}
 
 
 def note(  # noqa: PLR0913 - the columns of an entry

@@ -36,6 +36,13 @@ class Changes:
     changed: list[tuple[int, str]] = field(default_factory=list)
     cleared: list[tuple[int, str]] = field(default_factory=list)
 
+    def add(self, other: "Changes") -> None:
+        """Take in what another evaluation did."""
+        for name in ("opened", "changed", "cleared"):
+            getattr(self, name).extend(getattr(other, name))
+        self.patients += other.patients
+        self.results += other.results
+
     def counts(self) -> dict[str, int]:
         return {"opened": len(self.opened), "changed": len(self.changed), "cleared": len(self.cleared)}
 

@@ -21,8 +21,8 @@ from tracker.domain.readings import (
     RangeReading,
 )
 from tracker.library.protocols import protocols
-from tracker.models import AdverseEvent, Clinic, Medication, Observation, Patient
-from tracker.operations import configure, enrol
+from tracker.models import AdverseEvent, Base, Clinic, Medication, Observation, Patient
+from tracker.operations import audit, changes, configure, enrol
 from tracker.operations.actor import Actor
 from tracker.operations.record import DUPLICATE, FILED
 
@@ -81,7 +81,7 @@ class Filer:
         return file_one[type(reading)](reading, enrol.patient_by_id(self.session, found.id), batch_id)
 
     def _patient(self, reading: PatientReading, batch_id: int) -> str:
-        clinic = self._clinic(reading.clinic)
+        clinic = self._clinic(reading.clinic) if reading.clinic else self._where(reading.mrn)
         old = self.session.scalars(
             select(Patient).where(Patient.clinic_id == clinic.id, Patient.mrn == reading.mrn)
         ).first()
@@ -91,11 +91,11 @@ class Filer:
             "stated_age": reading.stated_age, "stated_age_on": reading.stated_age_on,
         }  # fmt: skip
         if old is not None:
-            outcome = self._same_patient(old, details)
+            outcome = self._same_patient(old, details, batch_id)
             if reading.weight_kg is not None:
                 outcome = self._weight(old, reading, outcome, batch_id)
             return outcome
-        patient = enrol.add_patient(self.session, self.actor, clinic.id, details)
+        patient = enrol.add_patient(self.session, self.actor, clinic.id, details | {"batch_id": batch_id})
         found = Found(patient.id, clinic.id, patient.birth_date)
         self.people.setdefault(reading.mrn, []).append(found)
         self.touch(found)
@@ -103,7 +103,16 @@ class Filer:
             self._weight(patient, reading, FILED, batch_id)
         return FILED
 
-    def _same_patient(self, old: Patient, details: dict[str, Any]) -> str:
+    def _correct(self, row: Base, patient: Patient, details: dict[str, Any], reason: str, batch_id: int) -> bool:
+        """Bring a row that stood before up to date, and keep what it was: undoing the file puts it back."""
+        before = {name: audit.plain(getattr(row, name)) for name in details}
+        changed = enrol.correct(self.session, self.actor, row, details, patient=patient, reason=reason)
+        after = {name: audit.plain(getattr(row, name)) for name in details}
+        if changed:
+            changes.keep(self.session, patient, batch_id, row, before, after)
+        return changed
+
+    def _same_patient(self, old: Patient, details: dict[str, Any], batch_id: int) -> str:
         """A patient already here: what was not known is filled in, what differs is refused, never overwritten by a
         file.
         """
@@ -117,7 +126,7 @@ class Filer:
         filled = {n: v for n, v in details.items() if v not in unknown and getattr(old, n) in unknown}
         if not filled:
             return DUPLICATE
-        enrol.correct(self.session, self.actor, old, filled, patient=old, reason="filled in from a file")
+        self._correct(old, old, filled, "filled in from a file", batch_id)
         self.touch(Found(old.id, old.clinic_id, old.birth_date))
         self.people.pop(old.mrn, None)
         return FILED
@@ -127,7 +136,9 @@ class Filer:
         none; the same figure again changes nothing.
         """
         value = format(reading.weight_kg, "f") if reading.weight_kg is not None else ""
-        last = select(Observation.value).where(Observation.patient_id == patient.id, Observation.kind == "weight_kg")
+        last = select(Observation.value).where(
+            Observation.patient_id == patient.id, Observation.kind == "weight_kg", Observation.voided_at.is_(None)
+        )
         if value in self.session.scalars(last):
             return outcome
         today = self.actor.today(enrol.zone_of(self.session, patient.clinic_id))
@@ -135,9 +146,22 @@ class Filer:
         self.touch(Found(patient.id, patient.clinic_id, patient.birth_date))
         return FILED
 
-    def _clinic(self, name: str) -> Clinic:
-        if not name:
+    def _where(self, mrn: str) -> Clinic:
+        """The clinic of a row that names none. Of several it is the first, unless another has that number: who is meant
+        is not guessed then. Raises Refused.
+        """
+        if len(self.clinics) == 1:
             return self.clinics[0]
+        having = select(Patient.clinic_id).where(
+            Patient.mrn == mrn, Patient.clinic_id.in_([clinic.id for clinic in self.clinics])
+        )
+        found = set(self.session.scalars(having))
+        if found <= {self.clinics[0].id}:
+            return self.clinics[0]
+        codes = " and ".join(clinic.code for clinic in self.clinics if clinic.id in found)
+        raise Refused(f"Record number {mrn} is known at {codes}, and the row names no clinic: name the clinic in it.")
+
+    def _clinic(self, name: str) -> Clinic:
         for clinic in self.clinics:
             if name.casefold() in (clinic.code.casefold(), clinic.name.casefold()):
                 return clinic
@@ -165,14 +189,10 @@ class Filer:
         for course in enrol.courses_of(self.session, patient.id):
             if (course.drug, course.started_on) == (drug, reading.started_on):
                 if reading.stopped_on is not None and course.stopped_on is None:
-                    enrol.stop_course(
-                        self.session,
-                        self.actor,
-                        patient,
-                        course,
-                        reading.stopped_on,
-                        reading.stop_reason or "stopped (from a file)",
-                    )
+                    enrol.check_course_dates(patient, course.started_on, reading.stopped_on)
+                    reason = reading.stop_reason or "stopped (from a file)"
+                    end = {"stopped_on": reading.stopped_on, "stop_reason": reason}
+                    self._correct(course, patient, end, reason, batch_id)
                     return FILED
                 return DUPLICATE
         details = {
@@ -223,14 +243,7 @@ class Filer:
             )
         end = reading.ended_on
         if course.stopped_on is not None and (end is None or end > course.stopped_on):
-            enrol.correct(
-                self.session,
-                self.actor,
-                course,
-                {"stopped_on": end},
-                patient=patient,
-                reason="a later exposure in the same file",
-            )
+            self._correct(course, patient, {"stopped_on": end}, "a later exposure in the same file", batch_id)
         details = {
             "on": reading.started_on,
             "kind": "dose",
@@ -260,14 +273,7 @@ class Filer:
         newer = {n: v for n, v in details.items() if v not in (None, "") and getattr(same, n) != v}
         if not newer:
             return DUPLICATE
-        enrol.correct(
-            self.session,
-            self.actor,
-            same,
-            newer,
-            patient=patient,
-            reason="a later state of the same event, from a file",
-        )
+        self._correct(same, patient, newer, "a later state of the same event, from a file", batch_id)
         return FILED
 
     def _medication(self, reading: MedicationReading, patient: Patient, batch_id: int) -> str:
@@ -284,14 +290,8 @@ class Filer:
         if same is None:
             enrol.add_medication(self.session, self.actor, patient, details | {"batch_id": batch_id})
             return FILED
-        changed = enrol.correct(
-            self.session,
-            self.actor,
-            same,
-            {name: value for name, value in details.items() if value not in (None, "")},  # empty is "not known"
-            patient=patient,
-            reason="a later state of the same drug, from a file",
-        )
+        told = {name: value for name, value in details.items() if value not in (None, "")}  # empty is "not known"
+        changed = self._correct(same, patient, told, "a later state of the same drug, from a file", batch_id)
         return FILED if changed else DUPLICATE
 
     def _observation(self, reading: ObservationReading, patient: Patient, batch_id: int) -> str:

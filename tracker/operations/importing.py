@@ -16,7 +16,7 @@ from sqlalchemy import select
 from sqlalchemy.orm import Session
 
 from tracker.domain.errors import Refused
-from tracker.domain.readings import KIND_OF, KINDS, PatientReading, Problem, Row, pack, unpack
+from tracker.domain.readings import KIND_OF, KINDS, PatientReading, Problem, Row, pack_row, unpack_row
 from tracker.models import Clinic, HeldRow, ImportBatch, ImportProblem, Patient
 from tracker.operations import audit, enrol
 from tracker.operations.actor import Actor
@@ -24,6 +24,8 @@ from tracker.operations.evaluate import Changes, evaluate
 from tracker.operations.filing import AnotherPerson, Filer, Found
 from tracker.operations.pace import no_search_for_cycles
 from tracker.operations.record import FILED, REFUSED, Whose, record
+from tracker.operations.standing import UNDONE
+from tracker.queries.codes import Codes, codes
 
 CHUNK = 2000
 OUTCOMES_KEPT = 50_000
@@ -49,6 +51,7 @@ class Report:
     filed_rows: list[tuple[int, int | None, str]] = field(default_factory=list)
     unmapped: dict[str, tuple[int, int]] = field(default_factory=dict)
     not_them: set[str] = field(default_factory=set)
+    batch: int | None = None
 
     def count(self, outcome: str) -> None:
         setattr(self, outcome, getattr(self, outcome) + 1)
@@ -64,7 +67,7 @@ class Report:
         return self.rows_in == 0 or self.rows_in > self.refused
 
     def as_json(self) -> dict[str, Any]:
-        names = ("path", "format", "rows_in", "filed", "duplicate", "unmatched", "refused")
+        names = ("path", "batch", "format", "rows_in", "filed", "duplicate", "unmatched", "refused")
         return {name: getattr(self, name) for name in names} | {"problems": [p._asdict() for p in self.problems]}
 
 
@@ -81,6 +84,7 @@ class Importer:
         self.create_patients = create_patients
         self.filer = Filer(session, actor, clinics, may_configure)
         self.amended: set[int] = set()
+        self.codes: dict[int, Codes] = {}
 
     # ------------------------------------------------------------------------------------------ a file
 
@@ -103,6 +107,7 @@ class Importer:
         )
         self.session.add(batch)
         self.session.flush()
+        report.batch = batch.id
         for chunk in _chunks(rows):
             said = len(report.problems)
             with no_search_for_cycles():
@@ -155,9 +160,12 @@ class Importer:
                 self._one(row, batch_id, report, found)
 
     def _results(self, known: list[tuple[Row, Found]], batch_id: int, report: Report) -> None:
-        rows = [(row.number, row.reading, Whose(found.id, found.birth_date)) for row, found in known]
-        # the source's kind is results
-        done = record(self.session, self.actor, rows, batch_id)  # type: ignore[arg-type]
+        rows = [
+            # the source's kind is results
+            (row.number, self._codes(found.clinic_id).applied(row.reading), Whose(found.id, found.birth_date))  # type: ignore[arg-type]
+            for row, found in known
+        ]
+        done = record(self.session, self.actor, rows, batch_id)
         for (row, found), outcome in zip(known, done.outcomes, strict=True):
             report.count(outcome)
             if outcome == FILED:
@@ -183,6 +191,12 @@ class Importer:
         report.remember(row.number, found.id if found else None, outcome)
         if outcome == FILED and found is not None:
             self.filer.touch(found)
+
+    def _codes(self, clinic_id: int) -> Codes:
+        """What people at that clinic said the tests of senders are."""
+        if clinic_id not in self.codes:
+            self.codes[clinic_id] = codes(self.session, clinic_id)
+        return self.codes[clinic_id]
 
     # ------------------------------------------------------------------------------------------ whose
 
@@ -214,6 +228,7 @@ class Importer:
         if not found and self.create_patients:
             told = row.about or PatientReading(mrn)
             details = {name: getattr(told, name) for name in ("mrn", "family_name", "given_name", "birth_date", "sex")}
+            details["batch_id"] = batch_id
             patient = enrol.add_patient(self.session, self.actor, self.clinics[0].id, details)
             self.filer.people[mrn] = [Found(patient.id, patient.clinic_id, patient.birth_date)]
             return self.filer.people[mrn][0]
@@ -241,11 +256,15 @@ class Importer:
         return True
 
     def _hold(self, row: Row, kind: str, mrn: str, batch_id: int) -> None:
-        content = json.dumps(pack(row.reading), ensure_ascii=False)
+        content = json.dumps(pack_row(row), ensure_ascii=False)
         digest = hashlib.sha256(f"{kind}\n{content}".encode()).hexdigest()
         clinic_id = self.clinics[0].id
-        waiting = select(HeldRow.id).where(HeldRow.clinic_id == clinic_id, HeldRow.digest == digest)
-        if self.session.execute(waiting).first() is None:
+        same = select(HeldRow).where(HeldRow.clinic_id == clinic_id, HeldRow.digest == digest)
+        held = self.session.scalars(same).first()
+        if held is not None and held.settled_reason.startswith(UNDONE):  # it comes in once more
+            held.state, held.settled_at, held.settled_reason = "waiting", None, ""
+            held.batch_id, held.row, held.owner_id, held.owned_since = batch_id, row.number, None, None
+        if held is None:
             held = HeldRow(
                 clinic_id=clinic_id,
                 batch_id=batch_id,
@@ -258,7 +277,9 @@ class Importer:
             self.session.add(held)
 
     def release(self) -> int:
-        """File the rows that were waiting for patients who are here now; how many there were."""
+        """File the rows that were waiting for patients who are here now; how many there were. What is refused all the
+        same waits on, with the reason, for somebody to settle it.
+        """
         here = [clinic.id for clinic in self.clinics]
         waiting = self.session.scalars(
             select(HeldRow)
@@ -271,12 +292,14 @@ class Importer:
     def _release_one(self, held: HeldRow) -> int:
         report = Report("tray", held.kind)
         self.filer.people.pop(held.mrn, None)
-        self._chunk([Row(held.row, unpack(held.kind, json.loads(held.content)))], held.batch_id, report)
-        if report.unmatched:
+        self._chunk([unpack_row(held.kind, held.row, json.loads(held.content))], held.batch_id, report)
+        said = "; ".join(p.message for p in report.problems)
+        if report.unmatched or report.refused:
+            held.settled_reason = said if report.refused else ""
             return 0
-        held.state = "filed" if report.filed or report.duplicate else "dismissed"
+        held.state = "filed"
         held.settled_at = self.actor.utc
-        held.settled_reason = "; ".join(p.message for p in report.problems) or "the patient was enrolled"
+        held.settled_reason = said or "the patient was enrolled"
         return 1
 
     # ------------------------------------------------------------------------------------------ judging
@@ -289,10 +312,7 @@ class Importer:
             changes = evaluate(
                 self.session, clinic_id, patient_ids, self.actor.utc, today, amended=frozenset(self.amended)
             )
-            for name in ("opened", "changed", "cleared"):
-                getattr(total, name).extend(getattr(changes, name))
-            total.patients += changes.patients
-            total.results += changes.results
+            total.add(changes)
         return total
 
 

@@ -15,6 +15,7 @@ from sqlalchemy import func, select
 from sqlalchemy.orm import Session
 
 from tracker.domain.errors import NotAllowed, Refused, Stale
+from tracker.domain.ranges import STARTER_FROM
 from tracker.models import ClinicSetting, Job, Patient, ReferenceRange
 from tracker.operations import audit, jobs, trial
 from tracker.operations.actor import Actor
@@ -24,6 +25,7 @@ from tracker.operations.provenance import judged_by
 from tracker.operations.settings import CHECKS, next_number, published_versions
 from tracker.operations.trial import Preview
 from tracker.queries.patients import stale
+from tracker.queries.range_table import is_followed_at_once, turn, versions
 from tracker.queries.yardsticks import Trial, load_yardsticks
 
 FROM_TODAY, BACK_FILL = "today", "history"
@@ -144,6 +146,37 @@ def roll_back(session: Session, actor: Actor, row: ClinicSetting) -> Changes | N
     )  # fmt: skip
     audit.created(session, actor, again, clinic_id=row.clinic_id, reason=again.reason)
     return _judge_all(session, actor, row.clinic_id)
+
+
+def roll_back_range(session: Session, actor: Actor, row: ReferenceRange) -> Changes | None:
+    """Take a published range back: from its own day on its line says what it said before it. Where that was nothing of
+    the clinic's own, the line ends, and the starter set's judges again where it has that line.
+
+    One person is enough, as for a setting. Raises Refused for the starter set, Stale where the version is not published
+    or another took its place from the same day.
+    """
+    session.refresh(row, with_for_update=True)
+    if row.effective_from == STARTER_FROM:
+        raise Refused("A line of the starter set is not taken back: publish one of your own, which comes before it.")
+    if row.state != "published" or is_followed_at_once(session, row):
+        raise Stale("This version judges nothing any more: look at the one that took its place.")
+    _bring_up_to_date(session, actor, row.clinic_id)
+    audit.created(session, actor, _as_before(session, actor, row), clinic_id=row.clinic_id, reason="taken back")
+    return _judge_all(session, actor, row.clinic_id)
+
+
+def _as_before(session: Session, actor: Actor, row: ReferenceRange) -> ReferenceRange:
+    """A version from the same day on that says what the version before it said; without bounds where there was none."""
+    earlier = (one for one in versions(session, row) if turn(one) < turn(row) and one.effective_from != STARTER_FROM)
+    before = next(earlier, None)
+    same = ("clinic_id", "analyte", "laboratory", "sex", "age_from", "age_to", "effective_from")
+    says = ("low", "low_inclusive", "high", "high_inclusive", "unit", "source", "verified")
+    return ReferenceRange(
+        **{name: getattr(row, name) for name in same},
+        **({name: getattr(before, name) for name in says} if before else {"unit": row.unit}),
+        reason=f"the version of {row.published_at:%Y-%m-%d} taken back", state="published", drafted_by=actor.account_id,
+        drafted_at=actor.utc, published_by=actor.account_id, published_at=actor.utc,
+    )  # fmt: skip
 
 
 def _bring_up_to_date(session: Session, actor: Actor, clinic_id: int) -> None:

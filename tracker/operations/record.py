@@ -19,11 +19,12 @@ from tracker.domain.units import Analyte, check, normal_unit, to_canonical, unit
 from tracker.domain.values import Number, read_number
 from tracker.library import analytes
 from tracker.models import LabResult, Patient, table_of
-from tracker.operations import audit
+from tracker.operations import audit, changes
 from tracker.operations.actor import Actor
 from tracker.operations.standing import (
     CANCELLED_BY_LAB,
     Existing,
+    Identity,
     Standing,
     analyte_of,
     identity_of,
@@ -85,8 +86,8 @@ def prepare(reading: LabReading, whose: Whose, now: datetime, previous: Decimal 
         "comparator": number.comparator if number else "", "figure": number.figure if number else None,
         "unit": _unit(analyte.code if analyte else "", reading.unit), "value": value, "text": text,
         "ref_low": reading.ref_low, "ref_high": reading.ref_high, "range_id": None, "lab_flag": reading.lab_flag,
-        "laboratory": reading.laboratory, "accession": reading.accession,
-        "status": reading.status, "comment": reading.comment,
+        "laboratory": reading.laboratory, "accession": reading.accession, "sub_id": reading.sub_id,
+        "status": reading.status, "comment": reading.comment, "mapping_id": reading.mapping_id,
         "recorded_at": reading.recorded_at or now,
     }  # fmt: skip
     return Prepared(columns, questions)
@@ -140,13 +141,16 @@ def _words(reading: LabReading, analyte: Analyte | None) -> str:
 class Recorded:
     """What became of the readings: an outcome each, in order, with the problems; who is affected; what was retired.
 
-    `unmapped` are the rows whose test has no analyte here, with the laboratory's name for it.
+    `cancelled` is the last result that its laboratory took back. `unmapped` are the rows whose test has no analyte
+    here, with the laboratory's name for it.
+
     """
 
     outcomes: list[str] = field(default_factory=list)
     problems: list[Problem] = field(default_factory=list)
     patient_ids: set[int] = field(default_factory=set)
     amended: set[int] = field(default_factory=set)
+    cancelled: int = 0
     unmapped: list[tuple[int, str]] = field(default_factory=list)
 
 
@@ -171,6 +175,8 @@ def record(
                 _insert(session, actor, inserts, batch_id)
                 known = in_force(session, [(reading, whose.patient_id) for _, reading, whose in rows])
             outcome = _file(session, actor, reading, whose, new, known, inserts, done)
+            if new is None and outcome == FILED and batch_id is not None:
+                changes.keep_cancelled(session, whose.patient_id, batch_id, done.cancelled)
         except NotRecordable as why:
             done.problems.append(Problem(number, why.column, str(why)))
             continue
@@ -200,10 +206,10 @@ def _in_turn(rows: Sequence[tuple[int, LabReading, Whose]]) -> list[int]:
 
 def _meets_pending(reading: LabReading, whose: Whose, known: Standing) -> bool:
     """Whether a row replaces or voids one that stands in the same file and is not stored yet."""
-    old = known.now.get(identity_of(reading, whose.patient_id))
-    if old is None or old.id is not None:
-        return False
-    return reading.status in (CORRECTED, CANCELLED) or old.status == PRELIMINARY
+    identity = identity_of(reading, whose.patient_id)
+    revises = reading.status in (CORRECTED, CANCELLED)
+    pending = [known.now[one] for one in (identity, *(known.beside(identity) if revises else ())) if one in known.now]
+    return any(old.id is None and (revises or old.status == PRELIMINARY) for old in pending)
 
 
 def _insert(session: Session, actor: Actor, inserts: list[dict[str, Any]], batch_id: int | None) -> None:
@@ -236,8 +242,8 @@ def _file(  # noqa: PLR0913 - one row and the state it meets
 ) -> str:  # fmt: skip
     if new is None:
         return _cancel(session, actor, reading, whose, known, done)
-    identity = identity_of_columns(new)
-    old = known.now.get(identity)
+    identity = _meant(identity_of_columns(new), new["status"], known)
+    old, new["sub_id"] = known.now.get(identity), identity[5]
     if old is not None:
         if old.says(new) and (old.status == new["status"] or old.status != PRELIMINARY):
             return DUPLICATE
@@ -264,8 +270,24 @@ def _file(  # noqa: PLR0913 - one row and the state it meets
     return FILED
 
 
+def _meant(identity: Identity, status: str, known: Standing) -> Identity:
+    """Which result a row is about. A correction or a cancellation without a sub-ID, or of one that came without, means
+    the only result there is; where there are several it never falls on one of them by chance. Raises NotRecordable.
+    """
+    beside = known.beside(identity) if status in (CORRECTED, CANCELLED) else []
+    if not beside or (identity[5] and (identity in known.now or all(one[5] for one in beside))):
+        return identity
+    if len(beside) == 1 and identity not in known.now:
+        return beside[0]
+    raise NotRecordable(
+        "value",
+        f"{len(beside) + (identity in known.now)} results of this test are on file for this sample, and which of them"
+        " is meant is not said (OBX-4): correct it by hand.",
+    )
+
+
 def _cancel(session: Session, actor: Actor, reading: LabReading, whose: Whose, known: Standing, done: Recorded) -> str:
-    identity = identity_of(reading, whose.patient_id)
+    identity = _meant(identity_of(reading, whose.patient_id), CANCELLED, known)
     old = known.now.pop(identity, None)
     if old is None and identity in known.cancelled:
         return DUPLICATE
@@ -273,6 +295,7 @@ def _cancel(session: Session, actor: Actor, reading: LabReading, whose: Whose, k
         raise NotRecordable("status", "The result is cancelled, and there is none on file to void.")
     _retire(session, actor, old.id, whose.patient_id, CANCELLED_BY_LAB)
     done.amended.add(old.id)
+    done.cancelled = old.id
     return FILED
 
 

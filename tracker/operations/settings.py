@@ -1,19 +1,21 @@
 """What a clinic sets beside its ranges: drafted here, put in force (and taken back) by operations/publishing.py."""
 
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from datetime import date
+from itertools import groupby
 from typing import Any, NamedTuple
 
 from sqlalchemy import func, select
 from sqlalchemy.orm import Session
 
+from tracker.domain import clinic_wide
 from tracker.domain.criteria import criterion
-from tracker.domain.errors import NotFound, Refused, Stale
+from tracker.domain.errors import JakwatchError, NotFound, Refused, Stale
 from tracker.domain.overlay import changed, find_line
 from tracker.domain.tailoring import check_rule
 from tracker.library.protocols import protocols
-from tracker.models import ClinicSetting
-from tracker.models.setting import OWN_RULE, PROTOCOL_LINE, RULE
+from tracker.models import Clinic, ClinicSetting
+from tracker.models.setting import CLINIC_WIDE, OWN_RULE, PROTOCOL_LINE, RULE
 from tracker.operations import audit
 from tracker.operations.actor import Actor
 from tracker.queries.yardsticks import UNITS
@@ -47,7 +49,16 @@ def check_own_rule(scope: str, body: Mapping[str, Any]) -> None:
         criterion(analyte, body, UNITS, "", "")
 
 
-CHECKS = {PROTOCOL_LINE: check_line, RULE: check_rule_setting, OWN_RULE: check_own_rule}
+def check_clinic_wide(scope: str, body: Mapping[str, Any]) -> None:
+    """Raise Refused, saying why, where something may not be set so for a whole clinic."""
+    if scope not in clinic_wide.SCOPES:
+        raise NotFound("There is nothing of that name to set for a whole clinic.")
+    clinic_wide.check(scope, body)
+
+
+CHECKS = {
+    PROTOCOL_LINE: check_line, RULE: check_rule_setting, OWN_RULE: check_own_rule, CLINIC_WIDE: check_clinic_wide,
+}  # fmt: skip
 
 
 class Proposal(NamedTuple):
@@ -111,3 +122,28 @@ def next_number(session: Session, row: ClinicSetting) -> int:
     s = ClinicSetting
     latest = select(func.max(s.number)).where(s.clinic_id == row.clinic_id, s.kind == row.kind, s.scope == row.scope)
     return (session.scalar(latest) or 0) + 1
+
+
+def misfits(session: Session, clinic: Clinic, on: date) -> list[str]:
+    """A sentence for each published version, in force on a day or to come, that no longer fits this program: of a rule
+    or a line it does not have any more, or a body it would refuse today. Such a version judges nothing.
+    """
+    found = []
+    for row in _standing(session, clinic.id, on):
+        try:
+            CHECKS[row.kind](row.scope, row.body)
+        except JakwatchError as why:
+            found.append(f"{clinic.code}: {row.kind.replace('_', ' ')} {row.scope}, version {row.number}: {why}")
+    return found
+
+
+def _standing(session: Session, clinic_id: int, on: date) -> Iterator[ClinicSetting]:
+    """The published versions that say something and are in force, or will be."""
+    s = ClinicSetting
+    rows = session.scalars(
+        select(s).where(s.clinic_id == clinic_id, s.state == "published").order_by(s.kind, s.scope, s.number)
+    )
+    for _, versions in groupby(rows, key=lambda row: (row.kind, row.scope)):
+        held = list(versions)
+        begun = [row for row in held if row.effective_from <= on][-1:]
+        yield from (row for row in (*begun, *(row for row in held if row.effective_from > on)) if row.body)

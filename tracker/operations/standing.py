@@ -10,15 +10,17 @@ from typing import Any, NamedTuple
 from sqlalchemy import select
 from sqlalchemy.orm import Session
 
-from tracker.domain.readings import PRELIMINARY, LabReading
+from tracker.domain.readings import APART, PRELIMINARY, LabReading
 from tracker.domain.units import Analyte
-from tracker.domain.values import plain
+from tracker.domain.values import brief, plain
 from tracker.library import analytes
 from tracker.models import LabResult
 
 CANCELLED_BY_LAB = "cancelled by the laboratory"
+UNDONE = "import undone"  # how the reason begins with which an undone import's rows are taken out
 
-Identity = tuple[int, str, datetime, str, str]
+Identity = tuple[int, str, datetime, str, str, str]
+"""Patient, subject, time of collection, laboratory, accession, sub-ID."""
 
 
 class Existing(NamedTuple):
@@ -33,12 +35,13 @@ class Existing(NamedTuple):
     recorded_at: datetime | None = None
 
     def says(self, new: dict[str, Any]) -> bool:
-        """Whether the new row says the same: a file sent twice changes nothing."""
-        return all(getattr(self, name) == new[name] for name in ("figure", "comparator", "unit", "text"))
+        """Whether the new row says the same, however a report is broken into lines: then nothing changes."""
+        number = all(getattr(self, name) == new[name] for name in ("figure", "comparator", "unit"))
+        return number and (self.text == new["text"] or self.text.split() == new["text"].split())
 
     @property
     def shown(self) -> str:
-        return self.text if self.figure is None else f"{self.comparator}{plain(self.figure)} {self.unit}".strip()
+        return brief(self.text) if self.figure is None else f"{self.comparator}{plain(self.figure)} {self.unit}".strip()
 
 
 @dataclass(slots=True)
@@ -66,6 +69,11 @@ class Standing:
                 return old.status == new["status"] or old.status != PRELIMINARY
         return False
 
+    def beside(self, identity: Identity) -> list[Identity]:
+        """The results in force of the same test, sample and order that differ in their sub-ID alone."""
+        others = dict.fromkeys(self.of_sample.get(identity[:3], ()))
+        return [one for one in others if one in self.now and one[:5] == identity[:5] and one != identity]
+
     def said_before(self, identity: Identity, new: dict[str, Any], at: datetime | None = None) -> bool:
         """Whether a row is a version that has been replaced since; of a correction only what was issued at the same
         instant, because a laboratory may go back to its first value.
@@ -79,10 +87,17 @@ class Standing:
 
 
 def _one_sample(one: Identity, other: Identity) -> bool:
-    (laboratory, accession), (its_laboratory, its_accession) = one[3:], other[3:]
+    (laboratory, accession, part), (its_laboratory, its_accession, its_part) = one[3:], other[3:]
+    if part != its_part and _told(part) and _told(its_part):
+        return False
     if accession and its_accession:
         return accession == its_accession
     return not laboratory or not its_laboratory or laboratory == its_laboratory
+
+
+def _told(sub_id: str) -> bool:
+    """Whether the sender gave this sub-ID."""
+    return bool(sub_id) and not sub_id.startswith(APART)
 
 
 def in_force(session: Session, rows: Sequence[tuple[LabReading, int]]) -> Standing:
@@ -94,15 +109,17 @@ def in_force(session: Session, rows: Sequence[tuple[LabReading, int]]) -> Standi
     r = LabResult
     found = session.execute(
         select(
-            r.patient_id, r.subject, r.collected_at, r.laboratory, r.accession,
+            r.patient_id, r.subject, r.collected_at, r.laboratory, r.accession, r.sub_id,
             r.id, r.comparator, r.figure, r.text, r.unit, r.status, r.recorded_at, r.retired_at, r.retired_reason,
         ).where(
             r.patient_id.in_(sorted({patient_id for _, patient_id in rows})),
             r.collected_on >= min(days), r.collected_on <= max(days),
         )
     )  # fmt: skip
-    for patient_id, subject, at, laboratory, accession, *version, retired_at, reason in found:
-        identity, existing = (patient_id, subject, at, laboratory, accession), Existing(*version)
+    for patient_id, subject, at, laboratory, accession, sub_id, *version, retired_at, reason in found:
+        if reason.startswith(UNDONE):
+            continue  # as if it had never come in
+        identity, existing = (patient_id, subject, at, laboratory, accession, sub_id), Existing(*version)
         if retired_at is None:
             known.hold(identity, existing)
         else:
@@ -123,16 +140,20 @@ def _find(name: str, local_code: str, unit: str) -> Analyte | None:
 
 def analyte_of(reading: LabReading) -> Analyte | None:
     """The analyte a reading is about; None where its name and code are not mapped."""
+    if reading.mapped:
+        return analytes.ANALYTES[reading.mapped]
     return _find(reading.analyte, reading.local_code, reading.unit)
 
 
 def identity_of(reading: LabReading, patient_id: int) -> Identity:
-    """Patient, subject, time of collection, laboratory and accession: what makes two rows one result."""
+    """What makes two rows one result."""
     analyte = analyte_of(reading)
     subject = analyte.code if analyte else reading.analyte
-    return (patient_id, subject, reading.collected.at, reading.laboratory, reading.accession)
+    return (patient_id, subject, reading.collected.at, reading.laboratory, reading.accession, reading.sub_id)
 
 
 def identity_of_columns(new: dict[str, Any]) -> Identity:
     """The same of a prepared row."""
-    return (new["patient_id"], new["subject"], new["collected_at"], new["laboratory"], new["accession"])
+    return (
+        new["patient_id"], new["subject"], new["collected_at"], new["laboratory"], new["accession"], new["sub_id"],
+    )  # fmt: skip

@@ -1,6 +1,6 @@
 """Rows nobody could be found for: somebody takes them on, or says why they go nowhere."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 from sqlalchemy.orm import Session
@@ -15,10 +15,20 @@ from tracker.operations.importing import Importer
 WAITING, DISMISSED = "waiting", "dismissed"
 
 
-def assign(session: Session, actor: Actor, rows: Sequence[HeldRow]) -> None:
-    """Take rows over. Raises Stale where one was settled meanwhile."""
+def assign(session: Session, actor: Actor, rows: Sequence[HeldRow], seen: Mapping[int, int | None]) -> list[int]:
+    """Take rows on, or over from whoever had them: the accounts that had some until now.
+
+    `seen` is who had each row on the page. Raises Stale where one was settled, or taken by somebody, meanwhile.
+    """
+    others = []
     for row in rows:
-        _change(session, actor, row, "assign", {"owner_id": actor.account_id})
+        if row.id in seen and row.owner_id != seen[row.id]:
+            raise Stale("Somebody took one of these rows on meanwhile. Look at the tray again.")
+        if row.owner_id is not None and row.owner_id != actor.account_id:
+            others.append(row.owner_id)
+        if row.owner_id != actor.account_id or row.state != WAITING:
+            _change(session, actor, row, "assign", {"owner_id": actor.account_id, "owned_since": actor.utc})
+    return others
 
 
 def dismiss(session: Session, actor: Actor, rows: Sequence[HeldRow], reason: str) -> None:

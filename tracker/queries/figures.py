@@ -25,9 +25,10 @@ def figures(session: Session, today: date, seen_since: datetime) -> Iterator[Fig
     """What waits in all clinics together. `today` is the calendar day in UTC; sessions seen after `seen_since` count
     as open.
     """
-    by_place = dict(
-        session.execute(_count(Flag.attention < CARRIED_OFFSET, Flag.attention).group_by(Flag.attention)).all()
-    )
+    waiting = _count(Flag.attention < CARRIED_OFFSET, Flag.attention).group_by(Flag.attention)
+    by_place: dict[int, int] = {}
+    for place, count in session.execute(waiting):
+        by_place[place] = count
     for place, severity in enumerate(SEVERITIES):
         told = "Flags about which nobody has decided, by the worst severity since"
         yield Figure("flags_waiting", told, by_place.get(place, 0), ("severity", severity))

@@ -55,6 +55,7 @@ class Loader:
         self.protocols = self.yardsticks.protocols_on(as_of)
         self.own_rules = self.yardsticks.own_rules(as_of)
         self.rule_versions = self.yardsticks.rule_versions()
+        self.window = self.yardsticks.repeat_window(as_of)
         self.changes_on = self.yardsticks.changes_after(as_of)
         self.range_changes: dict[int, int | None] = {}
 
@@ -98,6 +99,7 @@ class Loader:
                 clinic=self.yardsticks.clinic_name,
                 rule_versions=self.rule_versions,
                 own_rules=self.own_rules,
+                window=self.window,
                 targets=wanted.get(id, {}),
             )
 

@@ -1,23 +1,25 @@
 """What came in by file: batches with their accounting, what was said about rows, and rows that wait for a patient."""
 
-from collections.abc import Iterable, Sequence
-from typing import NamedTuple
+from collections.abc import Iterable, Mapping, Sequence
+from typing import Any, NamedTuple
 
 from sqlalchemy import func, select
 from sqlalchemy.orm import Session
 
-from tracker.models import Account, HeldRow, ImportBatch, ImportProblem, Patient
+from tracker.models import Account, HeldRow, ImportBatch, ImportProblem, ImportUndo, Patient
 
 PAGE = 50
 TRAY = 300
 
 
 class Batch(NamedTuple):
-    """A batch with who sent it, and how many of its rows wait still."""
+    """A batch with who sent it, how many of its rows wait still, and, where it was undone, that and by whom."""
 
     batch: ImportBatch
     person: str
     waiting: int
+    undone: ImportUndo | None = None
+    undone_by: str = ""
 
 
 def batches(session: Session, clinic_id: int, before: int | None = None) -> tuple[list[Batch], int | None]:
@@ -33,7 +35,8 @@ def batches(session: Session, clinic_id: int, before: int | None = None) -> tupl
         statement = statement.where(ImportBatch.id < before)
     rows = session.execute(statement).all()
     waiting = _waiting(session, [batch.id for batch, _ in rows])
-    found = [Batch(batch, name or "", waiting.get(batch.id, 0)) for batch, name in rows[:PAGE]]
+    undone = _undone(session, [batch.id for batch, _ in rows])
+    found = [Batch(b, name or "", waiting.get(b.id, 0), *undone.get(b.id, ())) for b, name in rows[:PAGE]]
     return found, found[-1].batch.id if len(rows) > PAGE else None
 
 
@@ -49,7 +52,18 @@ def _waiting(session: Session, batch_ids: Sequence[int]) -> dict[int, int]:
 def one(session: Session, batch: ImportBatch) -> Batch:
     """A batch that was loaded already, with the rest."""
     name = session.scalar(select(Account.name).where(Account.id == batch.imported_by)) if batch.imported_by else ""
-    return Batch(batch, name or "", _waiting(session, [batch.id]).get(batch.id, 0))
+    undone = _undone(session, [batch.id]).get(batch.id, ())
+    return Batch(batch, name or "", _waiting(session, [batch.id]).get(batch.id, 0), *undone)
+
+
+def _undone(session: Session, batch_ids: Sequence[int]) -> dict[int, tuple[ImportUndo, str]]:
+    """By batch, that it was undone, and by whom."""
+    rows = session.execute(
+        select(ImportUndo, Account.name)
+        .outerjoin(Account, Account.id == ImportUndo.account_id)
+        .where(ImportUndo.batch_id.in_(batch_ids))
+    )
+    return {row.batch_id: (row, name or "a command on the server") for row, name in rows}
 
 
 def problems(session: Session, batch_id: int, limit: int | None = None) -> list[ImportProblem]:
@@ -73,18 +87,38 @@ class Held(NamedTuple):
     owner: str
 
 
-def tray(session: Session, clinic_id: int) -> tuple[list[Held], int]:
-    """The rows that wait, by record number, the longest waiting first, at most TRAY of them; and how many there are."""
-    mine = (HeldRow.clinic_id == clinic_id, HeldRow.state == "waiting")
+ORDERS: Mapping[str, tuple[Any, ...]] = {
+    "age": (ImportBatch.imported_at, HeldRow.mrn),
+    "newest": (ImportBatch.imported_at.desc(), HeldRow.mrn),
+    "owner": (Account.name.is_not(None), Account.name, ImportBatch.imported_at),
+    "mrn": (HeldRow.mrn, ImportBatch.imported_at),
+    "file": (ImportBatch.filename, ImportBatch.id, HeldRow.row),
+}
+"""What the tray is sorted by; nobody's rows come before those that somebody has taken on."""
+
+
+def tray(session: Session, clinic_id: int, by: str = "age", owner: int | None = None) -> tuple[list[Held], int]:
+    """The rows that wait, sorted (ORDERS), at most TRAY of them; and how many there are. `owner`: theirs alone, 0 for
+    nobody's.
+    """
+    mine = [HeldRow.clinic_id == clinic_id, HeldRow.state == "waiting"]
+    if owner is not None:
+        mine.append(HeldRow.owner_id == owner if owner else HeldRow.owner_id.is_(None))
     rows = session.execute(
         select(HeldRow, ImportBatch, Account.name)
         .join(ImportBatch, ImportBatch.id == HeldRow.batch_id)
         .outerjoin(Account, Account.id == HeldRow.owner_id)
         .where(*mine)
-        .order_by(ImportBatch.imported_at, HeldRow.mrn, HeldRow.id)
+        .order_by(*ORDERS[by], HeldRow.id)
         .limit(TRAY)
     )
-    return [Held(row, batch, owner or "") for row, batch, owner in rows], waiting(session, clinic_id)
+    total = session.scalar(select(func.count(HeldRow.id)).where(*mine)) or 0
+    return [Held(row, batch, person or "") for row, batch, person in rows], total
+
+
+def names_of(session: Session, account_ids: Iterable[int]) -> list[str]:
+    """What these people are called."""
+    return list(session.scalars(select(Account.name).where(Account.id.in_(set(account_ids))).order_by(Account.name)))
 
 
 def waiting(session: Session, clinic_id: int) -> int:

@@ -131,7 +131,9 @@ def previous(
 
 
 def sample(session: Session, patient_id: int, at: datetime, laboratory: str, accession: str) -> dict[str, LabResult]:
-    """What is on file of one sample, by subject: the results a new one of the same identity would collide with."""
+    """What is on file of one sample, by subject: the results a new one of the same identity would collide with. Several
+    of one subject are told apart by their sub-ID, which the first of them has not in its name.
+    """
     rows = session.scalars(
         select(LabResult)
         .where(
@@ -141,9 +143,12 @@ def sample(session: Session, patient_id: int, at: datetime, laboratory: str, acc
             LabResult.accession == accession,
             LabResult.retired_at.is_(None),
         )
-        .order_by(LabResult.id)
+        .order_by(LabResult.sub_id, LabResult.id)
     )
-    return {row.subject: row for row in rows}
+    found: dict[str, LabResult] = {}
+    for row in rows:
+        found[f"{row.subject} {row.sub_id}" if row.subject in found else row.subject] = row
+    return found
 
 
 def judged(session: Session, patient: Patient, results: Sequence[LabResult]) -> list[Judged]:

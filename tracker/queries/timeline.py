@@ -100,7 +100,7 @@ def timeline(session: Session, patient: Patient, as_of: date) -> Timeline:
         tuple(_mark(flag) for flag in flags(session, patient.id, everything=True) if flag.folded_under is None),
         tuple((o.on, o.figure) for o in history.observations if o.kind == "salt" and o.figure is not None),
         tuple(
-            Word(lab.collected_on, subject, history.name(subject), lab.text)
+            Word(lab.collected_on, subject, history.name(subject), lab.shown)
             for subject in subjects for lab in history.labs[subject] if lab.text
         ),
     )  # fmt: skip

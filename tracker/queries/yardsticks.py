@@ -3,7 +3,7 @@
 import hashlib
 from bisect import bisect_right
 from collections.abc import Iterable, Mapping, Sequence
-from datetime import date
+from datetime import UTC, date, datetime
 from decimal import Decimal
 from typing import Any, NamedTuple
 from zoneinfo import ZoneInfo
@@ -11,16 +11,17 @@ from zoneinfo import ZoneInfo
 from sqlalchemy import select
 from sqlalchemy.orm import Session
 
+from tracker.domain import clinic_wide
 from tracker.domain.criteria import own_rules
 from tracker.domain.history import OwnRule
-from tracker.domain.overlay import Published, dated_protocol
+from tracker.domain.overlay import CONFIRM_WITHIN, Published, dated_protocol, in_force
 from tracker.domain.protocol import Protocol
 from tracker.domain.ranges import PRINTED, STARTER_FROM, ConfiguredRange, Range, choose
 from tracker.domain.units import from_canonical, normal_unit, to_canonical
 from tracker.library.analytes import ANALYTES
 from tracker.library.protocols import protocols
 from tracker.models import Clinic, ClinicSetting, ReferenceRange
-from tracker.models.setting import OWN_RULE, PROTOCOL_LINE, RULE
+from tracker.models.setting import CLINIC_WIDE, OWN_RULE, PROTOCOL_LINE, RULE
 
 
 class Trial(NamedTuple):
@@ -49,6 +50,7 @@ class Trial(NamedTuple):
         )
 
 
+NEXT = datetime.max.replace(tzinfo=UTC)  # what is tried out would be published last
 NOTHING_TRIED = Trial({}, {})
 UNITS = {code: analyte.unit for code, analyte in ANALYTES.items() if analyte.units}
 Answer = tuple[Range | None, str]
@@ -110,9 +112,10 @@ class Yardsticks:
         self.clinic_id = clinic.id
         self.clinic_name = clinic.name
         self.zone = ZoneInfo(clinic.time_zone)
-        self.configured_first = clinic.configured_ranges_first
         self.ranges = ranges
         self.settings = settings
+        self.wide = [setting for setting in settings if setting.kind == CLINIC_WIDE]
+        self._ranges_first = clinic_wide.of_scope(self.wide, clinic_wide.RANGES_FIRST)
         self.digest = digest
 
     def protocols_on(self, as_of: date) -> Mapping[str, Protocol]:
@@ -122,11 +125,16 @@ class Yardsticks:
         for setting in self.settings:
             if setting.kind == PROTOCOL_LINE:
                 lines.setdefault(setting.scope.partition("/")[0], []).append(setting)
-        if not lines:
+        if not lines and not self.wide:
             return shipped
         return {
-            id: dated_protocol(protocol, lines.get(id, ()), self.clinic_name, as_of) for id, protocol in shipped.items()
+            id: dated_protocol(protocol, lines.get(id, ()), self.clinic_name, as_of, self.wide)
+            for id, protocol in shipped.items()
         }
+
+    def repeat_window(self, as_of: date) -> Published | None:
+        """The version of how soon a repeat is asked for that is in force on a day."""
+        return in_force(clinic_wide.of_scope(self.wide, CONFIRM_WITHIN), as_of)
 
     def rule_versions(self) -> Mapping[str, Sequence[Published]]:
         """What the clinic set about rules, by the rule's code."""
@@ -147,13 +155,20 @@ class Yardsticks:
     def range_for(
         self, analyte: str, laboratory: str, sex: str, age: int | None, on: date, unit: str, printed: Range | None
     ) -> Answer:
-        """The range printed with the result, else the configured one; the other way round where the clinic says so."""
-        if printed is not None and not self.configured_first:
+        """The range printed with the result, else the configured one; the other way round where the clinic's version of
+        the sample's day says so.
+        """
+        first = in_force(self._ranges_first, on) if printed is not None and self._ranges_first else None
+        if printed is not None and not clinic_wide.configured_first(first):
             return printed, ""
         if not analyte:
             return printed, "" if printed else "the test is not mapped to an analyte"
-        answer = self.ranges.find(analyte, laboratory, sex, age, on, unit)
-        return (printed, "") if answer[0] is None and printed is not None else answer
+        found, why = self.ranges.find(analyte, laboratory, sex, age, on, unit)
+        if printed is None:
+            return found, why
+        if found is None or first is None:
+            return printed, ""
+        return found._replace(first_by=f"{self.clinic_name} v{first.number}"), ""
 
 
 def printed_range(low: Decimal | None, high: Decimal | None, unit: str) -> Range | None:
@@ -168,20 +183,24 @@ def load_yardsticks(session: Session, clinic_id: int, trial: Trial = NOTHING_TRI
     settings.
     """
     clinic = session.get_one(Clinic, clinic_id)
-    lines, settings = _ranges(session, clinic_id, trial), _settings(session, clinic_id, trial)
+    lines, settings = configured(session, clinic_id, trial), _settings(session, clinic_id, trial)
     return Yardsticks(clinic, Ranges(lines), settings, _digest(lines, settings))
 
 
-def _ranges(session: Session, clinic_id: int, trial: Trial) -> list[ConfiguredRange]:
+def configured(session: Session, clinic_id: int, trial: Trial = NOTHING_TRIED) -> list[ConfiguredRange]:
+    """Every published version of the clinic's ranges, and the drafts that are tried out."""
     r = ReferenceRange
     rows = session.execute(
         select(
             r.id, r.analyte, r.laboratory, r.sex, r.age_from, r.age_to, r.low, r.low_inclusive, r.high,
-            r.high_inclusive, r.unit, r.effective_from,
+            r.high_inclusive, r.unit, r.effective_from, r.published_at,
         ).where(r.clinic_id == clinic_id, (r.state == "published") | r.id.in_(trial.ranges))
     )  # fmt: skip
     lines = [ConfiguredRange._make(row) for row in rows]
-    return [line._replace(effective_from=trial.ranges.get(line.id, line.effective_from)) for line in lines]
+    return [
+        line._replace(effective_from=trial.ranges[line.id], published_at=NEXT) if line.id in trial.ranges else line
+        for line in lines
+    ]
 
 
 def _settings(session: Session, clinic_id: int, trial: Trial) -> list[Published]:

@@ -41,6 +41,7 @@ from tracker.domain.episodes import (
     low_grades,
     past_band,
     reading,
+    repeat_by,
 )
 from tracker.domain.findings import CONFIRMED, SOON, URGENT, Evidence, Finding
 from tracker.domain.history import Course, History, Lab
@@ -134,7 +135,7 @@ def _finding(history: History, watch: _Watch, run: Run) -> Finding | None:
         verified=limit.origin.verified,
         yardstick=watch.protocol.under(limit.overlay),
         evidence=_evidence(history, watch, run),
-    )
+    ).under(repeat_by(limit.window_by, repeat))
 
 
 def _repeat(limit: Limit, counting: Sequence[Lab], run: Run, history: History) -> Confirmation:

@@ -28,12 +28,12 @@ from tracker.domain.dates import Span
 from tracker.domain.derived import Variation, rcv, rcv_log_normal
 from tracker.domain.episodes import (
     NOT_ASKED,
-    Confirmation,
     Run,
     Verdict,
     confirmation,
     evidence,
     reading,
+    repeat_by,
     runs,
 )
 from tracker.domain.findings import INFO, ROUTINE, SOON, Finding
@@ -274,8 +274,11 @@ _LINES = {
 
 def _against_baseline(history: History, course: Course, entry: str, baseline: Lab, run: Run) -> Finding:
     line, last = _LINES[entry], run.last
-    repeat = _repeat(history, course, run) if entry == FALL else NOT_ASKED
     protocol = history.protocol(course)
+    within, by = (protocol.confirm_within, protocol.window_by) if protocol else history.repeat_within(A_WEEK)
+    repeat = NOT_ASKED
+    if entry == FALL:
+        repeat = confirmation(run.labs, 2, within, run.ended_by is not None, history.as_of)
     return Finding(
         rule=CODE,
         subject=last.analyte,
@@ -293,7 +296,7 @@ def _against_baseline(history: History, course: Course, entry: str, baseline: La
         verified=line.verified,
         yardstick=protocol.yardstick if protocol else "",
         evidence=(baseline.evidence("baseline"), *evidence(run.labs)),
-    )
+    ).under(repeat_by(by, repeat))
 
 
 def _severity_of_change(entry: str, last: Lab) -> str:
@@ -303,12 +306,6 @@ def _severity_of_change(entry: str, last: Lab) -> str:
     if entry == DOUBLING and last.above_uln(THREE_ULN, inclusive=True):
         return SOON
     return _LINES[entry].severity
-
-
-def _repeat(history: History, course: Course, run: Run) -> Confirmation:
-    protocol = history.protocol(course)
-    within = protocol.confirm_within if protocol else A_WEEK
-    return confirmation(run.labs, 2, within, run.ended_by is not None, history.as_of)
 
 
 def _sentence(history: History, entry: str, baseline: Lab, lab: Lab) -> str:

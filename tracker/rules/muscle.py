@@ -21,7 +21,17 @@ from datetime import date
 from decimal import Decimal
 
 from tracker.domain.dates import Span
-from tracker.domain.episodes import NOT_ASKED, Run, Verdict, confirmation, evidence, last_day_of_effect, reading, runs
+from tracker.domain.episodes import (
+    NOT_ASKED,
+    Run,
+    Verdict,
+    confirmation,
+    evidence,
+    last_day_of_effect,
+    reading,
+    repeat_by,
+    runs,
+)
 from tracker.domain.findings import SOON, URGENT, Finding
 from tracker.domain.history import Course, History, Lab
 from tracker.domain.values import shown
@@ -63,8 +73,9 @@ def _above(bound: Decimal, until: date) -> Verdict:
 
 def _finding(history: History, course: Course, entry: str, run: Run) -> Finding:
     repeat = NOT_ASKED
+    within, by = history.repeat_within(WITHIN)
     if entry == OVER_10:
-        repeat = confirmation(run.labs, 2, WITHIN, run.ended_by is not None, history.as_of)
+        repeat = confirmation(run.labs, 2, within, run.ended_by is not None, history.as_of)
     last = run.last
     protocol = history.protocol(course)
     return Finding(
@@ -87,7 +98,7 @@ def _finding(history: History, course: Course, entry: str, run: Run) -> Finding:
         verified=False,
         yardstick=protocol.yardstick if protocol else "",
         evidence=evidence(run.labs),
-    )
+    ).under(repeat_by(by, repeat))
 
 
 def _worse(entry: str) -> str:

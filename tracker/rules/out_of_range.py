@@ -109,7 +109,7 @@ def _finding(history: History, running: str, run: list[Lab], ended_by: Lab | Non
         source="reference range" if last.place == running else "the laboratory's own flag",
         yardstick=_yardstick(last),
         evidence=evidence(run),
-    )
+    ).under(f"put before the printed range by {last.limits.first_by}" if last.limits and last.limits.first_by else "")
 
 
 def _sentence(history: History, lab: Lab, running: str, alarm: bool) -> str:

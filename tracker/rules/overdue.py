@@ -100,7 +100,7 @@ def _finding(history: History, episode: Sequence[_Late]) -> Finding:
         source=distinct(origin.source for origin in origins), verified=all(origin.verified for origin in origins),
         yardstick=distinct(late.protocol.under(late.check.overlay) for late in standing),
         evidence=(before.evidence("last done"),) if before else (),
-    )  # fmt: skip
+    ).under(distinct(f"grace by {late.check.grace_by}" for late in standing if late.check.grace_by))  # fmt: skip
 
 
 def _starts(first: _Late) -> str:

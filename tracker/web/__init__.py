@@ -41,6 +41,7 @@ Stale are left to pass: errors.py makes their pages.
 """
 
 import secrets
+import time
 from pathlib import Path
 from typing import Any
 
@@ -50,12 +51,16 @@ from flask_wtf import CSRFProtect
 from jinja2 import StrictUndefined
 from werkzeug.middleware.proxy_fix import ProxyFix
 
+from tracker.operations.attachments import LARGEST
 from tracker.web import (
     access,
     account,
     admin,
+    attachments,
     audit,
     bedside,
+    clinic_wide,
+    codes,
     courses,
     database,
     due,
@@ -68,10 +73,15 @@ from tracker.web import (
     imports,
     jobs,
     labs,
+    logs,
     looking,
+    mapping,
+    metrics,
     own_rules,
+    papers,
     patients,
     queue,
+    range_files,
     ranges,
     results,
     review,
@@ -92,6 +102,7 @@ from tracker.web.sessions import BrowserSessions
 
 BLUEPRINTS: tuple[Blueprint, ...] = (
     health.screen,
+    metrics.screen,
     sign_in.screen,
     account.screen,
     second_factor.screen,
@@ -100,6 +111,8 @@ BLUEPRINTS: tuple[Blueprint, ...] = (
     timeline.screen,
     due.screen,
     due_steps.screen,
+    papers.screen,
+    attachments.screen,
     patients.screen,
     bedside.screen,
     courses.screen,
@@ -109,6 +122,8 @@ BLUEPRINTS: tuple[Blueprint, ...] = (
     ranges.screen,
     settings.screen,
     rule_settings.screen,
+    clinic_wide.screen,
+    range_files.screen,
     own_rules.screen,
     jobs.screen,
     rules_pages.screen,
@@ -118,6 +133,8 @@ BLUEPRINTS: tuple[Blueprint, ...] = (
     worksheet.screen,
     results.screen,
     imports.screen,
+    mapping.screen,
+    codes.screen,
     looking.screen,
     emergency.screen,
 )
@@ -135,6 +152,10 @@ DEFAULTS: dict[str, Any] = {
     "IDLE_SECONDS": 15 * 60,
     "SESSION_SECONDS": 12 * 3600,
     "PROXIES": 0,
+    "ATTACHMENT_BYTES": LARGEST,
+    "LETTERHEADS": {},  # clinic's code: {"address": lines, "telephone": number}, for letters to patients
+    "METRICS_TOKEN": "",
+    "LOG": "text",
     "PASSWORD_HASHER": PasswordHasher(),  # Argon2id at the cost of RFC 9106, section 4, second recommendation
     "MAX_FORM_MEMORY_SIZE": 5 * 1024 * 1024,  # a spreadsheet pasted into a grid
     "MAX_FORM_PARTS": 20_000,
@@ -158,6 +179,8 @@ def make_app(settings: dict[str, Any]) -> Flask:
     security.init_app(app)
     app.before_request(access.guard)
     looking.init_app(app)
+    metrics.init_app(app)
+    logs.init_app(app)
     CSRFProtect(app)
     for blueprint in BLUEPRINTS:
         app.register_blueprint(blueprint)
@@ -185,4 +208,4 @@ def _set_templates(app: Flask) -> None:
 
 
 def _name_request() -> None:
-    g.request_id = secrets.token_hex(8)
+    g.request_id, g.begun = secrets.token_hex(8), time.perf_counter()

@@ -16,7 +16,9 @@ from sqlalchemy.orm import Session
 from tracker.domain.errors import NotAllowed, NotFound
 from tracker.models import (
     AdverseEvent,
+    Attachment,
     ClinicSetting,
+    CodeMapping,
     Course,
     EmergencyAccess,
     Flag,
@@ -28,6 +30,7 @@ from tracker.models import (
     Observation,
     Patient,
     ReferenceRange,
+    TableMapping,
 )
 from tracker.operations.actor import Actor
 from tracker.web.clock import now
@@ -42,6 +45,7 @@ ANYBODY = frozenset({ANONYMOUS, RECORDER, CLINICIAN, ADMIN, AUDITOR})
 STAFF = frozenset({RECORDER, CLINICIAN, ADMIN, AUDITOR})  # everybody who signed in: reading what the clinic holds
 RECORDERS = frozenset({RECORDER, CLINICIAN})  # write what was measured, given and observed
 DECIDERS = frozenset({CLINICIAN})  # decide about flags and treatment
+MAPPERS = frozenset({CLINICIAN, ADMIN})  # say what a laboratory's tests are
 ADMINS = frozenset({ADMIN})  # people, ranges, configuration
 INSPECTORS = frozenset({ADMIN, AUDITOR})  # the audit trail, the alerts of emergencies
 OVERSEERS = frozenset({CLINICIAN, ADMIN, AUDITOR})  # who looked at a patient
@@ -50,6 +54,7 @@ OVERSEERS = frozenset({CLINICIAN, ADMIN, AUDITOR})  # who looked at a patient
 ENDPOINTS: Mapping[str, frozenset[str]] = {
     "static": ANYBODY,
     "health.healthz": ANYBODY,
+    "metrics.show": ANYBODY,  # of this machine, or with the token: it looks itself
     "sign_in.form": ANYBODY,
     "sign_in.enter": ANYBODY,
     "sign_in.code": ANYBODY,
@@ -85,6 +90,16 @@ ENDPOINTS: Mapping[str, frozenset[str]] = {
     "due_steps.put_off": DECIDERS,
     "due_steps.bring_back": DECIDERS,
     "due_steps.take": RECORDERS,
+    "attachments.new": RECORDERS,
+    "attachments.add": RECORDERS,
+    "attachments.show": STAFF,
+    "attachments.file": STAFF,
+    "attachments.void_file": RECORDERS,
+    "papers.summary": STAFF,
+    "papers.timeline": STAFF,
+    "papers.worklist": STAFF,
+    "papers.due_list": STAFF,
+    "papers.letters": RECORDERS,
     "patients.index": STAFF,
     "patients.new": RECORDERS,
     "patients.create": RECORDERS,
@@ -130,9 +145,20 @@ ENDPOINTS: Mapping[str, frozenset[str]] = {
     "ranges.show": STAFF,
     "ranges.new": ADMINS,
     "ranges.create": ADMINS,
+    "ranges.check": ADMINS,
     "ranges.preview": ADMINS,
     "ranges.publish": ADMINS,
     "ranges.withdraw": ADMINS,
+    "ranges.take_back": ADMINS,
+    "range_files.as_csv": STAFF,
+    "range_files.as_workbook": STAFF,
+    "range_files.form": ADMINS,
+    "range_files.upload": ADMINS,
+    "range_files.store": ADMINS,
+    "range_files.show": STAFF,
+    "range_files.preview": ADMINS,
+    "range_files.publish": ADMINS,
+    "range_files.withdraw": ADMINS,
     "settings.index": STAFF,
     "settings.show": STAFF,
     "settings.line": ADMINS,
@@ -146,6 +172,8 @@ ENDPOINTS: Mapping[str, frozenset[str]] = {
     "jobs.progress": STAFF,
     "jobs.judge": ADMINS,
     "jobs.cancel": ADMINS,
+    "clinic_wide.form": ADMINS,
+    "clinic_wide.draft": ADMINS,
     "own_rules.form": ADMINS,
     "own_rules.draft": ADMINS,
     "rule_settings.form": ADMINS,
@@ -190,6 +218,18 @@ ENDPOINTS: Mapping[str, frozenset[str]] = {
     "imports.assign": RECORDERS,
     "imports.dismiss": RECORDERS,
     "imports.release": RECORDERS,
+    "imports.undo_page": RECORDERS,
+    "imports.undo_import": RECORDERS,
+    "codes.index": STAFF,
+    "codes.test": MAPPERS,
+    "codes.map_test": MAPPERS,
+    "codes.end_page": MAPPERS,
+    "codes.end": MAPPERS,
+    "mapping.form": RECORDERS,
+    "mapping.rows": RECORDERS,
+    "mapping.settle": RECORDERS,
+    "mapping.index": STAFF,
+    "mapping.forget": RECORDERS,
 }
 
 # What somebody may do who has no second factor yet where everybody needs one.
@@ -309,8 +349,8 @@ def typed() -> list[tuple[str, str]]:
 
 # ---------------------------------------------------------------------------------------------- may they this
 
-Owned = TypeVar("Owned", AdverseEvent, Course, Flag, LabResult, Medication, Observation)
-Kept = TypeVar("Kept", ClinicSetting, HeldRow, ImportBatch, Job, ReferenceRange)
+Owned = TypeVar("Owned", AdverseEvent, Attachment, Course, Flag, LabResult, Medication, Observation)
+Kept = TypeVar("Kept", ClinicSetting, CodeMapping, HeldRow, ImportBatch, Job, ReferenceRange, TableMapping)
 
 
 def get_patient(session: Session, patient_id: int) -> Patient:
@@ -345,6 +385,10 @@ def get_observation(session: Session, observation_id: int) -> Observation:
     return _of_my_patients(session, Observation, observation_id)
 
 
+def get_attachment(session: Session, attachment_id: int) -> Attachment:
+    return _of_my_patients(session, Attachment, attachment_id)
+
+
 def get_range(session: Session, range_id: int) -> ReferenceRange:
     return _of_my_clinics(session, ReferenceRange, range_id)
 
@@ -363,6 +407,14 @@ def get_batch(session: Session, batch_id: int) -> ImportBatch:
 
 def get_held_row(session: Session, row_id: int) -> HeldRow:
     return _of_my_clinics(session, HeldRow, row_id)
+
+
+def get_code_mapping(session: Session, code_mapping_id: int) -> CodeMapping:
+    return _of_my_clinics(session, CodeMapping, code_mapping_id)
+
+
+def get_mapping(session: Session, mapping_id: int) -> TableMapping:
+    return _of_my_clinics(session, TableMapping, mapping_id)
 
 
 def _of_my_clinics(session: Session, kind: type[Kept], key: int) -> Kept:

@@ -6,7 +6,7 @@ out from the histories of a bounded number of patients at a time.
 
 from collections.abc import Iterable
 from datetime import date, timedelta
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 from flask import Blueprint, render_template, request, url_for
 from flask.typing import ResponseReturnValue
@@ -74,20 +74,22 @@ def index() -> ResponseReturnValue:
         size=WHOLE_LATE if whole else LATE_PAGE,
     )
     if mine:
-        due, next_due = _mine(session, clinic.id, user.id), ""
+        due, next_due = mine_now(session, clinic.id, user.id), ""
     else:
-        due, next_due = _due(session, clinic.id, WHOLE_DUE if whole else WORKED_OUT)
+        due, next_due = due_now(session, clinic.id, WHOLE_DUE if whole else WORKED_OUT)
     return render_template(
         "due/index.html",
         mine=mine,
         whole=whole,
-        late=_late_rows(session, late, place, user.id),
-        due=_due_rows(session, due, place, user.id),
+        late=late_rows(session, late, place, user.id),
+        due=due_rows(session, due, place, user.id),
         repeats=repeats(session, [clinic.id], owner_id=user.id if mine else None),
         repeats_shown=MOST_REPEATS,
         title=_title(late, next_late is not None),
         next_late=_url(late=str(next_late)) if next_late else "",
         next_due=_url(after=next_due) if next_due else "",
+        late_letters=_letters("late", whole),
+        due_letters=_letters("due", whole),
         here=_url(late=request.args.get("late"), after=request.args.get("after")),
     )
 
@@ -95,6 +97,12 @@ def index() -> ResponseReturnValue:
 def _url(**changes: str | None) -> str:
     whose = "mine" if request.args.get("whose") == "mine" else None
     return url_for("due.index", whose=whose, late=changes.get("late"), after=changes.get("after"))
+
+
+def _letters(state: str, whole: bool) -> str:
+    """To the patients that are shown: the address names the page as this one does."""
+    asked: dict[str, Any] = {name: request.args.get(name) for name in ("whose", "late", "after")}
+    return url_for("papers.letters", state=state, whole="yes" if whole else None, **asked)
 
 
 def _title(late: list[Late], more: bool) -> str:
@@ -115,7 +123,7 @@ def _together(items: Iterable[Item]) -> list[Item]:
 # ---------------------------------------------------------------------------------------------- overdue
 
 
-def _late_rows(session: Session, late: list[Late], place: Around, me: int) -> list[Row]:
+def late_rows(session: Session, late: list[Late], place: Around, me: int) -> list[Row]:
     drugs = dosings(session, [one.patient.id for one in late])
     taken_on = waivers.owners(session, [one.patient.id for one in late])
     rows = []
@@ -160,7 +168,7 @@ def _reason(flag: Flag) -> str:
 # ---------------------------------------------------------------------------------------------- due
 
 
-def _due(session: Session, clinic_id: int, most: int) -> tuple[list[tuple[int, DueItem]], str]:
+def due_now(session: Session, clinic_id: int, most: int) -> tuple[list[tuple[int, DueItem]], str]:
     """What is due and not late yet, of the patients whose next day comes first, and where the following ones begin."""
     after = Place.read(request.args.get("after", ""))
     horizon = today(zone()) + LONGEST_WINDOW
@@ -170,7 +178,7 @@ def _due(session: Session, clinic_id: int, most: int) -> tuple[list[tuple[int, D
     return rows, str(following) if following else ""
 
 
-def _mine(session: Session, clinic_id: int, me: int) -> list[tuple[int, DueItem]]:
+def mine_now(session: Session, clinic_id: int, me: int) -> list[tuple[int, DueItem]]:
     """What this person took on and is not late yet."""
     ids = waivers.owned_by(session, clinic_id, me)
     owners = waivers.owners(session, ids)
@@ -179,7 +187,7 @@ def _mine(session: Session, clinic_id: int, me: int) -> list[tuple[int, DueItem]
     return [(patient_id, item) for patient_id, item in held if owners.get((patient_id, item.subject)) == me]
 
 
-def _due_rows(session: Session, due: list[tuple[int, DueItem]], place: Around, me: int) -> list[Row]:
+def due_rows(session: Session, due: list[tuple[int, DueItem]], place: Around, me: int) -> list[Row]:
     ids = list(dict.fromkeys(patient_id for patient_id, _ in due))
     people, drugs = overdue.patients(session, ids), dosings(session, ids)
     taken_on = waivers.owners(session, ids)

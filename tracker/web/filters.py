@@ -16,7 +16,7 @@ from flask import Flask, current_app, url_for
 
 from tracker.domain.dates import years_between
 from tracker.domain.intended_use import INTENDED_USE
-from tracker.domain.values import shown
+from tracker.domain.values import brief, shown
 from tracker.web import navigation
 from tracker.web.access import emergency, may, signed_in
 from tracker.web.clock import now, today
@@ -166,6 +166,7 @@ def asset(name: str) -> str:
 
 
 FILTERS: dict[str, Callable[..., str]] = {
+    "brief": brief,
     "day": day,
     "moment": moment,
     "since": since,

@@ -2,30 +2,28 @@
 
 import csv
 import io
-from contextlib import suppress
 
 from flask import Blueprint, Response, current_app, flash, redirect, render_template, request, send_file, url_for
 from flask.typing import ResponseReturnValue
 from flask_wtf.file import FileField, FileRequired
 from wtforms.validators import InputRequired, Length
 
-from tracker import formats
-from tracker.domain.errors import NotFound, Refused, Stale
+from tracker.domain.errors import NotAllowed, NotFound, Refused, Stale
 from tracker.formats.cells import defused
+from tracker.formats.shapes import Unsettled
 from tracker.models import Clinic
-from tracker.operations import intake, tray
+from tracker.operations import intake, mapping, tray, undo
 from tracker.queries import imports as queries
-from tracker.web import preview, uploads
-from tracker.web.access import current_actor, current_clinic, get_batch, get_held_row
-from tracker.web.amending import tell
-from tracker.web.database import reading, writing
+from tracker.web import pending, preview, uploads
+from tracker.web.access import current_actor, current_clinic, current_clinics, current_user, get_batch, get_held_row
+from tracker.web.amending import FEW_WORDS, tell
+from tracker.web.database import EVERYWHERE, reading, writing
 from tracker.web.fields import LongTextField
 from tracker.web.filters import count
 from tracker.web.forms import Form, refuse
 
 screen = Blueprint("imports", __name__)
 
-MOST_ROWS = 50_000  # rows one request may file; IMPORT_ROWS in the configuration
 SHOWN_PROBLEMS = 300
 
 
@@ -45,8 +43,10 @@ class DismissForm(Form):
     )
 
 
-class _Undone(Exception):
-    """Ends a transaction so that nothing of it is stored."""
+class UndoForm(Form):
+    """Why an import is undone."""
+
+    reason = LongTextField("Why it is undone", FEW_WORDS, longest=500)
 
 
 # ---------------------------------------------------------------------------------------------- pages
@@ -97,12 +97,13 @@ def upload() -> ResponseReturnValue:
         return _index(form), 422
     kept = uploads.keep(form.file.data, current_clinic().id)
     try:
-        shown = _preview(kept)
+        return pending.look(kept)
+    except Unsettled:
+        return redirect(url_for("mapping.form", token=kept.token), 303)
     except Refused as error:
         uploads.forget(kept)
         refuse(form, error, "file")
         return _index(form), 422
-    return render_template("imports/preview.html", upload=kept, shown=shown)
 
 
 @screen.get("/imports/pending/<token>/refused.csv")
@@ -120,10 +121,12 @@ def confirm() -> ResponseReturnValue:
     """File what was previewed."""
     kept = uploads.find(request.form.get("token", ""), current_clinic().id)
     with kept.path.open("rb") as stream, writing() as session:
-        clinic = session.get_one(Clinic, kept.clinic_id)
-        source = formats.read(kept.name, stream, current_clinic().zone)
-        taken = intake.take(session, current_actor("upload"), clinic, source, kept.sha256, _most_rows())
+        clinic, actor = session.get_one(Clinic, kept.clinic_id), current_actor("upload")
+        source = pending.source_of(kept, stream, pending.reader_of(session, kept))
+        taken = intake.take(session, actor, clinic, source, kept.sha256, pending.most_rows())
         batch_id = taken.batch_id
+        if kept.keep_as and source.proposals:
+            mapping.keep(session, actor, clinic.id, kept.keep_as, source.proposals[0])
     uploads.forget(kept)
     report = taken.report
     tell(f"{report.path}: {count(report.filed, 'row')} filed.", taken.changes)
@@ -140,29 +143,40 @@ def put_away() -> ResponseReturnValue:
     return redirect(url_for("imports.index"), 303)
 
 
-def _preview(kept: uploads.Upload) -> preview.Shown:
-    clinic = current_clinic()
-    with kept.path.open("rb") as stream:
-        source = formats.read(kept.name, stream, clinic.zone)
-        held: list[intake.Taken] = []
-        with suppress(_Undone), writing() as session:
-            actor = current_actor("upload")
-            held.append(
-                intake.take(session, actor, session.get_one(Clinic, clinic.id), source, kept.sha256, _most_rows())
-            )
-            raise _Undone
-    (taken,) = held
-    shown = preview.shown(
-        reading(), clinic.id, taken, lambda stream: formats.read(kept.name, stream, clinic.zone), kept.path
-    )
-    if taken.report.refused:
-        preview.write_refused(kept.path, kept.refused, taken)
-    return shown
+# ---------------------------------------------------------------------------------------------- taken back
 
 
-def _most_rows() -> int:
-    found: int = current_app.config.get("IMPORT_ROWS", MOST_ROWS)
-    return found
+@screen.get("/imports/<int:batch_id>/undo")
+def undo_page(batch_id: int) -> ResponseReturnValue:
+    return _undo_page(batch_id, UndoForm(formdata=None))
+
+
+@screen.post("/imports/<int:batch_id>/undo")
+def undo_import(batch_id: int) -> ResponseReturnValue:
+    """Undo an import; first only shown, by the same code in a transaction that is taken back."""
+    form, looks = UndoForm(), request.form.get("do") != "undo"
+    get_batch(reading(), batch_id)
+    if not form.validate():
+        return _undo_page(batch_id, form), 422
+    try:
+        with writing(EVERYWHERE) as session:  # a file may have touched another clinic, which is refused
+            batch = get_batch(session, batch_id)
+            found = undo.undo(session, current_actor(), batch, form.reason.data or "", current_clinics())
+            if looks:
+                session.rollback()
+    except (Stale, NotAllowed) as error:
+        refuse(form, Refused(str(error)))
+        return _undo_page(batch_id, form), 409
+    if looks:
+        return _undo_page(batch_id, form, found)
+    tell(f"Import {batch_id} is undone.", found.changes)
+    return redirect(url_for("imports.show", batch_id=batch_id), 303)
+
+
+def _undo_page(batch_id: int, form: UndoForm, found: undo.Undone | None = None) -> str:
+    session = reading()
+    held = queries.one(session, get_batch(session, batch_id))
+    return render_template("imports/undo.html", held=held, form=form, found=found)
 
 
 # ---------------------------------------------------------------------------------------------- the tray
@@ -174,10 +188,12 @@ def assign() -> ResponseReturnValue:
     try:
         with writing() as session:
             rows = [get_held_row(session, key) for key in _chosen()]
-            tray.assign(session, current_actor(), rows)
+            others = tray.assign(session, current_actor(), rows, _owners_seen())
+            names = queries.names_of(session, others)
     except Stale as error:
         return _tray(DismissForm(formdata=None), str(error)), 409
-    flash(f"{count(len(rows), 'row is', 'rows are')} yours.")
+    was = f" {count(len(others), 'was', 'were')} until now with {', '.join(names)}." if others else ""
+    flash(f"{count(len(rows), 'row is', 'rows are')} yours.{was}")
     return redirect(url_for("imports.tray_page"), 303)
 
 
@@ -210,7 +226,9 @@ def release() -> ResponseReturnValue:
     if released:
         tell(f"{count(released, 'row')} left the tray.", changes)
     else:
-        flash("Nobody with one of these record numbers is enrolled yet.")
+        refused = any(item.row.settled_reason for item in queries.tray(reading(), current_clinic().id)[0])
+        here = "No row left the tray: beside those whose patient is here stands why." if refused else ""
+        flash(here or "Nobody with one of these record numbers is enrolled yet.")
     return redirect(url_for("imports.tray_page"), 303)
 
 
@@ -225,6 +243,12 @@ def _chosen() -> list[int]:
     return sorted(set(keys))
 
 
+def _owners_seen() -> dict[int, int | None]:
+    """Who had each ticked row on the page that was sent."""
+    told = {key: request.form.get(f"owner-{key}") for key in _chosen()}
+    return {key: int(owner) if owner.isdecimal() else None for key, owner in told.items() if owner is not None}
+
+
 def _index(form: UploadForm) -> str:
     session, clinic = reading(), current_clinic()
     before = request.args.get("before", "")
@@ -233,16 +257,21 @@ def _index(form: UploadForm) -> str:
     return render_template(
         "imports/index.html", form=form, batches=found, following=following, start=start,
         in_tray=queries.waiting(session, clinic.id), limit=(current_app.config.get("MAX_CONTENT_LENGTH") or 0) // 2**20,
-        most_rows=_most_rows(),
+        most_rows=pending.most_rows(),
     )  # fmt: skip
 
 
 def _tray(form: DismissForm, clash: str = "", chosen: list[int] | None = None) -> str:
-    held, total = queries.tray(reading(), current_clinic().id)
+    by = request.args.get("by", "age")
+    by = by if by in queries.ORDERS else "age"
+    whose = request.args.get("whose", "")
+    owner = {"mine": current_user().id, "nobody": 0}.get(whose)
+    held, total = queries.tray(reading(), current_clinic().id, by, owner)
     said = {item.row.id: preview.held_in_words(item.row) for item in held}
     return render_template(
-        "imports/tray.html", form=form, held=held, total=total, said=said, clash=clash, chosen=chosen or []
-    )
+        "imports/tray.html", form=form, held=held, total=total, said=said, clash=clash, chosen=chosen or [], by=by,
+        whose=whose if owner is not None else "",
+    )  # fmt: skip
 
 
 def _csv(text: str, name: str) -> Response:

@@ -16,11 +16,12 @@ from tracker.library.analytes import ANALYTES, PANELS, find
 from tracker.models import Flag, Patient
 from tracker.operations import drafts, sheet
 from tracker.operations.sheet import Row, Sheet
-from tracker.queries import panel, worked_out
+from tracker.queries import attachments, panel, worked_out
 from tracker.queries.dashboard import dosings
 from tracker.queries.patients import dosing, listing
 from tracker.web import wording
 from tracker.web.access import current_actor, current_clinic, current_user, get_patient, get_result
+from tracker.web.attachments import blank
 from tracker.web.clock import today
 from tracker.web.database import reading, writing
 from tracker.web.filters import count, zone
@@ -108,6 +109,7 @@ def stored(patient_id: int, result_id: int) -> ResponseReturnValue:
         rows=rows, figures=worked_out.of_sample(session, patient, rows),
         moved=panel.touched(session, patient.id, result.recorded_at),
         origins=panel.origins(session, on_file),
+        attached=attachments.of_sample(session, result), report_form=blank(result),
     )  # fmt: skip
 
 

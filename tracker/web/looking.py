@@ -116,6 +116,8 @@ WORDS = {
     "events": "an event",
     "bedside": "a drug or an observation",
     "looking": "who looked",
+    "attachments": "an attached report",
+    "papers": "what is printed",
 }
 
 

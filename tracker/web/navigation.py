@@ -28,13 +28,14 @@ class Item:
         return (self.endpoint.partition(".")[0], *self.also)
 
 
+YARDSTICKS = ("settings", "rule_settings", "own_rules", "clinic_wide", "range_files", "rules_pages", "jobs")
 ITEMS = (
     Item("Flags", "queue.index", "q", ("review",)),
-    Item("Patients", "patients.index", "p", ("timeline", "bedside", "courses", "treatment", "events")),
+    Item("Patients", "patients.index", "p", ("timeline", "bedside", "courses", "treatment", "events", "targets")),
     Item("Enter labs", "labs.choose", "e", ("worksheet", "results")),
     Item("Due", "due.index", "d", ("due_steps",)),
-    Item("Import", "imports.index", "i"),
-    Item("Ranges & protocols", "ranges.index", "r", ("settings", "rule_settings", "own_rules", "rules_pages")),
+    Item("Import", "imports.index", "i", ("mapping", "codes")),
+    Item("Ranges & protocols", "ranges.index", "r", YARDSTICKS),
     Item("Cohort", "cohort.index", "c"),
     Item("Audit", "audit.index", "a"),
     Item("Admin", "admin.index", "m"),

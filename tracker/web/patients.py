@@ -12,10 +12,11 @@ from tracker.operations.enrol import add_patient, zone_of
 from tracker.operations.evaluate import rejudge
 from tracker.operations.person import correct_person
 from tracker.operations.tray import release
-from tracker.queries import patient_card, patient_list, trail
+from tracker.queries import attachments, patient_card, patient_list, trail
 from tracker.queries.patients import dosing, flags, record
 from tracker.web.access import current_actor, current_clinic, get_patient
 from tracker.web.amending import clash, tell
+from tracker.web.attachments import blank
 from tracker.web.bedside import INTERACTIONS, KINDS, MedicationForm, ObservationForm
 from tracker.web.database import reading, writing
 from tracker.web.fields import ChoiceField, DayField, LongTextField, TextField, VersionField
@@ -144,6 +145,8 @@ def _record(patient: Patient) -> str:
         flags=flags(session, patient.id),
         record=record(session, patient.id),
         latest=patient_card.latest_results(session, patient, today),
+        attached=attachments.of_patient(session, patient.id),
+        report_form=blank(),
         entries=entries,
         kinds=KINDS,
         classes=INTERACTIONS,

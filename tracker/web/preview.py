@@ -23,8 +23,9 @@ from tracker.domain.readings import (
     PatientReading,
     Problem,
     RangeReading,
-    unpack,
+    unpack_row,
 )
+from tracker.domain.values import brief
 from tracker.formats import TABLES, Source
 from tracker.formats.cells import defused
 from tracker.formats.opening import open_text
@@ -81,13 +82,14 @@ def shown(session: Session, clinic_id: int, taken: Taken, read: Callable[[Binary
         of_rows = [row for row in by_row if row >= first]
         troubled = sorted(of_rows, key=lambda row: (_rank(row, outcomes), row))[:MOST_TROUBLED]
         readings = _some(source, {*troubled, *quiet})
-    people = by_number(session, clinic_id, [mrn for mrn in (_mrn(reading) for reading in readings.values()) if mrn])
+    numbers = {row: next((mrn for mrn in map(_mrn, held) if mrn), "") for row, held in readings.items()}
+    people = by_number(session, clinic_id, filter(None, numbers.values()))
 
     def line(row: int) -> Line:
-        reading = readings.get(row)
-        outcome = outcomes.get(row, ("unmatched" if reading is not None else "refused", None))[0]
-        mrn = _mrn(reading)
-        return Line(row, in_words(reading), mrn, people.get(mrn), outcome, tuple(by_row.get(row, ())))
+        held = readings.get(row, [])
+        outcome = outcomes.get(row, ("unmatched" if held else "refused", None))[0]
+        mrn = numbers.get(row, "")
+        return Line(row, "; ".join(map(in_words, held)), mrn, people.get(mrn), outcome, tuple(by_row.get(row, ())))
 
     patients, more = _goes_to(session, outcomes)
     return Shown(
@@ -102,14 +104,12 @@ def _rank(row: int, outcomes: dict[int, tuple[str, int | None]]) -> int:
     return 1 if outcome is None else 0 if outcome[0] == "refused" else 2
 
 
-def _some(source: Source, wanted: set[int]) -> dict[int, Any]:
-    """The readings of these rows; of several with one number the first that could be read."""
-    found: dict[int, Any] = {}
+def _some(source: Source, wanted: set[int]) -> dict[int, list[Any]]:
+    """The readings of these rows, as far as they could be read; a row of a wide table has many."""
+    found: dict[int, list[Any]] = {}
     for row in source.rows:
-        if row.number in wanted and found.get(row.number) is None:
-            found[row.number] = row.reading
-        if len(found) == len(wanted):
-            break
+        if row.number in wanted and row.reading is not None:
+            found.setdefault(row.number, []).append(row.reading)
     return found
 
 
@@ -158,7 +158,7 @@ def write_refused(path: Path, target: Path, taken: Taken) -> None:
 def held_in_words(row: HeldRow) -> str:
     """What a row of the tray says."""
     try:
-        return in_words(unpack(row.kind, json.loads(row.content)))
+        return in_words(unpack_row(row.kind, row.row, json.loads(row.content)).reading)
     except (KeyError, ValueError, TypeError, AttributeError, Refused):
         return row.content[:200]
 
@@ -171,7 +171,7 @@ def in_words(reading: Any) -> str:
 
 
 def _lab(r: LabReading) -> Parts:
-    return f"{r.analyte} {r.value} {said(r.unit)}".strip(), day(r.collected.on), r.laboratory
+    return f"{r.analyte} {brief(r.value)} {said(r.unit)}".strip(), day(r.collected.on), r.laboratory
 
 
 def _patient(r: PatientReading) -> Parts:

@@ -83,7 +83,7 @@ def index() -> ResponseReturnValue:
         counts=counts,
         around=place,
         rows=rows,
-        title=_title(counts["all"]),
+        title=title(counts["all"]),
         next_url=view.url(after=str(following)) if following else "",
         shown_at=now().isoformat(),
         notices=told,
@@ -106,7 +106,7 @@ def _hours(within: timedelta) -> str:
     return count(hours // 24, "day") if hours > 96 and hours % 24 == 0 else count(hours, "hour")
 
 
-def _title(patients: int) -> str:
+def title(patients: int) -> str:
     if not patients:
         return "No patient needs a decision"
     return f"{count(patients, 'patient')} {'needs' if patients == 1 else 'need'} a decision"

@@ -1,60 +1,31 @@
 """Reference ranges as a table; a change is a new version, drafted by one person and published by another."""
 
+from collections.abc import Sequence
+
 from flask import Blueprint, redirect, render_template, request, url_for
 from flask.typing import ResponseReturnValue
-from wtforms import RadioField, SelectField
-from wtforms.validators import DataRequired, InputRequired, Optional
 
 from tracker.domain.errors import NotFound, Refused, Stale
-from tracker.domain.readings import RangeReading
-from tracker.library.analytes import ANALYTES
+from tracker.domain.ranges import STARTER_FROM
 from tracker.models import Clinic, ReferenceRange
-from tracker.operations import publishing
+from tracker.operations import publishing, range_files
 from tracker.operations.configure import draft_range, withdraw_draft
 from tracker.operations.trial import Preview
 from tracker.queries import coverage, range_table
+from tracker.queries.range_check import Understood, understood
 from tracker.queries.range_table import DRAFT
 from tracker.rules import TITLES
+from tracker.web import range_form
 from tracker.web.access import current_actor, current_clinic, current_user, get_range
-from tracker.web.amending import FEW_WORDS, tell
+from tracker.web.amending import tell
 from tracker.web.clock import today
 from tracker.web.database import reading, writing
-from tracker.web.fields import ChoiceField, DayField, FigureField, LongTextField, TextField, WholeField
 from tracker.web.filters import zone
-from tracker.web.forms import Form, refuse
+from tracker.web.forms import refuse
+from tracker.web.range_form import MEASURED, SEXES, RangeForm, form_of
 from tracker.web.settings import APPLIES, applies, judged, look
 
 screen = Blueprint("ranges", __name__)
-
-MEASURED = {code: analyte for code, analyte in ANALYTES.items() if analyte.units}
-SEXES = {"": "Everybody", "female": "Women", "male": "Men"}
-
-
-class RangeForm(Form):
-    analyte = ChoiceField(
-        "Analyte",
-        [InputRequired("Which analyte?")],
-        choices=[(code, f"{analyte.name} ({code})") for code, analyte in MEASURED.items()],
-    )
-    unit = TextField("Unit", [DataRequired("In which unit?")], longest=40, render_kw={"list": "units"})
-    laboratory = TextField("Laboratory", [Optional()])
-    sex = RadioField("For", choices=list(SEXES.items()), default="")
-    age_from = WholeField("From age", [Optional()])
-    age_to = WholeField("Below age", [Optional()])
-    low_op = SelectField("Lower bound is", choices=[(">=", "≥ at least"), (">", "> more than")], default=">=")
-    low = FigureField("Lower bound", [Optional()])
-    high_op = SelectField("Upper bound is", choices=[("<=", "≤ at most"), ("<", "< less than")], default="<=")
-    high = FigureField("Upper bound", [Optional()])
-    effective_from = DayField("In force from", [InputRequired("From which day of sampling on?")])
-    source = TextField("Source", [DataRequired("Where does the range come from?")], longest=300)
-    reason = LongTextField("Why it changes", FEW_WORDS, longest=500)
-
-    def as_reading(self) -> RangeReading:
-        """What the form says. Ages are completed years, “below” is exclusive."""
-        given = {name: value for name, value in self.data.items() if name in RangeReading._fields}
-        words = {name: given[name] or "" for name in ("laboratory", "sex", "source")}
-        return RangeReading(**given | words)
-
 
 # ---------------------------------------------------------------------------------------------- pages
 
@@ -67,13 +38,16 @@ def index() -> ResponseReturnValue:
         raise NotFound("There is no such analyte.")
     on = today(zone())
     problems = coverage.problems(session, session.get_one(Clinic, clinic.id))
+    waiting = range_table.drafts(session, clinic.id)
     return render_template(
         "ranges/index.html",
         clinic=clinic,
         analyte=analyte,
         analytes=MEASURED,
         lines=range_table.table(session, clinic.id, on, analyte),
-        drafts=range_table.drafts(session, clinic.id),
+        drafts=waiting,
+        sets=range_table.sets(line.row for line in waiting),
+        set_of=range_table.set_of,
         problems=[problem.removeprefix(f"{clinic.code}: ") for problem in problems],
         sexes=SEXES,
     )
@@ -89,7 +63,7 @@ def new() -> ResponseReturnValue:
     """An empty form, or with what a line says now: `?from=<key>`."""
     key = request.args.get("from", type=int)
     line = get_range(reading(), key) if key is not None else None
-    return _drafting(RangeForm(None) if line is None else _form_of(line), line)
+    return _drafting(RangeForm(None) if line is None else form_of(line), line)
 
 
 # ---------------------------------------------------------------------------------------------- writing
@@ -109,6 +83,18 @@ def create() -> ResponseReturnValue:
         return _drafting(form), 422
     tell("Drafted. It judges nothing until a second person has published it.")
     return redirect(url_for("ranges.show", range_id=row.id), 303)
+
+
+@screen.post("/ranges/check")
+def check() -> ResponseReturnValue:
+    """What is understood of a range while it is written. Stores nothing; a part of the page where only that was asked
+    for.
+    """
+    form = RangeForm()
+    found, wrong = range_form.check(form)
+    if request.headers.get("HX-Request"):
+        return render_template("ranges/_understood.html", understood=found, wrong=wrong)
+    return _drafting(form, found=found, wrong=wrong)
 
 
 @screen.post("/ranges/<int:range_id>/preview")
@@ -144,27 +130,48 @@ def withdraw(range_id: int) -> ResponseReturnValue:
     return redirect(url_for("ranges.index"), 303)
 
 
+@screen.post("/ranges/<int:range_id>/take-back")
+def take_back(range_id: int) -> ResponseReturnValue:
+    """One person is enough: what comes back was in force before."""
+    try:
+        with writing(alone=True) as session:
+            done = publishing.roll_back_range(session, current_actor(), get_range(session, range_id))
+    except Stale:
+        raise
+    except Refused as error:
+        return _page(get_range(reading(), range_id), refused=error), 422
+    tell(f"Taken back. {judged(done)}")
+    return redirect(url_for("ranges.index"), 303)
+
+
 # ---------------------------------------------------------------------------------------------- shared
 
 
 def _draft(row: ReferenceRange) -> ReferenceRange:
     if row.state != DRAFT:
         raise Stale(f"This range was {row.state} meanwhile.")
+    if _set(row):
+        raise Refused("It came in a file with others: they are published or withdrawn together.")
     return row
 
 
-def _form_of(row: ReferenceRange) -> RangeForm:
-    form = RangeForm(None, obj=row)
-    form.low_op.data = ">=" if row.low_inclusive else ">"
-    form.high_op.data = "<=" if row.high_inclusive else "<"
-    form.effective_from.data = None
-    form.reason.data = ""
-    return form
+def _set(row: ReferenceRange) -> int | None:
+    """The set that a draft came with, None where it came alone."""
+    return range_table.set_of(row) if len(range_files.members(reading(), row)) > 1 else None
 
 
-def _drafting(form: RangeForm, line: ReferenceRange | None = None) -> str:
+def _can_be_taken_back(row: ReferenceRange) -> bool:
+    own = row.state == "published" and row.effective_from != STARTER_FROM
+    return own and not range_table.is_followed_at_once(reading(), row)
+
+
+def _drafting(
+    form: RangeForm, line: ReferenceRange | None = None, found: Understood | None = None, wrong: Sequence[str] = ()
+) -> str:
     units = sorted({unit for analyte in MEASURED.values() for unit in analyte.units})
-    return render_template("ranges/new.html", form=form, line=line, units=units, clinic=current_clinic())
+    return render_template(
+        "ranges/new.html", form=form, line=line, units=units, clinic=current_clinic(), understood=found, wrong=wrong
+    )
 
 
 def _page(row: ReferenceRange, found: Preview | None = None, refused: Refused | None = None) -> str:
@@ -174,9 +181,12 @@ def _page(row: ReferenceRange, found: Preview | None = None, refused: Refused | 
     return render_template(
         "ranges/show.html",
         line=next(line for line in history if line.row.id == row.id),
-        follows=range_table.followed_by(session, row, on) if row.state == DRAFT else None,
+        understood=understood(session, row, on) if row.state == DRAFT else None,
+        coverage=coverage.change(session, [row], on) if row.state == DRAFT else None,
         history=history,
         beside=[other for other in lines if range_table.scope(other.row) != range_table.scope(row)],
+        together=_set(row),
+        can_be_taken_back=_can_be_taken_back(row),
         mine=row.drafted_by == current_user().id,
         past=row.state == DRAFT and row.effective_from < on,
         choices=APPLIES,

@@ -31,7 +31,7 @@ log = logging.getLogger(__name__)
 SEEN_EVERY = timedelta(minutes=1)  # so that reading pages seldom writes
 CLOCK_SLACK = timedelta(minutes=5)  # a session from further in the future than this shows a clock that was set back
 BACKGROUND = ("account.left", "jobs.progress")  # asked by a script, not by a person: these do not keep a session alive
-WITHOUT = ("/static/", "/healthz")  # answered to anybody without a look at the database
+WITHOUT = ("/static/", "/healthz", "/metrics")  # answered to anybody without a look at the database
 
 
 class Workplace(NamedTuple):

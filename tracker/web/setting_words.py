@@ -7,18 +7,20 @@ from typing import Any
 
 from flask import url_for
 
+from tracker.domain.clinic_wide import CONFIGURED_FIRST, LONGEST_WINDOW, PRINTED_FIRST, RANGES_FIRST
 from tracker.domain.criteria import criterion, words
 from tracker.domain.dates import span
 from tracker.domain.errors import NotFound, Refused
 from tracker.domain.findings import INFO, ROUTINE, SOON, URGENT
-from tracker.domain.overlay import OFF, find_line
+from tracker.domain.overlay import CONFIRM_WITHIN, GRACE_DAYS, OFF, VALUE, find_line
 from tracker.domain.protocol import Limit, Protocol, ScheduleEntry
 from tracker.domain.tailoring import AT_LEAST, AT_MOST
 from tracker.library.protocols import protocols
 from tracker.models import ClinicSetting
-from tracker.models.setting import OWN_RULE, RULE
+from tracker.models.setting import CLINIC_WIDE, OWN_RULE, RULE
 from tracker.queries.yardsticks import UNITS
 from tracker.rules import TITLES
+from tracker.web.filters import count
 from tracker.web.wording import ACTIONS, said, subject_name
 
 WORDS = {
@@ -30,6 +32,18 @@ WORDS = {
     "grace_days": "days of grace",
 }
 SEVERITY = {URGENT: "Act today", SOON: "This week", ROUTINE: "Routine", INFO: "For information"}  # as the marks have it
+WIDE = {
+    RANGES_FIRST: "Which range comes first",
+    CONFIRM_WITHIN: "How soon a repeat is asked for",
+    GRACE_DAYS: "From when a check is overdue",
+}
+FIRST = {PRINTED_FIRST: "the printed range, else the configured one",
+         CONFIGURED_FIRST: "the configured range, else the printed one"}  # fmt: skip
+WIDE_SHIPPED = {
+    RANGES_FIRST: FIRST[PRINTED_FIRST],
+    CONFIRM_WITHIN: f"within {LONGEST_WINDOW}, or sooner where the line of the protocol says so",
+    GRACE_DAYS: "after the grace of the protocol, 14 days",
+}
 LEVELS = {AT_LEAST: "at least", AT_MOST: "at most"}
 
 
@@ -67,6 +81,8 @@ def title_of(row: ClinicSetting) -> str:
         return f"Own rule: {row.body.get('title') or row.scope.partition('/')[2].replace('_', ' ')}"
     if row.kind == RULE:
         return f"Rule: {TITLES.get(row.scope, row.scope)}"
+    if row.kind == CLINIC_WIDE:
+        return WIDE.get(row.scope, row.scope)
     try:
         return line_title(*line_of(*row.scope.split("/", 1)))
     except NotFound:
@@ -79,6 +95,8 @@ def shipped(row: ClinicSetting) -> str:
         return "no such rule"
     if row.kind == RULE:
         return "on, with its own severities"
+    if row.kind == CLINIC_WIDE:
+        return WIDE_SHIPPED.get(row.scope, "")
     return label_says(line_of(*row.scope.split("/", 1))[1])
 
 
@@ -89,6 +107,8 @@ def edit(row: ClinicSetting) -> str:
         return url_for("own_rules.form", of=row.id)
     if row.kind == RULE:
         return url_for("rule_settings.form", code=row.scope, replaces=replaces)
+    if row.kind == CLINIC_WIDE:
+        return url_for("clinic_wide.form", scope=row.scope, replaces=replaces)
     protocol_id, _, key = row.scope.partition("/")
     return url_for("settings.line", protocol_id=protocol_id, key=key, replaces=replaces)
 
@@ -99,6 +119,8 @@ def home(row: ClinicSetting) -> str:
         return url_for("rules_pages.index")
     if row.kind == RULE:
         return url_for("rules_pages.show", code=row.scope)
+    if row.kind == CLINIC_WIDE:
+        return url_for("settings.index")
     return url_for("rules_pages.protocol", protocol_id=row.scope.partition("/")[0])
 
 
@@ -124,8 +146,17 @@ def described(row: ClinicSetting) -> str:
     if row.kind == RULE:
         key = next(iter(body), "")
         return f"{LEVELS[key]} “{SEVERITY[body[key]]}”" if key else "as shipped"
+    if row.kind == CLINIC_WIDE:
+        return _for_all(row.scope, body[VALUE]) if body else "as shipped"
     parts = (f"{WORDS[key]} {_shown(row, key, text)}" for key, text in body.items() if text)
     return ", ".join(parts) or "as the protocol has it"
+
+
+def _for_all(scope: str, text: str) -> str:
+    """`within 5 days`, `after 7 days of grace`, `the configured range, else the printed one`."""
+    if scope == CONFIRM_WITHIN:
+        return f"within {span(text)}"
+    return f"after {count(int(text), 'day')} of grace" if scope == GRACE_DAYS else FIRST[text]
 
 
 def _own_rule(row: ClinicSetting) -> str:

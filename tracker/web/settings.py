@@ -19,7 +19,7 @@ from tracker.domain.phrases import read_bound
 from tracker.domain.protocol import FALL_FROM_BASELINE, Limit, Protocol
 from tracker.domain.values import plain
 from tracker.models import ClinicSetting
-from tracker.models.setting import PROTOCOL_LINE
+from tracker.models.setting import CLINIC_WIDE, PROTOCOL_LINE
 from tracker.operations import publishing
 from tracker.operations.evaluate import Changes
 from tracker.operations.publishing import BACK_FILL, FROM_TODAY
@@ -27,7 +27,7 @@ from tracker.operations.settings import Proposal, draft_setting, published_versi
 from tracker.operations.settings import withdraw as withdraw_draft
 from tracker.operations.trial import CHANGED, CLEARED, OPENED, Preview
 from tracker.queries import clinic_settings
-from tracker.queries.range_table import DRAFT
+from tracker.queries.range_table import DRAFT, IN_FORCE
 from tracker.rules import TITLES
 from tracker.web.access import current_actor, current_clinic, current_user, get_setting
 from tracker.web.amending import FEW_WORDS, tell
@@ -37,6 +37,8 @@ from tracker.web.fields import BoundField, DayField, FigureField, LongTextField,
 from tracker.web.filters import count, zone
 from tracker.web.forms import Form, refuse
 from tracker.web.setting_words import (
+    WIDE,
+    WIDE_SHIPPED,
     WORDS,
     described,
     edit,
@@ -153,6 +155,9 @@ def index() -> ResponseReturnValue:
         clinic=clinic,
         drafts=[line for line in found if line.state == DRAFT],
         standing=[line for line in found if line.state != DRAFT],
+        wide=WIDE,
+        wide_shipped=WIDE_SHIPPED,
+        now={line.row.scope: line for line in found if line.row.kind == CLINIC_WIDE and line.state == IN_FORCE},
         described=described,
         title_of=title_of,
     )

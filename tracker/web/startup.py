@@ -39,6 +39,11 @@ def setting_problems(settings: Mapping[str, Any]) -> list[str]:
         )
     elif len(set(secret)) < 8 or any(word in secret.lower() for word in KNOWN_SECRETS):
         problems.append(f"TRACKER_SECRET_KEY is one that could be guessed. {make_one}")
+    token = settings.get("METRICS_TOKEN") or ""
+    if token and len(token) < SHORTEST_SECRET:
+        problems.append(
+            f"TRACKER_METRICS_TOKEN has {len(token)} characters; {SHORTEST_SECRET} or more are needed, or none."
+        )
     if settings.get("DEBUG"):
         problems.append("Debugging is on (FLASK_DEBUG): it would let anybody run code. Switch it off in production.")
     if settings.get("DEMO") or settings.get("DEMO_SIGN_INS"):

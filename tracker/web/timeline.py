@@ -204,14 +204,14 @@ class Table(NamedTuple):
     older: date | None
 
 
-def table(found: Timeline, before: date | None = None) -> Table:
-    """The results of at most MOST_DAYS days before `before`."""
+def table(found: Timeline, before: date | None = None, most: int = MOST_DAYS) -> Table:
+    """The results of at most `most` days before `before`."""
     every = {point.on for one in found.series for point in one.points} | {word.on for word in found.words}
     days = sorted((on for on in every if before is None or on < before), reverse=True)
-    shown_days = tuple(days[:MOST_DAYS])
+    shown_days = tuple(days[:most])
     rows = [_row(one, shown_days) for one in found.series]
     rows += _worded_rows(found, shown_days)
-    older = shown_days[-1] if len(days) > MOST_DAYS else None
+    older = shown_days[-1] if len(days) > most else None
     return Table(shown_days, tuple(row for row in rows if any(row.cells)), older)
 
 

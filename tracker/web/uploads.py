@@ -9,7 +9,9 @@ import os
 import re
 import secrets
 import tempfile
+from collections.abc import Mapping
 from pathlib import Path
+from types import MappingProxyType
 from typing import Any, NamedTuple
 
 from flask import current_app, session
@@ -27,13 +29,18 @@ _ODD = re.compile(r"[^\w .,()+-]+")
 
 
 class Upload(NamedTuple):
-    """A file that waits: its name as it was sent (tidied), where it lies, its digest, the clinic it is for."""
+    """A file that waits: its name as it was sent (tidied), where it lies, its digest, the clinic it is for.
+
+    `answers`: how its table is read, where a person said so; `keep_as`: the name under which that is to be kept.
+    """
 
     token: str
     name: str
     path: Path
     sha256: str
     clinic_id: int
+    answers: Mapping[str, Any] = MappingProxyType({})
+    keep_as: str = ""
 
     @property
     def refused(self) -> Path:
@@ -68,7 +75,7 @@ def keep(sent: FileStorage, clinic_id: int) -> Upload:
             digest.update(chunk)
             target.write(chunk)
     os.utime(path, (now().timestamp(),) * 2)  # its hour is counted by the clock that counts everything else
-    upload = Upload(token, _tidy(sent.filename or ""), path, digest.hexdigest(), clinic_id)
+    upload = Upload(token, tidy(sent.filename or ""), path, digest.hexdigest(), clinic_id)
     held: dict[str, Any] = dict(session.get("uploads", {}))
     held[token] = {"name": upload.name, "sha256": upload.sha256, "clinic": clinic_id}
     for old in list(held)[:-MOST]:
@@ -86,7 +93,15 @@ def find(token: str, clinic_id: int) -> Upload:
     path = folder() / f"{token}.upload"
     if not path.is_file() or now().timestamp() - path.stat().st_mtime > KEPT_SECONDS:
         raise NotFound(GONE)
-    return Upload(token, told["name"], path, told["sha256"], clinic_id)
+    return Upload(token, told["name"], path, told["sha256"], clinic_id, told.get("answers", {}), told.get("as", ""))
+
+
+def answer(upload: Upload, answers: Mapping[str, Any], keep_as: str) -> Upload:
+    """Remember how the file's table is read, and under which name to keep that once it is filed."""
+    held: dict[str, Any] = dict(session.get("uploads", {}))
+    held[upload.token] = {**held[upload.token], "answers": dict(answers), "as": keep_as}
+    session["uploads"] = held
+    return upload._replace(answers=answers, keep_as=keep_as)
 
 
 def forget(upload: Upload) -> None:
@@ -108,7 +123,7 @@ def _remove(token: str) -> None:
             (folder() / f"{token}{suffix}").unlink(missing_ok=True)
 
 
-def _tidy(name: str) -> str:
+def tidy(name: str) -> str:
     """The last part of the name as it was sent, without what a page or a terminal might stumble over."""
     last = re.split(r"[/\\]", name)[-1]
     return _ODD.sub("_", last).strip(" .")[:120] or "file"

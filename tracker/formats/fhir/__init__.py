@@ -61,7 +61,15 @@ def read(content: bytes, zone: ZoneInfo) -> Parts:
             rows += (_row(resource, make) for make in made)
     rows = said_once(told_apart(rows, "effective[x]"))
     kinds = frozenset(KIND_OF[type(row.reading)] for row in rows if row.reading is not None)
-    return Parts(kinds, tuple(_remarks(file, unread)), rows)
+    remarks = tuple(_remarks(file, unread))
+    return Parts(kinds, remarks if rows or remarks else (_nothing(file),), rows)
+
+
+def _nothing(file: File) -> Problem:
+    """What is said of a file of which every resource only belongs to others."""
+    count = Counter(_named(resource) for resource in file.resources)
+    listed = ", ".join(f"{name} {number}" for name, number in sorted(count.items())) or "no resource"
+    return Problem(0, "", f"The file holds nothing that is filed by itself: {listed}.")
 
 
 def _makers(file: File, resource: Resource) -> list[Callable[[], Reading]] | None:

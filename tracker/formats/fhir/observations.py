@@ -7,7 +7,7 @@ from collections.abc import Callable, Iterator
 from functools import partial
 
 from tracker.domain.readings import CANCELLED, CORRECTED, FINAL, PRELIMINARY, LabReading, Moment, ObservationReading
-from tracker.formats.cells import LONGEST, Misfit
+from tracker.formats.cells import Misfit
 from tracker.formats.fhir import values
 from tracker.formats.fhir.file import File, Resource
 from tracker.formats.fhir.nodes import LOINC_SYSTEMS, Node
@@ -90,8 +90,6 @@ def reading(file: File, observation: Resource, node: Node) -> LabReading:
     found = values.value_of(node)
     if not found.value and status != CANCELLED:
         _without(node)
-    if len(found.value) > LONGEST:
-        raise node.wrong("value[x]", f"The value holds {len(found.value)} characters; at most {LONGEST} are kept.")
     name, local = _test(file, observation, node)
     bounds = values.range_of(observation, node, found.unit)
     issued = values.moment(observation.node, "issued", file.zone)

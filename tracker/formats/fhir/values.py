@@ -63,9 +63,9 @@ def _verdict_or_words(node: Node, name: str) -> Found:
 
 
 def _written(node: Node, name: str) -> Found:
-    said = node.text(name)
+    said = node.raw(name) if len(node.raw(name)) > cells.LONGEST else node.text(name)
     try:
-        return Found(cells.reported(said))
+        return Found(cells.report(said))
     except Refused as why:
         raise node.wrong(name, str(why)) from None
 

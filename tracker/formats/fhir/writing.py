@@ -97,7 +97,8 @@ def _patient(row: Mapping[str, Any]) -> Resource:
 
 
 def _result(row: Mapping[str, Any]) -> tuple[str, Resource]:
-    parts = (row[name] for name in ("mrn", "analyte", "collected_at", "laboratory", "accession"))
+    parts = [row[name] for name in ("mrn", "analyte", "collected_at", "laboratory", "accession")]
+    parts += [row["sub_id"]] if row.get("sub_id") else []
     accession, unit = row["accession"], row["unit"]
     observation = _given(
         resourceType="Observation", status=row["status"], code=_code(row),

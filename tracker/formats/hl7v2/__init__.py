@@ -4,20 +4,20 @@
     parts.remarks, parts.rows
 
 Every OBX is one row, numbered by the line it stands on; a message without a result is one row, refused. A result is
-identified by its patient (PID-3, else PID-2 or PID-4, never the name), the test (OBX-3), the time of collection, the
-sending facility (MSH-4, else MSH-3) and the filler's order number (OBR-3, else OBR-2, ORC-3, ORC-2), so that a message
-sent again, or the same result by FHIR, is a duplicate. Source: HL7 v2.3 to 2.8, chapter 7, and what laboratories send.
+identified by its patient (PID-3, else PID-2 or PID-4, never the name), the test (OBX-3) with its sub-ID (OBX-4), the
+time of collection, the sending facility (MSH-4, else MSH-3) and the filler's order number (OBR-3, else OBR-2, ORC-3,
+ORC-2), so that a message sent again, or the same result by FHIR, is a duplicate. A message marked as training or
+debugging (MSH-11) is refused unless it is asked for. Source: HL7 v2.3 to 2.8, chapter 7, and what laboratories send.
 """
 
-from collections import Counter
-from collections.abc import Iterator
 from typing import NamedTuple
 from zoneinfo import ZoneInfo
 
 from tracker.domain.readings import Problem, Row
 from tracker.formats.apart import said_once, told_apart
+from tracker.formats.hl7v2.context import Context, parts_of
 from tracker.formats.hl7v2.er7 import Message, messages
-from tracker.formats.hl7v2.results import Context, row_of
+from tracker.formats.hl7v2.results import refusal_of_all, row_of
 
 __all__ = ["ELEMENTS", "MOST_BYTES", "Parts", "read"]
 
@@ -29,7 +29,6 @@ ELEMENTS = {
 """What the fields of a reading are called in HL7."""
 
 _READ = ("ORU", "OUL", "")
-_NOT_LIVE = {"T": "training", "D": "debugging"}
 
 
 class Parts(NamedTuple):
@@ -37,42 +36,33 @@ class Parts(NamedTuple):
     rows: list[Row]
 
 
-def read(content: bytes, zone: ZoneInfo) -> Parts:
-    """The rows of a file; nothing is raised for what stands in it."""
+def read(content: bytes, zone: ZoneInfo, test_messages: bool = False) -> Parts:
+    """The rows of a file; nothing is raised for what stands in it. With `test_messages` those are read as any other."""
     rows: list[Row] = []
     charset = ""
-    marks: Counter[str] = Counter()
     for count, message in enumerate(messages(content), start=1):
         charset = message.charset
-        marks[message.header.part(11)[:1].upper()] += 1
-        rows += _message(message, f"message {count}", zone)
+        rows += _message(message, f"message {count}", zone, test_messages)
     rows = said_once(told_apart(rows, "OBX-14"))
     remarks = [Problem(0, "MSH-18", f"The characters are not UTF-8: they were read as {charset}.")] if charset else []
-    return Parts((*remarks, *_not_live(marks)), rows)
+    return Parts(tuple(remarks), rows)
 
 
-def _not_live(marks: Counter[str]) -> Iterator[Problem]:
-    for mark, word in _NOT_LIVE.items():
-        if marks[mark]:
-            said = f"The sender marks {marks[mark]} of the messages as {word} (MSH-11): are these patients’ results?"
-            yield Problem(0, "MSH-11", said)
-
-
-def _message(message: Message, place: str, zone: ZoneInfo) -> list[Row]:
+def _message(message: Message, place: str, zone: ZoneInfo, test_messages: bool) -> list[Row]:
     """The rows of one message; one refused row where it holds no result."""
     header = message.header
     kind = header.field(9).upper()
     if kind[:3] not in _READ:
         said = f"This message is {kind[:20] if kind.isprintable() else 'of no known type'}: results come as ORU^R01."
         return [_refused(header.line, "MSH-9", said, place)]
-    context = Context(header, place, zone)
+    first, *parts = parts_of(message.segments)
+    context = Context(first, place, zone)
+    refused = "" if test_messages else refusal_of_all(header)
     rows: list[Row] = []
-    segments = message.segments[1:]
-    for at, segment in enumerate(segments):
-        if segment.name == "OBX":
-            rows.append(row_of(context, segment, segments[at + 1 :]))
-        else:
-            context.take(segment, segments[at + 1 :])
+    for part in parts:
+        context.take(part)
+        if part.segment.name == "OBX":
+            rows.append(row_of(context, part, refused))
     return rows or [_refused(header.line, "OBX", "The message holds no result (OBX): nothing can be filed.", place)]
 
 

@@ -1,16 +1,14 @@
 """The encoding of HL7 v2 (ER7): bytes into messages, segments and fields. It says nothing about what they mean.
 
-Delimiters are those of each message's own MSH. Lines may end in CR, LF or CRLF, mixed; a line that begins no segment
-goes on with the one before. MLLP's framing bytes and the envelopes of batches (FHS, BHS, BTS, FTS) are passed over.
+Delimiters are those of each message's own MSH. The envelopes of batches (FHS, BHS, BTS, FTS) are passed over.
 """
 
 import re
 from collections.abc import Iterator
 from typing import NamedTuple
 
-_ENVELOPES = frozenset(("FHS", "BHS", "BTS", "FTS"))
-_SEGMENT = re.compile(r"[A-Z][A-Z0-9]{2}(?=[^\w\s]|$)", re.ASCII)
-_FRAMING = str.maketrans("", "", "\x0b\x1c\ufeff")
+from tracker.formats.hl7v2.lines import ENVELOPES, split
+
 _CHARACTER_SETS = {
     "8859/1": "cp1252", "8859": "cp1252", "ISO-8859-1": "cp1252", "ISO8859-1": "cp1252", "8859/15": "iso8859-15",
     "8859/2": "iso8859-2", "8859/5": "iso8859-5", "8859/7": "iso8859-7", "8859/9": "iso8859-9",
@@ -75,9 +73,13 @@ class Field:
     def text(self) -> str:
         return plain(self._sent, self.by)
 
-    def component(self, number: int) -> str:
+    def sent(self, number: int) -> str:
+        """A component as it was sent, escapes and all."""
         parts = self._sent.split(self.by.component) if self.by.component else [self._sent]
-        part = parts[number - 1] if number <= len(parts) else ""
+        return parts[number - 1] if number <= len(parts) else ""
+
+    def component(self, number: int) -> str:
+        part = self.sent(number)
         first = part.split(self.by.sub)[0] if self.by.sub and not self._is_text(part) else part
         return plain(first, self.by).strip().strip('"') if part.strip() == _NULL else plain(first, self.by).strip()
 
@@ -157,13 +159,13 @@ def messages(content: bytes) -> Iterator[Message]:
     """The messages of a file, one after another."""
     text, charset = decoded(content)
     segments: list[Segment] = []
-    for line, segment in _segments(text):
+    for line, segment in split(text):
         by = segments[0].by if segments else None
         if segment.startswith("MSH"):
             if segments:
                 yield Message(segments, charset)
             segments = [Segment(segment, line, delimiters(segment))]
-        elif segment[:3] in _ENVELOPES or by is None:
+        elif segment[:3] in ENVELOPES or by is None:
             continue
         else:
             segments.append(Segment(segment, line, by))
@@ -182,20 +184,3 @@ def delimiters(header: str) -> Delimiters:
         return Delimiters(field, component, repetition, "" if rest[0] == "&" else rest[0], "&")
     escape, sub = (*rest[:2], *"\\&"[len(rest[:2]) :])
     return Delimiters(field, component, repetition, escape, sub)
-
-
-def _segments(text: str) -> Iterator[tuple[int, str]]:
-    """(line, segment) with the lines joined that a field was broken over."""
-    text = text.replace("\r\n", "\n").replace("\r", "\n").translate(_FRAMING)
-    begun, held = 0, ""
-    for number, line in enumerate(text.split("\n"), start=1):
-        if not line.strip():
-            continue
-        if _SEGMENT.match(line.lstrip()):
-            if held:
-                yield begun, held
-            begun, held = number, line.lstrip()
-        elif held:
-            held += "\n" + line
-    if held:
-        yield begun, held

@@ -1,7 +1,6 @@
-"""What stands in OBX-5, OBX-6, OBX-7 and in a time stamp, as laboratories really write it."""
+"""What stands in OBX-5, OBX-6 and in a time stamp, as laboratories really write it."""
 
 import re
-from decimal import Decimal
 from typing import NamedTuple
 from zoneinfo import ZoneInfo
 
@@ -11,16 +10,11 @@ from tracker.domain.units import dimension
 from tracker.formats.hl7v2.er7 import Field, Segment
 
 NUMERIC, WORDS = frozenset(("NM", "ST", "TX", "FT", "SI", "")), frozenset(("CE", "CWE", "CNE", "CF", "IS", "ID"))
-DOCUMENTS = frozenset(("ED", "RP"))
 PLACEHOLDERS = frozenset((".", "*", "**", "$", "-", "--", "---", "...", "s.u.", "siehe bemerkung", "see comment"))
 
-_FLAGS = frozenset(("H", "L", "HH", "LL", "A", "AA", "*", "**", "+", "-", "N"))
+_FLAGS = frozenset(("H", "L", "HH", "LL", "A", "AA", "*", "**", "N"))
 _NUMBER = r"(?:(?:<=?|>=?|≤|≥)\s*)?\d+(?:[.,]\d+)?"
-_GLUED = re.compile(rf"(?P<number>{_NUMBER})\s*(?P<rest>[^\d\s.,:/<>=^-].*)", re.DOTALL)
-_FIGURE = r"-?(?:\d+(?:[.,]\d+)?|[.,]\d+)"
-_BOTH = re.compile(rf"(?P<low>{_FIGURE})\s*(?:-|–|—|_|\bto\b|\bbis\b)\s*(?P<high>{_FIGURE})", re.IGNORECASE)
-_ONE = re.compile(rf"(?P<op><=?|>=?|≤|≥|=<|=>)\s*(?P<bound>{_FIGURE})(?:\s+(?P<unit>\S+))?")
-_LOW_ONLY, _HIGH_ONLY = re.compile(rf"({_FIGURE})\s*-"), re.compile(rf"-\s+?({_FIGURE})|-({_FIGURE[2:]})")
+_GLUED = re.compile(rf"(?P<number>{_NUMBER})\s*(?P<rest>[^\d\s.,:/<>=^+-].*)", re.ASCII)  # `3+` is a word
 _STAMP = re.compile(r"(?P<day>\d{8})(?P<time>\d*)(?:\.\d+)?(?P<zone>[+-]\d{4})?\d*$")
 
 
@@ -30,14 +24,6 @@ class Value(NamedTuple):
     text: str
     unit: str = ""
     flag: str = ""
-
-
-class Bounds(NamedTuple):
-    """A printed range; `said` where it was printed and could not be taken."""
-
-    low: Decimal | None = None
-    high: Decimal | None = None
-    said: str = ""
 
 
 def value_of(obx: Segment) -> Value:
@@ -63,7 +49,9 @@ def _structured(field: Field) -> str:
 
 
 def _unglued(text: str) -> Value:
-    """`5.4 mg/dl`, `7.2*`, `112 H`: the number, and what stands behind it where that is a unit or a flag."""
+    """`5.4 mg/dl`, `7.2*`, `112 H`: the number, and what stands behind it where that is a unit or a flag. `3+` is an
+    answer in words.
+    """
     match = _GLUED.fullmatch(text)
     if match is None:
         return Value(text)
@@ -79,30 +67,6 @@ def unit_of(obx: Segment) -> str:
     names = [found[0].component(number) for number in (1, 2, 4, 5)] if found else []
     names = [name for name in names if name]
     return next((name for name in names if dimension(name)), names[0] if names else "")
-
-
-def range_of(text: str) -> Bounds:
-    """The bounds that OBX-7 prints. What cannot be read as one range bounds nothing, least of all at 0."""
-    printed = " ".join(text.split())
-    bare = printed.strip("()[] ")
-    if not bare.strip("-"):
-        return Bounds()
-    if match := _BOTH.fullmatch(bare):
-        low, high = _decimal(match["low"]), _decimal(match["high"])
-        if low <= high and not low == high == 0:
-            return Bounds(low, high)
-    elif (match := _ONE.fullmatch(bare)) and (not match["unit"] or dimension(match["unit"])):
-        bound = _decimal(match["bound"])
-        return Bounds(None, bound) if match["op"][0] in "<≤" or match["op"] == "=<" else Bounds(bound, None)
-    elif match := _LOW_ONLY.fullmatch(bare):
-        return Bounds(_decimal(match[1]), None)
-    elif match := _HIGH_ONLY.fullmatch(bare):
-        return Bounds(None, _decimal(match[1] or match[2]))
-    return Bounds(said=f"“{printed[:80]}” is not a lower and an upper bound: no range is taken from it.")
-
-
-def _decimal(text: str) -> Decimal:
-    return Decimal(text.replace(",", "."))
 
 
 def moment(stamp: str, zone: ZoneInfo) -> Moment | None:

@@ -1,6 +1,5 @@
-"""From the segments of a message to results: whose, of which order and sample, when, and what was found."""
+"""From an OBX to a result: of which test, when, and what was found."""
 
-from collections.abc import Sequence
 from datetime import datetime
 from zoneinfo import ZoneInfo
 
@@ -10,124 +9,126 @@ from tracker.domain.readings import (
     CORRECTED,
     FINAL,
     PRELIMINARY,
+    Document,
     LabReading,
     Moment,
     PatientReading,
     Problem,
     Row,
 )
+from tracker.domain.units import normal_unit
 from tracker.formats import cells
 from tracker.formats.cells import Misfit
-from tracker.formats.hl7v2 import figures
-from tracker.formats.hl7v2.er7 import Field, Segment
-from tracker.formats.identifiers import rank
+from tracker.formats.hl7v2 import documents, figures
+from tracker.formats.hl7v2.bounds import range_of
+from tracker.formats.hl7v2.context import Context, Part
+from tracker.formats.hl7v2.er7 import Segment
 
 STATUSES = {
     "F": FINAL, "U": FINAL, "A": FINAL, "B": FINAL, "Z": FINAL, "": FINAL, "C": CORRECTED,
     "P": PRELIMINARY, "R": PRELIMINARY, "S": PRELIMINARY, "X": CANCELLED, "D": CANCELLED, "W": CANCELLED,
 }  # fmt: skip
 _NONE_YET = {"I": "the sample is in the laboratory", "O": "it is only ordered", "N": "it was not asked for"}
-_SEXES = {"F": "female", "M": "male", "W": "female"}  # W: weiblich
-_SEX_WORDS = {"FEMALE": "female", "MALE": "male"}
 _LOINC = frozenset(("LN", "LNC", "LOINC", "2.16.840.1.113883.6.1"))
-_OF_BLOOD = ("bl", "ser", "plas", "sang", "vollblut", "edta", "heparin", "citrat")
-_ELSEWHERE = ("ur", "liqu", "csf", "stuhl", "stool", "sput", "speichel", "saliva")
-_MOST_COMMENT = 1000
+_LONGEST_SUB_ID = 40
+_NOT_LIVE = {"T": "training", "D": "debugging"}
+NOT_LIVE = (
+    "The message is marked as {} (MSH-11 is {}): it is no patient’s result. Import it with --test-messages if it is."
+)
 
 
-class Context:
-    """What the segments before an OBX said: the patient, the order, its sample and its times."""
-
-    def __init__(self, header: Segment, place: str, zone: ZoneInfo) -> None:
-        self.header = header
-        self.zone = zone
-        control = header.part(10)[:40]
-        self.place = f"{place}, {control}" if control else place
-        self.laboratory = header.part(4) or header.part(3)
-        self.patient: PatientReading | Refused = Misfit("PID", "The message names no patient before this result (PID).")
-        self._orc: Segment | None = None
-        self.obr: Segment | None = None
-        self.specimen: Segment | None = None
-        self.note = ""
-
-    def take(self, segment: Segment, following: Sequence[Segment]) -> None:
-        """Remember a segment that is no result."""
-        if segment.name == "PID":  # a second patient takes nothing over from the first
-            self.patient, self._orc, self.obr, self.specimen = _patient(segment), None, None, None
-        elif segment.name == "ORC":
-            self._orc = segment
-        elif segment.name == "OBR":
-            self.obr, self.note = segment, _notes(following)
-            self.specimen = _specimen_of(following)
-        elif segment.name == "SPM" and self.specimen is None:
-            self.specimen = segment
-
-    @property
-    def accession(self) -> str:
-        for segment, numbers in ((self.obr, (3, 2)), (self._orc, (3, 2)), (self.specimen, (2,))):
-            for number in numbers if segment else ():
-                if found := segment.part(number) if segment else "":
-                    return found[:80]
-        return ""
-
-    @property
-    def elsewhere(self) -> str:
-        """` (urine)` where the order names a sample that is not of blood; a LOINC code needs no such help."""
-        said = [self.specimen.part(4, 2) or self.specimen.part(4)] if self.specimen else []
-        said += [self.obr.part(15), self.obr.part(4, 2), self.obr.part(4, 5)] if self.obr else []
-        for words in (text.lower() for text in said if text):
-            if any(word.startswith(_ELSEWHERE) for word in words.replace(":", " ").split()):
-                return f" ({words[:40]})" if not any(word in words for word in _OF_BLOOD) else ""
-        return ""
+def refusal_of_all(header: Segment) -> str:
+    """Why nothing of a message may be filed: it is marked as one that tests the connection. "" for any other."""
+    mark = header.part(11)[:1].upper()
+    return NOT_LIVE.format(_NOT_LIVE[mark], mark) if mark in _NOT_LIVE else ""
 
 
-def row_of(context: Context, obx: Segment, following: Sequence[Segment]) -> Row:
-    """The row of one OBX. `following` are the segments behind it, for its notes."""
+def row_of(context: Context, part: Part, refused: str = "") -> Row:
+    """The row of one OBX; with `refused`, why its message is not read."""
+    obx = part.segment
     said: list[tuple[str, str]] = []
-    try:
-        reading = _reading(context, obx, _notes(following), said)
-    except Misfit as why:
-        return Row(obx.line, None, (Problem(obx.line, why.column, str(why)),), context.place)
-    except Refused as why:
-        return Row(obx.line, None, (Problem(obx.line, "OBX", str(why)),), context.place)
     about = context.patient if isinstance(context.patient, PatientReading) else None
+    if refused:
+        return Row(obx.line, None, (Problem(obx.line, "MSH-11", refused),), context.place, about)
+    try:
+        if isinstance(context.patient, Refused):
+            raise context.patient
+        if obx.part(2).upper() in documents.KINDS:
+            return _document_row(context, obx, about)
+        reading = _reading(context, context.patient.mrn, part, said)
+    except Misfit as why:
+        return Row(obx.line, None, (Problem(obx.line, why.column, str(why)),), context.place, about)
+    except Refused as why:
+        return Row(obx.line, None, (Problem(obx.line, "OBX", str(why)),), context.place, about)
     problems = tuple(Problem(obx.line, column, message) for column, message in said)
     return Row(obx.line, reading, problems, context.place, about)
 
 
-def _reading(context: Context, obx: Segment, note: str, said: list[tuple[str, str]]) -> LabReading:
-    if isinstance(context.patient, Refused):
-        raise context.patient
+def _document_row(context: Context, obx: Segment, about: PatientReading | None) -> Row:
+    """A document in place of a value: it goes along with the row, which files no result."""
+    found: Document = documents.document_of(obx, _test(context, obx)[0])
+    what = f"{found.media_type or 'of no known type'}, {len(found.content):,} bytes"
+    said = f"“{found.name}” is a document ({found.place or what}), not a value: it is not filed as a result."
+    return Row(obx.line, None, (Problem(obx.line, "OBX-5", said),), context.place, about, found)
+
+
+def _reading(context: Context, mrn: str, part: Part, said: list[tuple[str, str]]) -> LabReading:
+    obx = part.segment
+    if context.said:
+        said.append(("PID-7", context.said))
     status = _status(context, obx)
     name, local = _test(context, obx)
-    value = figures.value_of(obx)
-    if obx.part(2).upper() in figures.DOCUMENTS:
-        raise Misfit("OBX-5", "An embedded document is no value: it is not filed.")
-    if status != CANCELLED and (not value.text or value.text.lower() in figures.PLACEHOLDERS):
-        if not note:
-            raise Misfit("OBX-5", "There is no value, so there is none to file.")
-        value = figures.Value(note)
-        said.append(("OBX-5", "The value stands in the note only: it was taken from there."))
-    bounds = figures.range_of(obx.text(7))
+    value = _value(obx, part.notes, status, said)
+    unit = _unit(obx, value)
+    bounds = range_of(obx.text(7), unit)
     if bounds.said:
         said.append(("OBX-7", bounds.said))
-    comment = " ".join(filter(None, (note, context.note)))
-    context.note = ""
     return LabReading(
-        context.patient.mrn, _collected(context, obx, said), name, _fitting(value.text),
-        figures.unit_of(obx) or value.unit, bounds.low, bounds.high, _flags(obx) or value.flag,
-        obx.part(23) or context.laboratory, context.accession, status, _issued(context), local,
-        comment[:_MOST_COMMENT],
+        mrn, _collected(context, obx, said), name, _fitting(value.text), unit, bounds.low, bounds.high,
+        _flags(obx) or value.flag, obx.part(23) or context.laboratory, context.accession, status, _issued(context),
+        local, _comment(" ".join(filter(None, (part.notes, context.notes))), said), _sub_id(obx),
     )  # fmt: skip
 
 
+def _value(obx: Segment, note: str, status: str, said: list[tuple[str, str]]) -> figures.Value:
+    value = figures.value_of(obx)
+    if status == CANCELLED or (value.text and value.text.lower() not in figures.PLACEHOLDERS):
+        return value
+    if not note:
+        raise Misfit("OBX-5", "There is no value, so there is none to file.")
+    said.append(("OBX-5", "The value stands in the note only: it was taken from there."))
+    return figures.Value(note)
+
+
+def _unit(obx: Segment, value: figures.Value) -> str:
+    unit = figures.unit_of(obx)
+    if unit and value.unit and normal_unit(unit) != normal_unit(value.unit):
+        raise Misfit("OBX-6", f"The value is given in {value.unit} and its unit as {unit}: have it sent again.")
+    return unit or value.unit
+
+
+def _sub_id(obx: Segment) -> str:
+    """OBX-4: several results of one test and order may differ in it alone."""
+    sub_id = " ".join(obx.text(4).split())
+    if len(sub_id) > _LONGEST_SUB_ID or not sub_id.isprintable():
+        raise Misfit(
+            "OBX-4", f"The sub-ID holds {len(sub_id)} characters, or one that cannot be seen: have it sent again."
+        )
+    return sub_id
+
+
 def _fitting(text: str) -> str:
-    """A value as one line, in so many characters as are kept of one. Raises Misfit where it could be two numbers."""
-    line = " ".join("".join(c if c.isprintable() else " " for c in text).split())
     try:
-        return cells.reported(line if len(line) <= cells.LONGEST else f"{line[: cells.LONGEST - 1]}…")
+        return cells.report(text)
     except Refused as why:
         raise Misfit("OBX-5", str(why)) from None
+
+
+def _comment(text: str, said: list[tuple[str, str]]) -> str:
+    most = cells.LONGEST_REPORT
+    if len(text) > most:
+        said.append(("NTE", f"The notes hold {len(text):,} characters; the first {most:,} are kept."))
+    return text[:most]
 
 
 def _status(context: Context, obx: Segment) -> str:
@@ -159,7 +160,7 @@ def _flags(obx: Segment) -> str:
     return "~".join(field.component(1) or field.component(2) for field in obx.repetitions(8))[:40]
 
 
-# --------------------------------------------------------------------------------------------- when and whose
+# --------------------------------------------------------------------------------------------------------- when
 
 
 def _collected(context: Context, obx: Segment, said: list[tuple[str, str]]) -> Moment:
@@ -195,66 +196,3 @@ def _stamp(segment: Segment, number: int, zone: ZoneInfo) -> Moment | None:
         return figures.moment(stamp, zone) if stamp else None
     except Refused as why:
         raise Misfit(f"{segment.name}-{number}", str(why)) from None
-
-
-def _patient(pid: Segment) -> PatientReading | Refused:
-    """Who the message is about; why that cannot be told, where it cannot."""
-    number = _record_number(pid)
-    if not number:
-        return Misfit("PID-3", "The patient has no record number in PID-3, PID-2 or PID-4: nothing is matched by name.")
-    try:
-        born = figures.moment(pid.part(7), _UTC)
-        return PatientReading(
-            cells.mrn(number), pid.part(5)[:80], _given(pid), born.on if born else None, _sex(pid.part(8))
-        )
-    except Refused:
-        return PatientReading(number[:60], sex=_sex(pid.part(8)))
-
-
-_UTC = ZoneInfo("UTC")
-
-
-def _given(pid: Segment) -> str:
-    return " ".join(filter(None, (pid.part(5, 2), pid.part(5, 3))))[:80]
-
-
-def _sex(word: str) -> str:
-    return _SEXES.get(word.upper()) or _SEX_WORDS.get(word.upper(), "unknown")
-
-
-def _record_number(pid: Segment) -> str:
-    """The identifier of PID-3 that serves best as a record number, else PID-2 or PID-4."""
-    best: tuple[int, str] | None = None
-    for field in pid.repetitions(3):
-        place = _rank(field)
-        if place is not None and (best is None or place < best[0]):
-            best = place, field.component(1)
-    return best[1] if best else pid.part(2) or pid.part(4)
-
-
-def _rank(field: Field) -> int | None:
-    if not field.component(1):
-        return None
-    kind = field.component(5).upper()
-    return rank([kind] if kind else [])
-
-
-def _notes(following: Sequence[Segment]) -> str:
-    """The notes right behind a segment, as one text."""
-    said = []
-    for segment in following:
-        if segment.name != "NTE":
-            break
-        said.append(segment.text(3))
-    text = " ".join(" ".join(said).split())
-    return "".join(c for c in text if c.isprintable())[:_MOST_COMMENT]
-
-
-def _specimen_of(following: Sequence[Segment]) -> Segment | None:
-    """The sample of an order may stand behind its results."""
-    for segment in following:
-        if segment.name in ("OBR", "PID"):
-            return None
-        if segment.name == "SPM":
-            return segment
-    return None

@@ -1,0 +1,100 @@
+"""The range that OBX-7 prints. What cannot be read as one range for certain bounds nothing, least of all at 0."""
+
+import re
+from decimal import Decimal
+from typing import NamedTuple
+
+from tracker.domain.units import dimension, rescaled
+from tracker.formats.cells import MOST_DIGITS
+
+_FIGURE = r"-?(?:\d[\d.,'’]*|[.,]\d+)"
+_UNIT = r"(?:\s*(?P<unit>[^\d\s.,)\]].*)|\s+(?P<power>\d.*))?"  # `x10E3/uL`, `10*3/uL`
+_BOTH = re.compile(
+    rf"(?P<low>{_FIGURE})\s*(?:-|–|—|_|\bto\b|\bbis\b)\s*(?P<high>{_FIGURE}){_UNIT}", re.IGNORECASE | re.ASCII
+)
+_ONE = re.compile(rf"(?P<op><=?|>=?|≤|≥|=<|=>)\s*(?P<bound>{_FIGURE}){_UNIT}", re.ASCII)
+_LOW_ONLY = re.compile(rf"(?P<low>{_FIGURE})\s*-", re.ASCII)
+_HIGH_ONLY = re.compile(rf"-\s*(?P<high>{_FIGURE.removeprefix('-?')})|-\s+(?P<below>{_FIGURE})", re.ASCII)
+_BRACKETS = re.compile(r"[(\[]\s*([^()\[\]]*?)\s*[)\]]\s*([^()\[\]]*)")
+
+_PLAIN = re.compile(r"-?(?:\d+(?:\.\d+)?|\.\d+)", re.ASCII)
+_COMMA = re.compile(r"-?(?:\d+,\d+|,\d+)", re.ASCII)
+_TWO_READINGS = re.compile(r"-?[1-9]\d{0,2},\d{3}", re.ASCII)  # a decimal comma, or thousands
+_THOUSANDS = re.compile(r"-?\d{1,3}(?:(?:,\d{3}){2,}(?:\.\d+)?|,\d{3}\.\d+|(?:['’]\d{3})+(?:\.\d+)?)", re.ASCII)
+_POINTS = re.compile(r"-?\d{1,3}(?:(?:\.\d{3}){2,}(?:,\d+)?|\.\d{3},\d+)", re.ASCII)
+
+
+class Bounds(NamedTuple):
+    """A printed range, inclusive, in the unit of the result; `said` where it was printed and could not be taken."""
+
+    low: Decimal | None = None
+    high: Decimal | None = None
+    said: str = ""
+
+
+class _NoRange(Exception):
+    """Why a printed range is none."""
+
+
+def range_of(text: str, unit: str) -> Bounds:
+    """The bounds that are printed for a result in `unit`; a range in another unit is none, unless only the decimal
+    point lies between the two.
+    """
+    printed = " ".join(text.split())
+    bare = _BRACKETS.sub(r"\1 \2", printed, count=1).strip() if _BRACKETS.fullmatch(printed) else printed
+    if not bare.strip("- "):
+        return Bounds()
+    try:
+        low, high = _bounds(bare, unit)
+    except _NoRange as why:
+        said = str(why) or "is not a lower and an upper bound"
+        return Bounds(said=f"“{printed[:80]}” {said}: no range is taken from it.")
+    return Bounds(low, high)
+
+
+def _bounds(bare: str, unit: str) -> tuple[Decimal | None, Decimal | None]:
+    if match := _BOTH.fullmatch(bare):
+        low, high = _figure(match["low"]), _figure(match["high"])
+        if low > high or low == high == 0:
+            raise _NoRange
+        return _scaled(low, match, unit), _scaled(high, match, unit)
+    if match := _ONE.fullmatch(bare):
+        bound = _scaled(_figure(match["bound"]), match, unit)
+        return (None, bound) if match["op"][0] in "<≤" or match["op"] == "=<" else (bound, None)
+    if match := _LOW_ONLY.fullmatch(bare):
+        return _figure(match["low"]), None
+    if match := _HIGH_ONLY.fullmatch(bare):
+        return None, _figure(match["high"] or match["below"])
+    raise _NoRange
+
+
+def _scaled(figure: Decimal, match: "re.Match[str]", unit: str) -> Decimal:
+    """The figure in the unit of the result."""
+    printed = (match["unit"] or match["power"] or "").strip()
+    if not printed or printed == unit:
+        return figure
+    if not dimension(printed):
+        raise _NoRange
+    found = rescaled(figure, printed, unit)
+    if found is None:
+        raise _NoRange(
+            f"is in {printed} and the result in {unit}" if unit else f"is in {printed} and the result is not"
+        )
+    return found
+
+
+def _figure(text: str) -> Decimal:
+    """A bound. `150,000` may be thousands or a decimal comma, and is neither; `1,500,000` and `1'500` are thousands."""
+    if len(text) > MOST_DIGITS:
+        raise _NoRange
+    if _TWO_READINGS.fullmatch(text):
+        raise _NoRange("could be read in two ways, with thousands or with a decimal comma")
+    if _PLAIN.fullmatch(text):
+        return Decimal(text)
+    if _COMMA.fullmatch(text):
+        return Decimal(text.replace(",", "."))
+    if _THOUSANDS.fullmatch(text):
+        return Decimal(re.sub("[,'’]", "", text))
+    if _POINTS.fullmatch(text):
+        return Decimal(text.replace(".", "").replace(",", "."))
+    raise _NoRange

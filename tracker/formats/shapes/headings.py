@@ -1,0 +1,178 @@
+"""What the heading of a column means: a role that columns have, or a test with the unit printed beside it.
+
+A heading counts as a whole, never in part: “Sample ID” is no patient and “Cholesterol/HDL ratio” no HDL.
+"""
+
+import re
+from collections.abc import Callable, Mapping
+from decimal import Decimal
+from typing import NamedTuple
+
+from tracker.domain.units import Analyte, dimension, normal_unit
+
+Find = Callable[[str, str], Analyte | None]
+"""Which analyte a name with a unit stands for, None where it cannot be told."""
+
+# What a column is for, in words.
+ROLES: Mapping[str, str] = {
+    "mrn": "the record number",
+    "date": "the day the sample was taken",
+    "time": "the time of day",
+    "year": "the year",
+    "month": "the month",
+    "day": "the day of the month",
+    "test": "the name of the test",
+    "code": "the laboratory's code or the LOINC",
+    "value": "the result",
+    "unit": "the unit",
+    "range": "the printed range",
+    "low": "the lower bound of the range",
+    "high": "the upper bound of the range",
+    "flag": "the laboratory's flag",
+    "laboratory": "the laboratory",
+    "accession": "the number of the sample or order",
+    "status": "the status",
+    "category": "the category",
+    "birth_date": "the birth date, to check whose the row is",
+}
+
+_SURE = {
+    "mrn": (
+        "mrn; patient id; patientid; pat id; patid; patient no; patient number; patient nr; patient; patient "
+        "identifier; pat nr; patnr; patienten nr; patienten id; patientennummer; patientnummer; record "
+        "number; medical record number; record no; hospital number; hospital no; chart number; numéro de "
+        "patient; numéro patient; n patient; id patient; ipp; usubjid"
+    ),
+    "date": (
+        "date; datum; date time; datetime; datum uhrzeit; collected; collected at; collected on; collection "
+        "date; collection date time; collection datetime; date collected; date of collection; sample date; "
+        "sampling date; date of sample; date of sampling; drawn; draw date; date drawn; blood draw date; "
+        "specimen date; specimen collected; entnahme; entnahmedatum; abnahme; abnahmedatum; probendatum; "
+        "probenentnahme; datum der entnahme; date de prélèvement; date prélèvement; prélèvement; prélevé le; "
+        "fecha"
+    ),
+    "time": (
+        "time; uhrzeit; zeit; heure; hora; sample time; sampling time; collection time; entnahmezeit; "
+        "abnahmezeit; time collected; time of collection"
+    ),
+    "year": "year; jahr; année; yyyy; collection year; sample year",
+    "month": "month; monat; mois; mm; collection month; sample month",
+    "day": "day; tag; jour; dd; collection day; sample day",
+    "test": (
+        "test; test name; testname; analyte; analyt; parameter; assay; examination; investigation; "
+        "description; bezeichnung; untersuchung; analyse; analysis; component; lab test; laborwert; "
+        "paramètre; test description"
+    ),
+    "code": "code; test code; testcode; loinc; loinc code; analyte code; local code",
+    "value": ("value; result; wert; ergebnis; resultat; résultat; valeur; result value; test result; messwert; befund"),
+    "unit": "unit; units; einheit; einheiten; unité; unités; result unit; result units; uom; unit of measure",
+    "range": (
+        "range; reference range; ref range; reference; referenzbereich; referenz; normal range; "
+        "normalbereich; norm; intervalle de référence; valeurs de référence; ref interval; reference interval"
+    ),
+    "low": "ref low; low; lower limit; lln; range low; reference low; untergrenze; min; normal low",
+    "high": "ref high; high; upper limit; uln; range high; reference high; obergrenze; max; normal high",
+    "flag": "flag; flags; lab flag; abnormal flag; abnormal; markierung; interpretation flag",
+    "laboratory": "laboratory; lab; labor; laboratoire; lab name; laboratory name; performing lab",
+    "accession": (
+        "accession; accession number; accession no; sample id; sampleid; sample no; sample id no; sample "
+        "number; specimen id; specimen number; order number; order no; auftragsnummer; probennummer; proben "
+        "nr; lab no; lab number; sample name; sample ctrl id; numéro d échantillon"
+    ),
+    "status": "status; result status",
+    "category": "category",
+    "birth_date": (
+        "dob; dofb; d o b; date of birth; birth date; birthdate; birth day; geburtsdatum; geb datum; geboren; "
+        "date de naissance; né le; fecha de nacimiento"
+    ),
+}
+_PERHAPS = {
+    "mrn": (
+        "id; study id; studyid; subject; subject id; case; case no; case id; fallnummer; fall nr; pid; person "
+        "id; participant; participant id; customer no"
+    ),
+    "date": (
+        "analysis date; result date; result time; report date; reported; received; date received; received "
+        "date; test date; load date time; load date; comp time; run date; befunddatum; messdatum; visit date; "
+        "visit; validated; export date; eingang; eingangsdatum"
+    ),
+}
+
+
+def _table(vocabulary: Mapping[str, str]) -> Mapping[str, str]:
+    return {word.strip(): role for role, words in vocabulary.items() for word in words.split(";")}
+
+
+_ROLE, _PERHAPS_ROLE = _table(_SURE), _table(_PERHAPS)
+_MARKS = re.compile(r"[\s._\-:/#°'’`]+")
+
+
+def role(heading: str) -> tuple[str, bool]:
+    """(what the column is for, whether that is certain); "" where the heading says neither."""
+    words = _MARKS.sub(" ", heading).strip().casefold()
+    if words in _ROLE:
+        return _ROLE[words], True
+    return _PERHAPS_ROLE.get(words, ""), False
+
+
+# ------------------------------------------------------------------------------------------------ tests and units
+
+
+class Printed(NamedTuple):
+    """A test as a heading prints it: figures below it times `factor` are in `unit`, which is "" where none is
+    printed.
+    """
+
+    name: str
+    unit: str = ""
+    factor: Decimal = Decimal(1)
+
+
+_OPENING, _CLOSING = re.compile(r"\s*[(\[]\s*"), re.compile(r"\s*[)\]]$")
+_GAP = re.compile(r"[\s,;_]+(?:in\s+)?")
+_SCALED = re.compile(
+    r"^[x×*]?\s*10(?:\s*[\^*]?\s*\(?(?P<power>[+-]?\d{1,2})\)?)?\s*(?P<unit>[/%a-zµμ].*)$", re.IGNORECASE
+)
+_PER_MICROLITRE = ("/uL", "10*3/uL", "10*6/uL")
+
+
+def unit_printed(text: str) -> tuple[str, Decimal] | None:
+    """A unit as it is printed, and what figures in it are multiplied with: `10/uL` is tens of cells in a microlitre.
+    None where the text is no unit.
+    """
+    plain = text.strip()
+    if dimension(plain):
+        return plain, Decimal(1)
+    scaled = _SCALED.match(plain)
+    if scaled is None or not dimension(scaled["unit"]):
+        return None
+    return normal_unit(scaled["unit"]), Decimal(10) ** int(scaled["power"] or 1)
+
+
+def printed(heading: str, find: Find) -> Printed | None:
+    """The test of a heading: `ALT (U/L)`, `WBC x10^3/uL`, `PLT(10^4/uL)`, or a name alone that is an analyte's.
+
+    None where it is no test. A name that is no analyte's is a test where a unit stands beside it.
+    """
+    whole = " ".join(heading.split())
+    if find(whole, "") is not None:
+        return Printed(whole)
+    for opening in _OPENING.finditer(whole) if _CLOSING.search(whole) else ():
+        name, unit = whole[: opening.start()], unit_printed(_CLOSING.sub("", whole[opening.end() :]))
+        if name and unit:
+            return _fitting(name, *unit, find)
+    for gap in _GAP.finditer(whole):
+        name, unit = whole[: gap.start()], unit_printed(whole[gap.end() :])
+        if name and unit and find(name, unit[0]) is not None:
+            return _fitting(name, *unit, find)
+    return None
+
+
+def _fitting(name: str, unit: str, factor: Decimal, find: Find) -> Printed:
+    """With the unit among those of a count that keeps the analyte's own: 520 times 10^4/uL is 5.2 of 10*6/uL."""
+    analyte = find(name, unit)
+    if analyte is not None and normal_unit(unit) == "/uL" and factor != 1:
+        for step, larger in enumerate(_PER_MICROLITRE):
+            if larger in analyte.conversions:
+                return Printed(name, larger, factor / Decimal(1000) ** step)
+    return Printed(name, unit, factor)
