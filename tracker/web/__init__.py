@@ -95,6 +95,7 @@ from tracker.web import (
     targets,
     timeline,
     treatment,
+    worksheet,
 )
 from tracker.web.forms import problems
 from tracker.web.sessions import BrowserSessions
@@ -129,6 +130,7 @@ BLUEPRINTS: tuple[Blueprint, ...] = (
     admin.screen,
     audit.screen,
     labs.screen,
+    worksheet.screen,
     results.screen,
     imports.screen,
     mapping.screen,

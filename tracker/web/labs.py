@@ -1,7 +1,5 @@
 """Results typed for one patient: judged while one types, kept as a draft, and read back once they are stored."""
 
-from dataclasses import dataclass, field
-from datetime import date
 from typing import Any, NamedTuple
 
 from flask import Blueprint, flash, get_template_attribute, jsonify, redirect, render_template, request, url_for
@@ -9,7 +7,6 @@ from flask.typing import ResponseReturnValue
 from sqlalchemy.exc import IntegrityError
 from sqlalchemy.orm import Session
 from werkzeug.datastructures import MultiDict
-from wtforms.validators import InputRequired
 
 from tracker.domain.errors import NotFound, Refused
 from tracker.domain.findings import Evidence, Finding
@@ -18,7 +15,7 @@ from tracker.formats.pasted import Pasted, pasted
 from tracker.library.analytes import ANALYTES, PANELS, find
 from tracker.models import Flag, Patient
 from tracker.operations import drafts, sheet
-from tracker.operations.sheet import Header, Row, Sheet
+from tracker.operations.sheet import Row, Sheet
 from tracker.queries import attachments, panel, worked_out
 from tracker.queries.dashboard import dosings
 from tracker.queries.patients import dosing, listing
@@ -27,28 +24,16 @@ from tracker.web.access import current_actor, current_clinic, current_user, get_
 from tracker.web.attachments import blank
 from tracker.web.clock import today
 from tracker.web.database import reading, writing
-from tracker.web.fields import DayField, TextField
 from tracker.web.filters import count, zone
-from tracker.web.forms import Form, refuse
+from tracker.web.forms import refuse
+from tracker.web.grid import SampleForm, Typed, judge_grid, keep_draft, read_grid
 
 screen = Blueprint("labs", __name__)
 screen.add_app_template_filter(wording.said, "said")
 
 PANEL = "MONITORING"
-MOST_ROWS = 120
-LONGEST_DRAFT = 100_000  # characters of all fields together
-KEPT = ("day", "time", "laboratory", "accession", "analyte", "value", "unit", "low", "high", "confirm", "block")
 LISTED_FIRST = 12
 LONGEST_NAME = 45  # of an analyte at the beginning of a sentence
-
-
-class SampleForm(Form):
-    """What all results of the grid share."""
-
-    day = DayField("Sample taken on", [InputRequired("On which day was the sample taken?")])
-    time = TextField("Time", longest=20, render_kw={"placeholder": "08:40", "inputmode": "numeric"})
-    laboratory = TextField("Laboratory", render_kw={"list": "laboratories"})
-    accession = TextField("Accession number", longest=80)
 
 
 class Told(NamedTuple):
@@ -86,24 +71,6 @@ def told(found: Finding | Flag, brief: bool = False) -> Told:
     )  # fmt: skip
 
 
-@dataclass(slots=True)
-class Typed:
-    """The grid as it came from the browser, or from a draft."""
-
-    form: SampleForm
-    rows: list[Row]
-    confirmed: frozenset[str]
-    block: str = ""
-    mapped: list[tuple[Pasted, str]] = field(default_factory=list)
-    left: list[tuple[Pasted, str]] = field(default_factory=list)  # with the name it could be kept under, or ""
-
-    @property
-    def header(self) -> Header:
-        typed: dict[str, Any] = self.form.data
-        on: date = typed["day"] or today(zone())
-        return Header(on, typed["time"] or "", typed["laboratory"] or "", typed["accession"] or "")
-
-
 # ---------------------------------------------------------------------------------------------- pages
 
 
@@ -122,7 +89,7 @@ def entry(patient_id: int) -> ResponseReturnValue:
     session = reading()
     patient = get_patient(session, patient_id)
     draft = drafts.find(session, current_user().id, _draft_of(patient_id))
-    typed = _read(MultiDict(draft.data["fields"])) if draft else _fresh()
+    typed = read_grid(MultiDict(draft.data["fields"])) if draft else _fresh()
     return _page(session, patient, typed, sheet.blank(session, patient, typed.header, typed.rows), draft=draft)
 
 
@@ -153,8 +120,8 @@ def stored(patient_id: int, result_id: int) -> ResponseReturnValue:
 def preview(patient_id: int) -> ResponseReturnValue:
     """What saving would say, cell by cell, for the script of the page. Stores nothing."""
     session = reading()
-    patient, typed = get_patient(session, patient_id), _read(request.form)
-    judged = _judge(session, patient, typed)
+    patient, typed = get_patient(session, patient_id), read_grid(request.form)
+    judged = judge_grid(session, patient, typed)
     cells = {
         name: get_template_attribute("labs/_cells.html", name) for name in ("range", "previous", "change", "verdict")
     }
@@ -170,15 +137,8 @@ def preview(patient_id: int) -> ResponseReturnValue:
 @screen.post("/patients/<int:patient_id>/labs/draft")
 def draft(patient_id: int) -> ResponseReturnValue:
     """Keep what is being typed, for this person alone."""
-    fields = [(name, text) for name in KEPT for text in request.form.getlist(name)]
     with writing() as session:
-        patient = get_patient(session, patient_id)
-        if sum(len(text) for _, text in fields) > LONGEST_DRAFT:
-            raise Refused("This is too much for a draft: save a part of it first.")
-        if any(text.strip() for name, text in fields if name in ("value", "block")):
-            drafts.keep(session, current_actor(), _draft_of(patient.id), {"fields": fields})
-        else:
-            drafts.discard(session, current_actor(), _draft_of(patient.id))
+        keep_draft(session, get_patient(session, patient_id), "labs")
     return "", 204
 
 
@@ -197,7 +157,7 @@ def discard(patient_id: int) -> ResponseReturnValue:
 @screen.post("/patients/<int:patient_id>/labs/new")
 def save(patient_id: int) -> ResponseReturnValue:
     """Save, or only look: the buttons of the page differ in `do`, so that all of them work without a script."""
-    typed, do = _read(request.form), request.form.get("do", "check")
+    typed, do = read_grid(request.form), request.form.get("do", "check")
     if keep := request.form.get("keep"):
         _add(typed, keep)
         _take_block(typed)
@@ -211,7 +171,7 @@ def save(patient_id: int) -> ResponseReturnValue:
             return answer
     session = reading()
     patient = get_patient(session, patient_id)
-    judged = _judge(session, patient, typed)
+    judged = judge_grid(session, patient, typed)
     return _page(session, patient, typed, judged, saving=do == "save"), 422 if do == "save" else 200
 
 
@@ -261,29 +221,6 @@ def _names() -> dict[str, str]:
 
 def _fresh() -> Typed:
     return Typed(SampleForm(formdata=None, day=today(zone())), [Row(code) for code in PANELS[PANEL]], frozenset())
-
-
-def _read(fields: "MultiDict[str, Any]") -> Typed:
-    """The grid from a form's fields; parallel lists, one entry a row."""
-    columns = [fields.getlist(name)[:MOST_ROWS] for name in ("analyte", "value", "unit", "low", "high")]
-    rows = [
-        Row(subject.strip()[:80], value.strip()[:60], *(text.strip()[:40] for text in rest))
-        for subject, value, *rest in zip(*columns, strict=False)
-        if subject.strip()
-    ]
-    return Typed(SampleForm(formdata=fields), rows, frozenset(fields.getlist("confirm")), fields.get("block", ""))
-
-
-def _judge(session: Session, patient: Patient, typed: Typed) -> Sheet:
-    """The grid judged; where its sample cannot be told, only what stands beside it."""
-    form = typed.form
-    if form.validate() or not form.day.errors:
-        try:
-            return sheet.judge(session, current_actor(), patient, typed.header, typed.rows, typed.confirmed)
-        except Refused as why:
-            if str(why) not in form.time.errors:
-                refuse(form, why, "time")
-    return sheet.blank(session, patient, typed.header, typed.rows)
 
 
 def _page(
