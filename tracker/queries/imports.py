@@ -90,7 +90,7 @@ class Held(NamedTuple):
 ORDERS: Mapping[str, tuple[Any, ...]] = {
     "age": (ImportBatch.imported_at, HeldRow.mrn),
     "newest": (ImportBatch.imported_at.desc(), HeldRow.mrn),
-    "owner": (Account.name.is_not(None), Account.name, ImportBatch.imported_at),
+    "owner": (Account.name.is_not(None), Account.name, ImportBatch.imported_at, HeldRow.mrn),
     "mrn": (HeldRow.mrn, ImportBatch.imported_at),
     "file": (ImportBatch.filename, ImportBatch.id, HeldRow.row),
 }
