@@ -161,3 +161,19 @@ def test_a_file_of_the_interchange_has_nothing_to_map(bob: Browser, cast: Cast) 
     shown = send(bob, "mrn,collected_at,analyte,value,unit\nAL-0001,2026-02-12,ANC,2.1,10*9/L\n")
     assert "Change how it is read" not in words(shown.text)
     assert bob.get(f"/imports/pending/{token(shown)}/mapping").status_code == 400
+
+
+def test_how_it_is_read_can_be_changed_after_a_look_and_after_an_undo(
+    bob: Browser, cast: Cast, database: Database
+) -> None:
+    address, html = page_of(bob)
+    shown = bob.post(address, fields(html) | ANSWERS | {"keep_as": "Aspen laboratory"})
+    filed = bob.post("/imports/file", {"token": token(shown)})
+    bob.post(f"{filed.location}/undo", {"reason": "sent for the wrong patient", "do": "undo"})
+    again = send(bob, TABLE, "export.csv")
+    assert sums(again) == [6, 3, 0, 2, 1]
+    page = f"/imports/pending/{token(again)}/mapping"
+    other = bob.post(page, fields(bob.get(page).text) | {"use-3": ""})
+    assert sums(other) == [4, 2, 0, 1, 1]
+    assert "a row of totals" in bob.get(f"/imports/pending/{token(again)}/refused.csv").text
+    assert bob.post("/imports/file", {"token": token(other)}).status_code == 303

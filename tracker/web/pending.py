@@ -55,6 +55,7 @@ def look(kept: uploads.Upload) -> str:
             raise _Undone
     (taken,) = held
     shown = preview.shown(reading(), clinic.id, taken, lambda stream: source_of(kept, stream, reader), kept.path)
+    kept.refused.unlink(missing_ok=True)  # of an earlier look, by another mapping
     if taken.report.refused:
         preview.write_refused(kept.path, kept.refused, taken)
     return render_template("imports/preview.html", upload=kept, shown=shown, mapped=bool(source.proposals))
