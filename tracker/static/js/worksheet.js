@@ -23,13 +23,13 @@ class Line {
     this.form = document.getElementById(row.dataset.form);
     this.cells = Array.from(row.querySelectorAll("td[data-code]"));
     this.values = this.cells.map((cell) => cell.querySelector("input[name=value]"));
-    this.says = row.querySelector("[data-says]");
+    this.says = document.getElementById(row.dataset.saysIn);
     this.button = row.querySelector("[data-save]");
     this.round = 0;
     this.dirty = false;
     this.stored = false;
     row.addEventListener("input", () => this.changed());
-    row.addEventListener("change", (event) => event.target.name === "confirm" && this.judge());
+    this.says.addEventListener("change", () => this.judge());
     this.form.addEventListener("submit", (event) => {
       event.preventDefault();
       this.save();
@@ -149,7 +149,7 @@ class Line {
 const lines = Array.from(document.querySelectorAll("[data-line]"), (row) => new Line(row));
 
 function lineOf(element) {
-  return lines.find((line) => line.row.contains(element));
+  return lines.find((line) => line.row.contains(element) || line.says.contains(element));
 }
 
 function moved(event, line) {
