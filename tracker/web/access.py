@@ -178,6 +178,8 @@ ENDPOINTS: Mapping[str, frozenset[str]] = {
     "own_rules.draft": ADMINS,
     "rule_settings.form": ADMINS,
     "rule_settings.draft": ADMINS,
+    "burden.index": STAFF,
+    "burden.table": STAFF,
     "rules_pages.index": STAFF,
     "rules_pages.show": STAFF,
     "rules_pages.protocol_list": STAFF,

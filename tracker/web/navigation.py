@@ -28,7 +28,7 @@ class Item:
         return (self.endpoint.partition(".")[0], *self.also)
 
 
-YARDSTICKS = ("settings", "rule_settings", "own_rules", "clinic_wide", "range_files", "rules_pages", "jobs")
+YARDSTICKS = ("settings", "rule_settings", "own_rules", "clinic_wide", "range_files", "rules_pages", "burden", "jobs")
 ITEMS = (
     Item("Flags", "queue.index", "q", ("review",)),
     Item("Patients", "patients.index", "p", ("timeline", "bedside", "courses", "treatment", "events", "targets")),

@@ -14,6 +14,7 @@ from tracker.queries import clinic_settings
 from tracker.queries.clinic_settings import Line
 from tracker.queries.range_table import DRAFT, IN_FORCE, TO_COME
 from tracker.web.access import current_user
+from tracker.web.burden import hours, of_rule
 from tracker.web.clock import today
 from tracker.web.database import reading
 from tracker.web.filters import zone
@@ -54,6 +55,7 @@ def index() -> ResponseReturnValue:
 @screen.get("/rules/<code>")
 def show(code: str) -> ResponseReturnValue:
     page = rules.page(code)
+    burden, found = of_rule(code)
     return render_template(
         "rules/show.html",
         page=page,
@@ -61,6 +63,9 @@ def show(code: str) -> ResponseReturnValue:
         titles=rules.TITLES,
         own=[line for line in _of_the_clinic() if (line.row.kind, line.row.scope) == (RULE, code)],
         described=described,
+        burden=burden,
+        rate=burden.per_100_months(found.patient_months) if burden else None,
+        hours=hours,
     )
 
 
