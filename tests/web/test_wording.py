@@ -147,3 +147,11 @@ def test_the_drug_is_named_as_it_stands(dosing: dict[str, Any] | None, words: tu
         "mg": "5", "times_per_day": 2, "on_hold": False,
     }  # fmt: skip
     assert wording.taken(None if dosing is None else Dosing(**usual | dosing)) == words
+
+
+@pytest.mark.parametrize(("subject", "said"), [
+    ("HOLD", "Hold"), ("strong_cyp3a4_inhibitor", "Strong CYP3A4 inhibitor"), ("ANC", "Neutrophils"),
+    ("a laboratory's_own", "A laboratory's_own"),
+])  # fmt: skip
+def test_a_subject_is_said_in_words(subject: str, said: str) -> None:
+    assert wording.subject_name(subject) == said

@@ -29,10 +29,12 @@ _DAY = re.compile(r"\b(\d{4})-(\d{2})-(\d{2})\b")
 _POWER = re.compile(r"\b10\*(\d+)")
 _BOUND = re.compile(r"^(<=|>=|<|>) (.+)$")
 
+_CODED = re.compile(r"[a-z0-9]+(_[a-z0-9]+)+")
 SUBJECTS = SCREENING | {
     "HYS_LAW": "Possible Hy’s law",
     "FEBRILE_NEUTROPENIA": "Febrile neutropenia",
     "RECURRENT_INFECTION": "Recurrent infections",
+    "HOLD": "Hold",
     "LIPIDS": "Lipids",
     "UNMAPPED": "Tests that are not mapped",
     "RENAL": "Kidney function and dose",
@@ -94,7 +96,10 @@ def subject_name(subject: str) -> str:
     """The analyte's name as it is spoken, the name of a check, else what was written (a laboratory's own name)."""
     if subject in ANALYTES:
         return ANALYTES[subject].name.removesuffix(" absolute")
-    return SUBJECTS.get(subject) or rules.TITLES.get(subject) or subject[:1].upper() + subject[1:]
+    words = SUBJECTS.get(subject) or rules.TITLES.get(subject) or subject
+    if _CODED.fullmatch(words):  # the class of an interaction: `strong_cyp3a4_inhibitor`
+        words = re.sub(r"cyp\w+|oat\d", lambda name: name[0].upper(), words.replace("_", " "))
+    return words[:1].upper() + words[1:]
 
 
 # ---------------------------------------------------------------------------------------------- what was found
