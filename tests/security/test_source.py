@@ -27,7 +27,11 @@ FORBIDDEN: list[tuple[str, list[Path], set[str]]] = [
     (r"verify\s*=\s*False|CERT_NONE|_create_unverified", PYTHON, set()),
     (r"\bXMLParser\(|\blxml\b", PYTHON, set()),
     (r"\b(insertAdjacentHTML|outerHTML|document\.write|eval|Function)\b\s*\(?", SCRIPTS, {"charts.js"}),
-    (r"\.innerHTML\b", SCRIPTS, {"labs.js", "worksheet.js"}),  # what the server has drawn, by the template that escapes it
+    (
+        r"\.innerHTML\b",
+        SCRIPTS,
+        {"labs.js", "worksheet.js"},
+    ),  # what the server has drawn, by the template that escapes it
     (r"localStorage|sessionStorage|indexedDB|postMessage", SCRIPTS, {"theme.js", "keys.js", "queue.js"}),
     (r"\bonpaste\b|addEventListener\(.paste.[^;]*preventDefault", SCRIPTS, set()),
 ]
