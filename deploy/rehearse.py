@@ -8,6 +8,7 @@ audit entry. At the end deploy/probe.py looks from outside. PostgreSQL is the wh
 
 import argparse
 import os
+import re
 import shutil
 import signal
 import socket
@@ -218,10 +219,13 @@ def under_load(site: Site, service: Service, postgres: Postgres, rounds: int, an
         one.join(60)
     statuses: Counter[int] = sum((one.statuses for one in staff), Counter())
     acknowledged = [mrn for one in staff for mrn in one.acknowledged]
+    unexpected = re.findall(
+        r'"event": "unexpected (\w+ at [\w.]+).{0,60}', (service.folder / "service.log").read_text()
+    )
     yield (
         "no answer is 500 or another than one may expect",
         set(statuses) <= {0, 303, 409, 422, 502, 503, 504},
-        str(dict(sorted(statuses.items()))),
+        f"{dict(sorted(statuses.items()))} {unexpected or ''}",
     )
     for name, seconds in recovery(done, staff).items():
         yield f"{name}, {rounds} times: work goes on by itself within 10 seconds", seconds <= 10, f"{seconds:.1f} s"

@@ -111,7 +111,12 @@ def _say_scope(session: Session, _transaction: Any, connection: Connection) -> N
         clinics = "*" if scope.clinics is None else ",".join(map(str, sorted(scope.clinics)))
         raw = connection.connection.dbapi_connection
         assert raw is not None  # a transaction has just begun on it
-        raw.cursor().execute(_SET_SCOPE, (clinics, ",".join(map(str, sorted(scope.patients)))))
+        gone = connection.dialect.loaded_dbapi.OperationalError
+        try:
+            raw.cursor().execute(_SET_SCOPE, (clinics, ",".join(map(str, sorted(scope.patients)))))
+        except gone as error:  # past SQLAlchemy, which would have said so in its own words
+            connection.invalidate(error)
+            raise OperationalError(_SET_SCOPE, None, error, connection_invalidated=True) from error
 
 
 def rescope(session: Session, scope: Scope) -> None:

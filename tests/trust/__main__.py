@@ -5,13 +5,19 @@ the figures of a release, which takes an hour or more; without it each check tak
 """
 
 import argparse
+import logging
 import sys
 from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from tempfile import TemporaryDirectory
 
-from tests.trust import power
+from tests.people import seed
+from tests.trust import crawl, power, writers
+from tests.trust.crawl import World
 from tests.trust.lines import Line
+from tests.trust.staff import application
+from tracker.db import Database, upgrade
 
 
 def power_cuts(full: bool) -> Iterator[Line]:
@@ -33,7 +39,47 @@ def power_cuts(full: bool) -> Iterator[Line]:
         yield Line("R1", what, figure, wanted, passed, "; ".join([] if weak else outcome.examples))
 
 
-CHECKS: dict[str, Callable[[bool], Iterator[Line]]] = {"R1": power_cuts}
+@contextmanager
+def clinic() -> Iterator[World]:
+    """The application over a fresh SQLite file with people and records."""
+    with TemporaryDirectory(prefix="jakwatch-trust-") as folder:
+        url = f"sqlite:///{folder}/jakwatch.db"
+        upgrade(url)
+        app = application(url, UPLOAD_FOLDER=f"{folder}/uploads")
+        database: Database = app.extensions["database"]
+        logging.disable(logging.CRITICAL)  # refusals by the thousand
+        try:
+            yield World(app, database, seed(database))
+        finally:
+            logging.disable(logging.NOTSET)
+            database.close()
+
+
+def two_writers(full: bool) -> Iterator[Line]:
+    with clinic() as world:
+        outcome = writers.contend(world, 10_000 if full else 500)
+    figure = f"{outcome.pairs} pairs: {outcome.wrong} answered wrongly, {outcome.lost} lost updates"
+    passed = not outcome.wrong and not outcome.lost
+    yield Line(
+        "R8", "two people change one record at once", figure, "0 of each", passed, "; ".join(outcome.examples[:3])
+    )
+
+
+def odd_requests(full: bool) -> Iterator[Line]:
+    with clinic() as world:
+        outcome = crawl.fuzz(world, 100_000 if full else 3_000, seed=2)
+    slow = outcome.percentile(0.99)
+    figure = (
+        f"{outcome.sent} requests to {len(outcome.endpoints)} addresses: {len(outcome.wrong)} failed or told too much,"
+        f" p99 {1000 * slow:.0f} ms"
+    )
+    wanted = "0, and p99 below 1000 ms"
+    yield Line(
+        "R13", "odd forms and addresses", figure, wanted, not outcome.wrong and slow < 1, "; ".join(outcome.wrong[:3])
+    )
+
+
+CHECKS: dict[str, Callable[[bool], Iterator[Line]]] = {"R1": power_cuts, "R8": two_writers, "R13": odd_requests}
 
 
 def main() -> None:

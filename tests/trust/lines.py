@@ -4,7 +4,7 @@ from typing import NamedTuple
 
 
 class Line(NamedTuple):
-    """`code` is the number of the check in docs/security/checks.md; `wanted` is what `found` has to be."""
+    """`code` is the number of the check; `wanted` is what `found` has to be."""
 
     code: str
     what: str

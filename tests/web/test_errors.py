@@ -14,8 +14,9 @@ from werkzeug.exceptions import RequestEntityTooLarge
 
 from tests.people import WEAK
 from tracker import create_app
+from tracker.db import Database
 from tracker.domain.errors import NotAllowed, NotFound, Refused, Stale
-from tracker.web import access
+from tracker.web import access, sessions
 from tracker.web.database import database, reading
 
 CANARY = "Almondine-4711"
@@ -153,3 +154,27 @@ def test_no_connection_is_left_open_by_any_answer(failing: Callable[[Exception],
     with app.app_context():
         pool = database().engine.pool
     assert pool.checkedout() == 0  # type: ignore[attr-defined]
+
+
+def test_a_connection_lost_while_somebody_is_recognised_is_the_database_gone(
+    app: Flask, sign_in: Callable[[str], Any], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """PostgreSQL ends the connection between two statements of finding out who it is: 503, as everywhere."""
+    opened: Database = app.extensions["database"]
+    if opened.engine.dialect.name != "postgresql":
+        pytest.skip("SQLite has no connection to lose")
+    alice = sign_in("alice")
+    found = sessions._find
+
+    def found_and_lost(digest: str) -> Any:
+        one = found(digest)
+        mine = reading().scalar(text("SELECT pg_backend_pid()"))
+        with opened.engine.connect() as another:
+            another.execute(text("SELECT pg_terminate_backend(:mine)"), {"mine": mine})
+        return one
+
+    monkeypatch.setattr(sessions, "_find", found_and_lost)
+    answer = alice.get("/account")
+    assert (answer.status_code, answer.headers["Retry-After"]) == (503, "10")
+    monkeypatch.undo()
+    assert "Alice Archer" in alice.get("/account").text

@@ -1,9 +1,10 @@
 """The database as a request uses it: one `reading()` session for a GET, `with writing() as session:` for a POST."""
 
 from collections.abc import Iterator
-from contextlib import ExitStack, contextmanager
+from contextlib import ExitStack, contextmanager, suppress
 
 from flask import Flask, current_app, g, has_request_context
+from sqlalchemy.exc import DBAPIError
 from sqlalchemy.orm import Session
 
 from tracker.db import EVERYWHERE, NOWHERE, Database, Scope, rescope
@@ -49,7 +50,8 @@ def stop_reading(_error: BaseException | None = None) -> None:
     g.pop("reading", None)
     stack: ExitStack | None = g.pop("reading_stack", None)
     if stack is not None:
-        stack.close()
+        with suppress(DBAPIError):  # the database went away meanwhile; what was only read is not lost
+            stack.close()
 
 
 @contextmanager

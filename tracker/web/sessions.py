@@ -78,13 +78,14 @@ class BrowserSessions(SecureCookieSessionInterface):
         if token:
             try:
                 found = _find(digest_of(token))
+                if found is not None:
+                    g.user = found.user
+                    see_mine()
             except (DBAPIError, PoolTimeout) as error:
                 # Raised here it would miss the error pages; access.guard raises it where they are in force.
-                g.database_error = error
+                g.user, g.database_error = None, error
                 return SecureCookieSession()
             if found is not None:
-                g.user = found.user
-                see_mine()
                 return found
             g.session_ended = True
         return super().open_session(app, request)
