@@ -22,7 +22,8 @@ HERE = Path(__file__).resolve().parent
 QUIET = ("--no-sandbox", "--disable-gpu", "--no-first-run", "--disable-background-networking", "--disable-sync")
 SCREENS = {
     "queue": "/", "patients": "/patients", "due": "/due", "imports": "/imports", "ranges": "/ranges", "rules": "/rules",
-    "worksheet": "/worksheet", "burden": "/burden", "rule": "/rules/action_limit", "protocol": "/protocols/tofacitinib_us",
+    "worksheet": "/worksheet", "burden": "/burden", "rule": "/rules/action_limit",
+    "protocol": "/protocols/tofacitinib_us",
 }  # fmt: skip
 PATIENT = "00231"
 OF_THE_PATIENT = {
