@@ -22,6 +22,7 @@ from tracker.cli import tracker
 from tracker.db import Database
 from tracker.models import AdverseEvent, Course, ImportProblem, Review
 
+FIGURES_ALONE = ("burden.table",)  # codes of rules and counts: nothing that somebody typed
 FORMULA_STARTS = ("=", "+", "-", "@", "\t", "\r")
 END = """<p class='x'></p><p class="x"></p>"""  # a quotation mark that was opened finds its end
 
@@ -138,7 +139,7 @@ def test_no_cell_of_a_table_is_a_formula(storied: World) -> None:
         files = exports(storied)
         assert {"audit.export", "imports.problems"} < set(files)
         for what, content in files.items():
-            assert formula.strip() in content, (what, formula)
+            assert what in FIGURES_ALONE or formula.strip() in content, (what, formula)
             for row in csv.reader(io.StringIO(content, newline="")):
                 wrong = [cell for cell in row if cell.startswith(FORMULA_STARTS) and not _is_figure(cell)]
                 assert not wrong, (what, wrong)
