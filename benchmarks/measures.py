@@ -188,7 +188,8 @@ def pages(world: World, what: str) -> list[Line]:
     """Server time of the queue and of one patient's pages, against the time their statements take."""
     app = create_app(
         {"SECRET_KEY": "benchmark-" * 5, "DATABASE_URL": world.database.url, "TESTING": True, "PRODUCTION": False,
-         "IDLE_SECONDS": 10**9, "SESSION_SECONDS": 10**9, "MAX_CONTENT_LENGTH": 10**8, "SECOND_FACTOR": "optional"}
+         "IDLE_SECONDS": 10**9, "SESSION_SECONDS": 10**9, "MAX_CONTENT_LENGTH": 10**8, "SECOND_FACTOR": "optional",
+         "REVIEW_HOURS": (24, 72, 336)}
     )  # fmt: skip
     client = app.test_client()
     with world.database.transaction() as session:
