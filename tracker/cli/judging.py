@@ -15,13 +15,11 @@ from tracker.domain.errors import NotFound
 from tracker.domain.schedule import DUE, OVERDUE
 from tracker.models import Clinic, Patient
 from tracker.operations.enrol import zone_of
-from tracker.operations.evaluate import Changes, evaluate, judge
-from tracker.operations.provenance import judged_by
+from tracker.operations.evaluate import Changes, evaluate, judge, left_to_judge
 from tracker.queries import exports
 from tracker.queries.due import due_list
-from tracker.queries.patients import due_for_check, stale
+from tracker.queries.patients import due_for_check
 from tracker.queries.repeats import repeats
-from tracker.queries.yardsticks import load_yardsticks
 
 CHUNK = 1000
 
@@ -149,7 +147,7 @@ def _work(session: Session, everybody: bool, only_stale: bool) -> dict[int, list
     """Who is to be judged, by clinic."""
     days = {clinic.id: operator().today(zone_of(session, clinic.id)) for clinic in clinics(session)}
     if everybody and only_stale:
-        return {id: stale(session, id, judged_by(load_yardsticks(session, id).digest), day) for id, day in days.items()}
+        return {id: left_to_judge(session, id, day) for id, day in days.items()}
     if everybody:
         return {clinic.id: _patient_ids(session, clinic, None) for clinic in clinics(session)}
     return due_for_check(session, max(days.values())) if days else {}

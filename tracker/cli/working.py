@@ -11,19 +11,18 @@ from itertools import islice
 from typing import Any
 
 import click
-from sqlalchemy import select
 
 from tracker.cli.context import database, open_database
 from tracker.cli.judging import CHUNK, judge_part
 from tracker.db import Database
 from tracker.domain.errors import JakwatchError
-from tracker.models import Job, Patient
+from tracker.models import Job
 from tracker.operations import jobs, trial
 from tracker.operations.enrol import zone_of
-from tracker.operations.provenance import judged_by
+from tracker.operations.evaluate import left_to_judge
 from tracker.operations.trial import Preview
-from tracker.queries.patients import stale
-from tracker.queries.yardsticks import Trial, load_yardsticks
+from tracker.queries.patients import everybody
+from tracker.queries.yardsticks import Trial
 
 log = logging.getLogger("tracker.jobs")
 PAUSE = 2.0  # seconds between two looks for work
@@ -83,7 +82,7 @@ def _preview(opened: Database, job: Job, worker: str, pool: Executor) -> dict[st
     planned, today = Trial.from_json(job.details), date.fromisoformat(job.details["today"])
     found = Preview(planned.applies_from)
     with opened.reading() as session:
-        ids = list(session.scalars(select(Patient.id).where(Patient.clinic_id == job.clinic_id).order_by(Patient.id)))
+        ids = everybody(session, job.clinic_id)
     tasks = [(opened.url, job.clinic_id, part, planned, today) for part in _parts(ids)]
     for part in _each(pool, preview_part, tasks):
         found.add(part)
@@ -119,7 +118,7 @@ def _judge(opened: Database, job: Job, worker: str, pool: Executor) -> dict[str,
 def _stale(opened: Database, clinic_id: int) -> list[int]:
     with opened.reading() as session:
         today = datetime.now(zone_of(session, clinic_id)).date()
-        return stale(session, clinic_id, judged_by(load_yardsticks(session, clinic_id).digest), today)
+        return left_to_judge(session, clinic_id, today)
 
 
 def _parts(ids: list[int]) -> list[list[int]]:

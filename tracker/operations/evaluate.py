@@ -24,6 +24,8 @@ from tracker.operations.flag_rows import FlagWrites, Stored, content_of, place_o
 from tracker.operations.pace import no_search_for_cycles
 from tracker.operations.provenance import judged_by
 from tracker.queries.history import BATCH, Loader
+from tracker.queries.patients import stale
+from tracker.queries.yardsticks import load_yardsticks
 
 
 @dataclass(slots=True)
@@ -79,6 +81,11 @@ def evaluate(
             writes.store(session)
             _store_ranges(session, loader.range_changes)
     return changes
+
+
+def left_to_judge(session: Session, clinic_id: int, today: date) -> list[int]:
+    """Who is not judged by what is in force, or whose day has come."""
+    return stale(session, clinic_id, judged_by(load_yardsticks(session, clinic_id).digest), today)
 
 
 def rejudge(session: Session, actor: Actor, patient: Patient, amended: frozenset[int] = frozenset()) -> Changes:

@@ -20,13 +20,12 @@ from tracker.models import ClinicSetting, Job, Patient, ReferenceRange
 from tracker.operations import audit, jobs, trial
 from tracker.operations.actor import Actor
 from tracker.operations.enrol import zone_of
-from tracker.operations.evaluate import Changes, evaluate
-from tracker.operations.provenance import judged_by
+from tracker.operations.evaluate import Changes, evaluate, left_to_judge
 from tracker.operations.settings import CHECKS, next_number, published_versions
 from tracker.operations.trial import Preview
-from tracker.queries.patients import stale
+from tracker.queries.patients import everybody
 from tracker.queries.range_table import is_followed_at_once, turn, versions
-from tracker.queries.yardsticks import Trial, load_yardsticks
+from tracker.queries.yardsticks import Trial
 
 FROM_TODAY, BACK_FILL = "today", "history"
 AT_ONCE = 2000  # patients of a clinic that are judged within the request; more are judged by a job
@@ -40,7 +39,7 @@ def preview(session: Session, actor: Actor, drafts: Sequence[Draft], applies: st
     clinic_id = drafts[0].clinic_id
     today = actor.today(zone_of(session, clinic_id))
     planned = plan(session, drafts, applies, today)
-    return trial.preview(session, clinic_id, _patients(session, clinic_id), planned, today)
+    return trial.preview(session, clinic_id, everybody(session, clinic_id), planned, today)
 
 
 def ask_for_preview(session: Session, actor: Actor, drafts: Sequence[Draft], applies: str) -> Job:
@@ -185,8 +184,7 @@ def _bring_up_to_date(session: Session, actor: Actor, clinic_id: int) -> None:
     """
     if not is_large(session, clinic_id):
         today = actor.today(zone_of(session, clinic_id))
-        digest = judged_by(load_yardsticks(session, clinic_id).digest)
-        evaluate(session, clinic_id, stale(session, clinic_id, digest, today), actor.utc, today)
+        evaluate(session, clinic_id, left_to_judge(session, clinic_id, today), actor.utc, today)
 
 
 def _judge_all(session: Session, actor: Actor, clinic_id: int) -> Changes | None:
@@ -194,11 +192,7 @@ def _judge_all(session: Session, actor: Actor, clinic_id: int) -> Changes | None
         jobs.ask(session, actor, clinic_id, jobs.JUDGE)
         return None
     today = actor.today(zone_of(session, clinic_id))
-    return evaluate(session, clinic_id, _patients(session, clinic_id), actor.utc, today)
-
-
-def _patients(session: Session, clinic_id: int) -> list[int]:
-    return list(session.scalars(select(Patient.id).where(Patient.clinic_id == clinic_id).order_by(Patient.id)))
+    return evaluate(session, clinic_id, everybody(session, clinic_id), actor.utc, today)
 
 
 def is_large(session: Session, clinic_id: int) -> bool:

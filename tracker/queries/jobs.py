@@ -18,11 +18,3 @@ def latest(session: Session, clinic_id: int) -> list[tuple[Job, str]]:
         .limit(SHOWN)
     )
     return [(job, name or "") for job, name in rows]
-
-
-def judging(session: Session, clinic_id: int) -> Job | None:
-    """The job that judges the clinic's patients again now, or will."""
-    unfinished = Job.state.in_(("waiting", "running"))
-    return session.scalars(
-        select(Job).where(Job.clinic_id == clinic_id, Job.kind == "judge", unfinished).order_by(Job.id)
-    ).first()

@@ -146,6 +146,11 @@ def stale(session: Session, clinic_id: int, digest: str, today: date) -> list[in
     return list(session.scalars(wanted.order_by(Patient.id)))
 
 
+def everybody(session: Session, clinic_id: int) -> list[int]:
+    """All patients of a clinic, in the order of their keys."""
+    return list(session.scalars(select(Patient.id).where(Patient.clinic_id == clinic_id).order_by(Patient.id)))
+
+
 def due_for_check(session: Session, today: date) -> dict[int, list[int]]:
     """Patients whose day has come, by clinic: a verdict about them changes by itself."""
     rows = session.execute(

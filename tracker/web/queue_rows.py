@@ -171,12 +171,6 @@ def row_of(found: QueueRow, view: View, place: Around, me: int) -> Row:
     )
 
 
-def _longest_wait(flags: list[Flag]) -> datetime | None:
-    """Since when a flag waits that nobody decided on in its time; None where there is none."""
-    waiting = [flag.waiting_since for flag in flags if flag.waiting_since is not None and waits_too_long(flag)]
-    return min(waiting, default=None)
-
-
 def _severity(flag: Flag) -> str:
     """The word for the place in the queue: an urgent finding that eased before anybody looked stays urgent."""
     return SEVERITIES[flag.attention % CARRIED_OFFSET] if flag.review not in CARRIED else flag.severity
