@@ -28,6 +28,7 @@ MIGRATIONS = next(  # beside the package in a checkout, inside it in a wheel
 )
 PATIENCE, BRIEF = 10_000, 200  # milliseconds that a writer waits for another; and one that can come back later
 SAFE_WAL = (3, 51, 3)  # 3.7.0 to 3.51.2 can corrupt a WAL file when two connections checkpoint at once
+OLDEST_SQLITE, OLDEST_POSTGRESQL = (3, 37, 0), 15  # STRICT tables; what the tests are made with
 
 
 def sqlite_driver() -> ModuleType:
@@ -248,6 +249,11 @@ def _check_sqlite(connection: Any) -> list[str]:
         for name in ("journal_mode", "synchronous", "foreign_keys")
     }
     problems = []
+    if version < OLDEST_SQLITE:
+        needed = ".".join(map(str, OLDEST_SQLITE))
+        problems.append(
+            f"SQLite is {'.'.join(map(str, version))}; {needed} or newer is needed, which keeps types apart."
+        )
     if found["journal_mode"].upper() != journal:
         problems.append(f"SQLite journal_mode is {found['journal_mode']}; {journal} is needed.")
     if found["synchronous"] < level:
@@ -266,4 +272,13 @@ def _check_postgresql(connection: Any) -> list[str]:
         value = connection.execute(text(f"SHOW {name}")).scalar_one()
         if value == "off":
             problems.append(f"PostgreSQL {name} is off: a power cut would lose saved results.")
+    version = connection.execute(text("SHOW server_version_num")).scalar_one()
+    if int(version) // 10_000 < OLDEST_POSTGRESQL:
+        problems.append(f"PostgreSQL is {int(version) // 10_000}; {OLDEST_POSTGRESQL} or newer is needed.")
+    mighty = "SELECT rolname FROM pg_roles WHERE rolname = current_user AND (rolsuper OR rolbypassrls)"
+    if (role := connection.execute(text(mighty)).scalar()) is not None:
+        problems.append(
+            f"The role {role} may do everything on this PostgreSQL: neither the walls between clinics nor those around"
+            " the audit trail would hold. Use a role of its own, without SUPERUSER and BYPASSRLS."
+        )
     return problems

@@ -16,6 +16,7 @@ CHECKS = {
     "R1": "power:check",
     "R8": "writers:check",
     "R13": "crawl:check",
+    "R31": "misconfigured:check",
 }
 
 
