@@ -16,6 +16,7 @@ CHECKS = {
     "R1": "power:check",
     "R8": "writers:check",
     "R10": "conservation:check",
+    "R11": "doors:check",
     "R13": "crawl:check",
 }
 
