@@ -15,6 +15,8 @@ from tests.trust.lines import Line
 CHECKS = {
     "R1": "power:check",
     "R8": "writers:check",
+    "R10": "conservation:check",
+    "R11": "doors:check",
     "R13": "crawl:check",
     "R31": "misconfigured:check",
 }
