@@ -140,6 +140,7 @@ class Loader:
             lab_flag,
             time_known,
             local_code,
+            fasting,
         ) = row
         limits: Range | None = None
         why = ""
@@ -169,6 +170,7 @@ class Loader:
             "",
             time_known,
             method(analyte, local_code) if local_code else "",
+            fasting,
         )
 
     def _range_of(self, person: Person) -> Callable[[str, date], tuple[Range | None, str]]:
@@ -272,6 +274,7 @@ _LAB_COLUMNS = (
     "lab_flag",
     "time_known",
     "local_code",
+    "fasting",
 )
 
 
