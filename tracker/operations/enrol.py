@@ -245,6 +245,7 @@ def add_observation(
 
 def _observed(kind: str, value: str) -> tuple[str, Decimal | None]:
     """The value as it is kept, and its figure where it has one. Raises Refused for an impossible one."""
+    number: Number | None
     if kind == fever.KIND and " for " in value:
         read = fever.read_temperature(value)
         value, number = str(read), Number("", read.degrees)
