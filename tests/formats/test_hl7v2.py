@@ -93,6 +93,15 @@ def test_a_unit_beside_the_value_and_another_in_its_field_are_refused() -> None:
     assert result("OBX|1|ST|X^Something||5.4 G/l|10*9/L|||||F").value == "5.4"
 
 
+@pytest.mark.parametrize(
+    ("information", "fasting"),
+    [("F^Patient was fasting^HL70916", True), ("NF^^HL70916", False), ("NG^^HL70916", None), ("", None), ("F/u", None)],
+)
+def test_whether_the_patient_was_fasting_is_said_by_the_order(information: str, fasting: bool | None) -> None:
+    order = f"{OBR}||||||{information}"
+    assert result("OBX|1|NM|TG^Triglycerides||150|mg/dL|||||F", before=(MSH, PID, order)).fasting is fasting
+
+
 def test_results_that_differ_in_their_sub_id_alone_are_told_apart() -> None:
     found = rows(MSH, PID, OBR, "OBX|1|NM|X^S|a|5||||||F", "OBX|2|NM|X^S|b|6||||||F", "OBX|3|NM|Y^S||6||||||F")
     readings = [row.reading for row in found if isinstance(row.reading, LabReading)]
