@@ -19,9 +19,9 @@ from tracker.domain.readings import (
 )
 from tracker.domain.units import normal_unit
 from tracker.formats import cells
+from tracker.formats.bounds import range_of
 from tracker.formats.cells import Misfit
 from tracker.formats.hl7v2 import documents, figures
-from tracker.formats.hl7v2.bounds import range_of
 from tracker.formats.hl7v2.context import Context, Part
 from tracker.formats.hl7v2.er7 import Segment
 
