@@ -345,7 +345,7 @@ def typed() -> list[tuple[str, str]]:
     return [
         (name.replace("_", " ").replace("-", " "), value)
         for name, value in request.form.items(multi=True)
-        if value and name not in ("csrf_token", "version", "next") and "password" not in name
+        if value and name not in ("csrf_token", "version", "next", "token") and "password" not in name
     ]
 
 

@@ -18,11 +18,13 @@ from tracker.web.access import current_actor, current_clinic, get_patient
 from tracker.web.amending import clash, tell
 from tracker.web.attachments import blank, largest
 from tracker.web.bedside import INTERACTIONS, KINDS, MedicationForm, ObservationForm
+from tracker.web.changed import in_words
 from tracker.web.database import reading, writing
 from tracker.web.fields import ChoiceField, DayField, LongTextField, TextField, VersionField
 from tracker.web.forms import Form, refuse
 
 screen = Blueprint("patients", __name__)
+screen.add_app_template_filter(in_words)
 
 SEXES = (("female", "Female"), ("male", "Male"), ("unknown", "Not known"))
 
