@@ -14,6 +14,8 @@ from tests.trust.lines import Line
 # number: module of this folder, and what in it tries (full: bool) and yields a Line for each thing it looked at
 CHECKS = {
     "R1": "power:check",
+    "R2": "kills:check",
+    "R3": "outages:check",
     "R8": "writers:check",
     "R10": "conservation:check",
     "R11": "doors:check",
