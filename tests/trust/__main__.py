@@ -19,6 +19,7 @@ CHECKS = {
     "R8": "writers:check",
     "R10": "conservation:check",
     "R11": "doors:check",
+    "R12": "damaged:check",
     "R13": "crawl:check",
     "R31": "misconfigured:check",
 }
