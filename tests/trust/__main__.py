@@ -21,6 +21,7 @@ CHECKS = {
     "R11": "doors:check",
     "R12": "damaged:check",
     "R13": "crawl:check",
+    "R25": "load:check",
     "R31": "misconfigured:check",
 }
 
