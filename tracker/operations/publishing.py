@@ -15,7 +15,7 @@ from sqlalchemy.orm import Session
 
 from tracker.domain.errors import NotAllowed, Refused, Stale
 from tracker.domain.ranges import STARTER_FROM
-from tracker.models import ClinicSetting, Job, Patient, ReferenceRange
+from tracker.models import Account, ClinicSetting, Job, Patient, ReferenceRange
 from tracker.operations import audit, jobs, trial
 from tracker.operations.actor import Actor
 from tracker.operations.enrol import zone_of
@@ -98,6 +98,7 @@ def publish(session: Session, actor: Actor, drafts: Sequence[Draft], applies: st
     `seen` is the digest of what was in force when they were looked at. Raises NotAllowed for the person who drafted one
     of them, Stale where one is no draft any more or something else was published since.
     """
+    _still_may(session, actor)
     for draft in drafts:
         session.refresh(draft, with_for_update=True)
         if draft.state == "draft" and draft.drafted_by == actor.account_id:
@@ -110,6 +111,14 @@ def publish(session: Session, actor: Actor, drafts: Sequence[Draft], applies: st
     for draft in drafts:
         _put_in_force(session, actor, draft, planned)
     return _judge_all(session, actor, clinic_id)
+
+
+def _still_may(session: Session, actor: Actor) -> None:
+    """Raises NotAllowed for whoever lost their account or their role while they waited for their turn to write."""
+    if actor.account_id is not None:
+        account = session.get_one(Account, actor.account_id, populate_existing=True)
+        if not account.active or account.role != actor.role:
+            raise NotAllowed("Your account was changed meanwhile: nothing was published.")
 
 
 def _put_in_force(session: Session, actor: Actor, draft: Draft, planned: Trial) -> None:
@@ -146,6 +155,7 @@ def roll_back(session: Session, actor: Actor, row: ClinicSetting) -> Changes | N
 
     One person is enough, because two people put in force what comes back. Raises Stale where it is not the latest.
     """
+    _still_may(session, actor)
     session.refresh(row, with_for_update=True)
     plan_back(session, row)
     versions = published_versions(session, row)
@@ -167,6 +177,7 @@ def roll_back_range(session: Session, actor: Actor, row: ReferenceRange) -> Chan
     One person is enough, as for a setting. Raises Refused for the starter set, Stale where the version is not published
     or another took its place from the same day.
     """
+    _still_may(session, actor)
     session.refresh(row, with_for_update=True)
     plan_back(session, row)
     _bring_up_to_date(session, actor, row.clinic_id)
