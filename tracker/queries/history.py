@@ -137,6 +137,7 @@ class Loader:
             lab_flag,
             time_known,
             local_code,
+            fasting,
         ) = row
         limits: Range | None = None
         why = ""
@@ -166,6 +167,7 @@ class Loader:
             "",
             time_known,
             method(analyte, local_code) if local_code else "",
+            fasting,
         )
 
     def _range_of(self, person: Person) -> Callable[[str, date], tuple[Range | None, str]]:

@@ -49,6 +49,7 @@ LAB_COLUMNS = (
     "lab_flag",
     "time_known",
     "local_code",
+    "fasting",
 )
 
 
