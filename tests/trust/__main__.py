@@ -16,6 +16,8 @@ CHECKS = {
     "R1": "power:check",
     "R2": "kills:check",
     "R3": "outages:check",
+    "R4": "failing:check",
+    "R5": "full:check",
     "R8": "writers:check",
     "R13": "crawl:check",
     "R31": "misconfigured:check",

@@ -21,6 +21,7 @@ from tempfile import TemporaryDirectory
 from tests.people import seed
 from tests.trust.disk import MARKED, Disk, Files, Note, read_notes
 from tests.trust.lines import Line
+from tests.trust.orders import compiled
 from tests.trust.staff import SECRET
 from tracker.db import Database, sqlite_driver, upgrade
 from tracker.domain.keyring import Keyring
@@ -77,15 +78,6 @@ def check(full: bool) -> Iterator[Line]:
         yield Line("R1", what, figure, wanted, passed, "; ".join([] if weak else outcome.examples))
 
 
-def compile_recorder(folder: Path) -> Path:
-    target = folder / "recorder.so"
-    compiler = os.environ.get("CC", "cc")
-    subprocess.run(
-        [compiler, "-shared", "-fPIC", "-O1", "-Wall", "-o", str(target), str(HERE / "recorder.c"), "-ldl"], check=True
-    )
-    return target
-
-
 def record(folder: Path, journal: str, synchronous: str, rounds: int) -> Recording:
     """Do the work with these settings of SQLite, and take it down."""
     data = folder / "data"
@@ -98,8 +90,9 @@ def record(folder: Path, journal: str, synchronous: str, rounds: int) -> Recordi
     with closing(sqlite_driver().connect(str(data / NAME))) as connection:
         connection.execute(f"PRAGMA journal_mode={journal}").fetchall()
     before = {path.name: path.read_bytes() for path in data.iterdir() if path.name not in FORGOTTEN}
+    recorder = compiled("recorder.c", folder)
     environment = os.environ | {
-        "LD_PRELOAD": str(compile_recorder(folder)), "RECORD_FOLDER": str(data), "RECORD_TO": str(folder / "notes"),
+        "LD_PRELOAD": str(recorder), "RECORD_FOLDER": str(data), "RECORD_TO": str(folder / "notes"),
     }  # fmt: skip
     arguments = [sys.executable, "-m", "tests.trust.power_workload", str(folder), journal, synchronous, str(rounds)]
     subprocess.run(arguments, env=environment, cwd=HERE.parent.parent, check=True)

@@ -31,9 +31,9 @@ def application(url: str, **more: object) -> Flask:
 class Staff:
     """bob, who records, and alice, who decides, each at a browser."""
 
-    def __init__(self, app: Flask, cast: Cast) -> None:
+    def __init__(self, app: Flask, cast: Cast, kind: type[Browser] = Browser) -> None:
         self.cast = cast
-        self.bob, self.alice = Browser(app), Browser(app)
+        self.bob, self.alice = kind(app), kind(app)
         for browser, name in ((self.bob, "bob"), (self.alice, "alice")):
             answered(browser.sign_in(name), 303)
 
