@@ -6,6 +6,7 @@ say it beside what was typed.
 
 import errno
 import logging
+import os
 import traceback
 
 from flask import Flask, Response, current_app, g, make_response, redirect, render_template, request, url_for
@@ -83,7 +84,7 @@ def _database_failed(error: DBAPIError) -> ResponseReturnValue:
 def _disk_failed(error: OSError) -> ResponseReturnValue:
     if error.errno not in DISK_FAILS:
         return _unexpected(error)
-    log.error("the disk: %s", error.strerror)
+    log.error("the disk: %s", os.strerror(error.errno))
     return _later("The disk of the server is full, or does not work.", LOOK_FIRST)
 
 
