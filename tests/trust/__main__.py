@@ -19,6 +19,7 @@ CHECKS = {
     "R4": "failing:check",
     "R5": "full:check",
     "R8": "writers:check",
+    "R9": "again:check",
     "R13": "crawl:check",
     "R31": "misconfigured:check",
 }
