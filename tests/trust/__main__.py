@@ -20,7 +20,11 @@ CHECKS = {
     "R5": "full:check",
     "R8": "writers:check",
     "R9": "again:check",
+    "R10": "conservation:check",
+    "R11": "doors:check",
+    "R12": "damaged:check",
     "R13": "crawl:check",
+    "R25": "load:check",
     "R31": "misconfigured:check",
 }
 

@@ -12,7 +12,7 @@ import click
 from sqlalchemy.orm import Session
 
 from tracker import formats
-from tracker.cli.context import clinics, database, operator, say_json
+from tracker.cli.context import clinics, database, largest_document, operator, say_json
 from tracker.domain.errors import Refused
 from tracker.domain.readings import Problem
 from tracker.formats.fhir.writing import WRITTEN
@@ -48,7 +48,7 @@ def import_files(
     with database() as opened, opened.transaction() as session:
         actor = operator("import")
         where = clinics(session, clinic) if clinic else configure.the_clinics(session, actor)
-        importer = Importer(session, actor, where, create_patients, may_configure=True)
+        importer = Importer(session, actor, where, create_patients, may_configure=True, largest=largest_document())
         ids = [one.id for one in where]
         reader = mappings.reader(session, ids, _answers(session, ids, mapping))
         reports = _file_all(importer, _expand(paths), where[0].time_zone, reader, test_messages)

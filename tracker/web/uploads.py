@@ -20,6 +20,7 @@ from sqlalchemy import make_url
 from werkzeug.datastructures import FileStorage
 
 from tracker.domain.errors import Gone
+from tracker.formats.documents import tidy
 from tracker.web.clock import now
 
 log = logging.getLogger(__name__)
@@ -28,7 +29,6 @@ KEPT_SECONDS = 3600
 MOST = 5  # waiting files of one session
 GONE = "This preview is gone: it was filed or put away, or an hour is over. Choose the file again."
 _TOKEN = re.compile(r"[A-Za-z0-9_-]{43}")
-_ODD = re.compile(r"[^\w .,()+-]+")
 
 
 class Upload(NamedTuple):
@@ -128,9 +128,3 @@ def _remove(token: str) -> None:
                 (folder() / f"{token}{suffix}").unlink(missing_ok=True)
             except OSError as why:
                 log.warning("a file that is done with was not removed: %s", why.strerror)
-
-
-def tidy(name: str) -> str:
-    """The last part of the name as it was sent, without what a page or a terminal might stumble over."""
-    last = re.split(r"[/\\]", name)[-1]
-    return _ODD.sub("_", last).strip(" .")[:120] or "file"
