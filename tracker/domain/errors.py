@@ -15,6 +15,10 @@ class NotFound(JakwatchError):
     """There is no such thing, or it is not the user's to see: the two are not told apart."""
 
 
+class Gone(NotFound):
+    """What was kept for a while, for this person, is there no longer; the message says what to do."""
+
+
 class NotAllowed(JakwatchError):
     """The user's role does not allow this."""
 
