@@ -17,12 +17,14 @@
 | TRACKER_ATTACHMENT_MB | largest report that is kept with a patient | 10 |
 | TRACKER_LETTERHEADS | TOML file for letters: a table a clinic's code, `address` (lines), `telephone` | none |
 | TRACKER_TRUSTED_HOSTS | host names answered to, separated by commas | any |
+| TRACKER_ORIGIN | the address people type, which passkeys are for | `https://` and the first of the trusted hosts |
 | TRACKER_PROXIES | how many proxies in front set X-Forwarded-For, -Proto and -Host | 0 |
 | TRACKER_METRICS_TOKEN | bearer token that reads `/metrics` from another machine; 32 characters or more | none |
 | TRACKER_LOG | `json`, a line a request and event, or `text`, warnings alone | json (demo and development: text) |
 """
 
 import os
+import re
 import secrets
 import tomllib
 from collections.abc import Mapping
@@ -43,6 +45,7 @@ def from_environment(environ: Mapping[str, str] = os.environ) -> dict[str, Any]:
         raise ValueError(f"TRACKER_ENV is “{kind}”; it is one of {', '.join(ENVIRONMENTS)}.")
     production = kind == "production"
     database = environ.get("TRACKER_DATABASE_URL") or _database_file(environ)
+    hosts = _words(environ.get("TRACKER_TRUSTED_HOSTS", ""))
     return {
         "ENVIRONMENT": kind,
         "PRODUCTION": production,
@@ -62,7 +65,8 @@ def from_environment(environ: Mapping[str, str] = os.environ) -> dict[str, Any]:
         "MAX_CONTENT_LENGTH": 1024 * 1024 * _number(environ, "TRACKER_UPLOAD_MB", 100),
         "ATTACHMENT_BYTES": 1024 * 1024 * _number(environ, "TRACKER_ATTACHMENT_MB", 10),
         "LETTERHEADS": _letterheads(environ.get("TRACKER_LETTERHEADS", "")),
-        "TRUSTED_HOSTS": _words(environ.get("TRACKER_TRUSTED_HOSTS", "")) or None,
+        "TRUSTED_HOSTS": hosts or None,
+        "ORIGIN": _origin(environ.get("TRACKER_ORIGIN", ""), hosts),
         "PROXIES": _number(environ, "TRACKER_PROXIES", 0, least=0),
         "METRICS_TOKEN": environ.get("TRACKER_METRICS_TOKEN", ""),
         "LOG": _one_of(environ, "TRACKER_LOG", ("json", "text"), "json" if production else "text"),
@@ -99,6 +103,17 @@ def _anchor(environ: Mapping[str, str], database: str) -> str | None:
         return f"{path}.anchor" if path and path != ":memory:" else None
     named = environ.get("TRACKER_INSTANCE")
     return str(Path(named).resolve() / "audit.anchor") if named else None
+
+
+def _origin(written: str, hosts: list[str]) -> str:
+    """`https://host` or `https://host:port`; of the first host that is named in full, where none is written."""
+    if not written:
+        return next((f"https://{host}" for host in hosts if not host.startswith(".")), "")
+    if not re.fullmatch(r"https?://[a-z0-9.-]+(:\d{1,5})?", written):
+        raise ValueError(
+            f"TRACKER_ORIGIN is “{written}”; it is an address without a path, https://jakwatch.example.org."
+        )
+    return written
 
 
 def _letterheads(path: str) -> dict[str, dict[str, Any]]:

@@ -80,6 +80,7 @@ from tracker.web import (
     metrics,
     own_rules,
     papers,
+    passkeys,
     patients,
     queue,
     range_files,
@@ -107,6 +108,7 @@ BLUEPRINTS: tuple[Blueprint, ...] = (
     sign_in.screen,
     account.screen,
     second_factor.screen,
+    passkeys.screen,
     queue.screen,
     review.screen,
     timeline.screen,
@@ -154,6 +156,7 @@ DEFAULTS: dict[str, Any] = {
     "IDLE_SECONDS": 15 * 60,
     "SESSION_SECONDS": 12 * 3600,
     "PROXIES": 0,
+    "ORIGIN": "",
     "ATTACHMENT_BYTES": LARGEST,
     "LETTERHEADS": {},  # clinic's code: {"address": lines, "telephone": number}, for letters to patients
     "METRICS_TOKEN": "",
