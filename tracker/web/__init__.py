@@ -85,6 +85,7 @@ from tracker.web import (
     queue,
     range_files,
     ranges,
+    rates,
     results,
     review,
     rule_settings,
@@ -156,6 +157,7 @@ DEFAULTS: dict[str, Any] = {
     "IDLE_SECONDS": 15 * 60,
     "SESSION_SECONDS": 12 * 3600,
     "PROXIES": 0,
+    "HOURLY": (60, 300),
     "ORIGIN": "",
     "ATTACHMENT_BYTES": LARGEST,
     "LETTERHEADS": {},  # clinic's code: {"address": lines, "telephone": number}, for letters to patients
@@ -183,6 +185,7 @@ def make_app(settings: dict[str, Any]) -> Flask:
     app.before_request(_name_request)
     security.init_app(app)
     app.before_request(access.guard)
+    rates.init_app(app)
     looking.init_app(app)
     metrics.init_app(app)
     logs.init_app(app)
