@@ -87,11 +87,16 @@ def prepare(reading: LabReading, whose: Whose, now: datetime, previous: Decimal 
         "unit": _unit(analyte.code if analyte else "", reading.unit), "value": value, "text": text,
         "ref_low": reading.ref_low, "ref_high": reading.ref_high, "range_id": None, "lab_flag": reading.lab_flag,
         "laboratory": reading.laboratory, "accession": reading.accession, "sub_id": reading.sub_id,
-        "status": reading.status, "comment": reading.comment, "mapping_id": reading.mapping_id,
-        "fasting": reading.fasting,
-        "recorded_at": reading.recorded_at or now,
+        "status": reading.status, "comment": _comment(reading, text if analyte else ""), "fasting": reading.fasting,
+        "mapping_id": reading.mapping_id, "recorded_at": reading.recorded_at or now,
     }  # fmt: skip
     return Prepared(columns, questions)
+
+
+def _comment(reading: LabReading, word: str) -> str:
+    """The notes; before them what was written, where a word was read out of more (`0.05 (negativ)`)."""
+    has_more = word and word != reading.value and any(c.isdecimal() for c in reading.value)
+    return f"Reported as {reading.value}. {reading.comment}".strip() if has_more else reading.comment
 
 
 def _called(reading: LabReading, analyte: Analyte | None) -> str:

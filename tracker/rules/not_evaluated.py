@@ -3,10 +3,11 @@
 What it flags:
 For the latest result of each analyte only: no reference range, or one that depends on a sex or an age that is not
 known; a unit that is not one of the analyte's or that cannot be graded; a censored value (`<0.6`) that may lie on
-either side of the range, of a limit (on treatment, or for starting) or of a grade; no number where one is needed. For a
-course: no baseline where the label limits the fall from it; no result before the start where the label limits the
-start; no weight where the label sets the dose by creatinine clearance, no dose where a line of the label would cap it;
-an LDL whose baseline was had by another method, or fasting where this one was not. A temperature from 38.0 °C beside
+either side of the range, of a limit (on treatment, or for starting) or of a grade; no number where one is needed; the
+index of an antibody that neither its range nor its flag reads as positive or negative. For a course: no baseline where
+the label limits the fall from it; no result before the start where the label limits the start; no weight where the
+label sets the dose by creatinine clearance, no dose where a line of the label would cap it; an LDL whose baseline was
+had by another method, or fasting where this one was not. A temperature from 38.0 °C beside
 neutrophils < 0.5 10*9/L of which nobody recorded whether it lasted an hour.
 Half of a possible Hy's law (ALT or AST at 3 times the upper limit, or bilirubin above twice it) without the other half.
 For the latest draw: values that contradict each other (a differential that does not add up, haemoglobin against
@@ -28,6 +29,7 @@ Composite rules H1 to H6 and B1; the tolerances (10 % of the white count) are pr
 from collections.abc import Iterator, Sequence
 from dataclasses import replace
 from datetime import timedelta
+from itertools import takewhile
 
 from tracker.domain.dosing_facts import unjudged
 from tracker.domain.draws import Contradiction, contradictions
@@ -38,12 +40,13 @@ from tracker.domain.gaps import MEASURED, NO_NUMBER, NO_RANGE, UNDECIDABLE, Gap,
 from tracker.domain.history import Course, History, Lab
 from tracker.domain.liver import AMINOTRANSFERASES, THRICE, TWICE, WINDOW_DAYS
 from tracker.domain.protocol import FALL_FROM_BASELINE, Protocol
+from tracker.domain.screening_facts import READ_IN_WORDS, asks_for, read_test
 
 CODE = "not_evaluated"
 UNMAPPED = "UNMAPPED"
 
 NO_BASELINE, NOT_MEASURED, IMPLAUSIBLE = "no_baseline", "not_measured_before_start", "implausible_pair"
-UNLIKE, FEVER_HOUR = "unlike_baseline", "fever_hour"
+UNREAD, UNLIKE, FEVER_HOUR = "unread", "unlike_baseline", "fever_hour"
 UNPAIRED, HYS_LAW = "not_paired", "HYS_LAW"
 
 Treatment = tuple[Course, Protocol]
@@ -58,6 +61,7 @@ def check(history: History) -> Iterator[Finding]:
     for analyte, labs in history.labs.items():
         if history.concern.get(analyte) in MEASURED and not plain(history, labs[-1]):
             yield from _latest(history, labs, asked)
+    yield from _unread(history, asked)
     yield from _unmapped(history)
     yield from _unpaired(history, running)
     for wrong in contradictions(history.labs):
@@ -86,6 +90,25 @@ def _latest(history: History, labs: Sequence[Lab], courses: Sequence[Treatment])
                 break
             since = lab
         yield _finding(last, gap._replace(words=f"{reading(history, last)} could not be judged: {gap.words}"), since)
+
+
+def _unread(history: History, courses: Sequence[Treatment]) -> Iterator[Finding]:
+    """An antibody's index of which neither the printed bound nor the flag says whether it is positive."""
+    for code in READ_IN_WORDS:
+        labs = history.labs.get(code, ())
+        unread = list(takewhile(_is_unread, reversed(labs)))
+        if not unread:
+            continue
+        wanted = any(asks_for(screen, code) for _, protocol in courses for screen in protocol.screening)
+        said = (
+            f"{reading(history, unread[0])} could not be read as positive or negative: neither a range with one upper "
+            "bound nor a flag says which. Look at the report and enter the word"
+        )
+        yield _finding(unread[0], Gap(UNREAD, said, limit=wanted), unread[-1])
+
+
+def _is_unread(lab: Lab) -> bool:
+    return lab.figure is not None and read_test(lab).verdict is None
 
 
 def _unmapped(history: History) -> Iterator[Finding]:
