@@ -9,7 +9,7 @@ from tracker.formats.shapes.answers import Answers
 from tracker.formats.shapes.headings import ROLES, role
 
 NO_COLUMN = "no column"
-_NONE_HAS_IT = " Where no column has it, say one day for all samples (sampled_on)."
+_NONE_HAS_IT = " Where no column has it, say one day for all samples."
 _SPLIT_DAY = ("year", "month", "day")
 
 
