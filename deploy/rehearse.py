@@ -127,7 +127,13 @@ class Service:
             self.process = subprocess.Popen(
                 arguments, env=self.environment, stdout=log, stderr=log, start_new_session=True, cwd=HERE.parent
             )
-        _wait_for(self.port)
+        _wait_for(self.port, self.ended)
+
+    def ended(self) -> str:
+        """Why it does not run, from its log; "" while it does."""
+        if self.process is None or self.process.poll() is None:
+            return ""
+        return f"the service ended: {(self.folder / 'service.log').read_text()[-2000:]}"
 
     @property
     def pid(self) -> int:
@@ -153,8 +159,10 @@ class Service:
         self.process.wait(30)
 
 
-def _wait_for(port: int) -> None:
-    for _ in range(300):
+def _wait_for(port: int, ended: Callable[[], str] = str) -> None:
+    for _ in range(600):
+        if why := ended():
+            raise RuntimeError(why)
         try:
             socket.create_connection(("127.0.0.1", port), 1).close()
         except OSError:

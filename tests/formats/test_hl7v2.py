@@ -11,6 +11,7 @@ from hypothesis import strategies as st
 from tests.conftest import needs_shared
 from tests.formats.hl7v2 import MSH, OBR, PID, ZONE, code, only, refusal, result, rows
 from tracker.domain.readings import LabReading
+from tracker.domain.units import normal_unit
 from tracker.formats import hl7v2, read
 from tracker.formats.hl7v2.er7 import messages
 from tracker.operations.standing import analyte_of
@@ -316,3 +317,27 @@ def test_no_value_changes_on_its_way(figure: object, comparator: str) -> None:
 def test_a_file_is_recognised_by_its_content() -> None:
     source = read("results.txt", io.BytesIO(WHOLE.encode()), ZONE)
     assert (source.format, source.kind, len(list(source.rows))) == ("hl7v2", "results", 2)
+
+
+@pytest.mark.parametrize(
+    ("value", "text", "flag"),
+    [
+        ("31 (H)", "31", "H"), ("H 12.3", "12.3", "H"), ("12.3 [L]", "12.3", "L"), ("** 250", "250", "**"),
+        ("3+", "3+", ""), ("L <5", "<5", "L"),
+    ],
+)  # fmt: skip
+def test_a_flag_beside_the_number_is_a_flag(value: str, text: str, flag: str) -> None:
+    found = result(f"OBX|1|ST|X^Something||{value}|U/L|||||F")
+    assert (found.value, found.lab_flag) == (text, flag)
+
+
+@pytest.mark.parametrize("unit", ["10^9/l", "10^9/L^^UCUM", "x10^9/L", "10*9/L^10^9/l"])
+def test_a_power_whose_sign_was_not_escaped_is_a_unit(unit: str) -> None:
+    assert normal_unit(result(f"OBX|1|NM|X^Something||5|{unit}|||||F").unit) == "10*9/L"
+
+
+def test_a_point_before_three_digits_is_two_numbers_where_the_message_writes_commas() -> None:
+    found = rows(MSH, PID, OBR, "OBX|1|NM|X^Hb||13,1|g/dl|||||F", "OBX|2|NM|Y^CK||3.250|U/l|||||F")
+    assert [row.reading is not None for row in found] == [True, False]
+    assert "this message writes decimals with a comma" in found[1].problems[0].message
+    assert result("OBX|1|NM|Y^CK||3.250|U/l|||||F").value == "3.250"

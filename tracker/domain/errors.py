@@ -23,6 +23,14 @@ class NotAllowed(JakwatchError):
     """The user's role does not allow this."""
 
 
+class TooMuch(JakwatchError):
+    """More than one person may have in an hour; `seconds` until there is more."""
+
+    def __init__(self, message: str, seconds: int) -> None:
+        super().__init__(message)
+        self.seconds = seconds
+
+
 class Stale(JakwatchError):
     """Somebody else saved first; nothing was written."""
 

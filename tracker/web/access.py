@@ -59,6 +59,9 @@ ENDPOINTS: Mapping[str, frozenset[str]] = {
     "sign_in.enter": ANYBODY,
     "sign_in.code": ANYBODY,
     "sign_in.prove": ANYBODY,
+    "sign_in.ask_passkey": ANYBODY,
+    "sign_in.passkey": ANYBODY,
+    "sign_in.show_passkey": ANYBODY,
     "sign_in.leave": STAFF,
     "account.show": STAFF,
     "account.change_password": STAFF,
@@ -68,6 +71,12 @@ ENDPOINTS: Mapping[str, frozenset[str]] = {
     "second_factor.begin": STAFF,
     "second_factor.confirm": STAFF,
     "second_factor.remove": STAFF,
+    "passkeys.new": STAFF,
+    "passkeys.begin": STAFF,
+    "passkeys.make": STAFF,
+    "passkeys.add": STAFF,
+    "passkeys.ask": STAFF,
+    "passkeys.remove": STAFF,
     "account.switch_clinic": STAFF,
     "account.alive": STAFF,
     "account.left": STAFF,
@@ -243,8 +252,12 @@ ENDPOINTS: Mapping[str, frozenset[str]] = {
 
 # What somebody may do who has no second factor yet where everybody needs one.
 ENROLLING = frozenset(
-    {"second_factor.show", "second_factor.begin", "second_factor.confirm", "sign_in.leave", "account.left"}
-) | frozenset({"account.alive", "account.show", "account.change_password"})
+    {
+        "second_factor.show", "second_factor.begin", "second_factor.confirm", "passkeys.new", "passkeys.begin",
+        "passkeys.make", "passkeys.add", "sign_in.leave", "account.left", "account.alive", "account.show",
+        "account.change_password",
+    }
+)  # fmt: skip
 
 BIGGEST_KEY = 2**63 - 1
 

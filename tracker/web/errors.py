@@ -17,7 +17,7 @@ from sqlalchemy.exc import TimeoutError as PoolTimeout
 from sqlalchemy.orm.exc import StaleDataError
 from werkzeug.exceptions import HTTPException, SecurityError
 
-from tracker.domain.errors import Gone, NotAllowed, NotFound, OutcomeUnknown, Refused, Stale
+from tracker.domain.errors import Gone, NotAllowed, NotFound, OutcomeUnknown, Refused, Stale, TooMuch
 from tracker.web.access import typed
 from tracker.web.database import stop_reading
 
@@ -35,6 +35,7 @@ WORDS: dict[int, tuple[str, str]] = {
     409: ("Somebody else saved first", "Nothing of yours was stored. Open the record again and look at what changed."),
     413: ("Too large", "The file or text is larger than is taken here. Split it, and send the parts."),
     415: ("Of another kind", "This is not a kind of file or text that is taken here."),
+    429: ("That was much at once", "If your work needs more, ask whoever runs this service: TRACKER_HOURLY."),
     500: ("Something went wrong here", "Nothing was stored. If it happens again, report the reference below."),
     503: ("The database cannot be reached", "Nothing was stored now; what was before is safe. Try again in a while."),
 }  # fmt: skip
@@ -99,6 +100,12 @@ def _later(reason: str = "", help_text: str = "") -> Response:
     return answer
 
 
+def _too_much(error: TooMuch) -> ResponseReturnValue:
+    answer = page(429, str(error))
+    answer.headers["Retry-After"] = str(error.seconds)
+    return answer
+
+
 def _bad_token(_error: CSRFError) -> ResponseReturnValue:
     logging.getLogger("tracker.security").warning("a form without its token was refused at %s", request.endpoint)
     if request.endpoint == "sign_in.enter":
@@ -139,6 +146,7 @@ def init_app(app: Flask) -> None:
     app.register_error_handler(Gone, lambda error: page(404, str(error)))
     app.register_error_handler(NotAllowed, lambda error: page(403, str(error)))
     app.register_error_handler(Stale, lambda error: page(409, str(error)))
+    app.register_error_handler(TooMuch, _too_much)
     app.register_error_handler(Refused, lambda error: page(400, str(error)))
     app.register_error_handler(CSRFError, _bad_token)
     app.register_error_handler(StaleDataError, _clash)

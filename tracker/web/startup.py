@@ -45,6 +45,9 @@ def setting_problems(settings: Mapping[str, Any]) -> list[str]:
         problems.append(
             f"TRACKER_METRICS_TOKEN has {len(token)} characters; {SHORTEST_SECRET} or more are needed, or none."
         )
+    origin = settings.get("ORIGIN") or ""
+    if origin and not origin.startswith("https://"):
+        problems.append(f"TRACKER_ORIGIN is “{origin}”: passkeys and cookies need https.")
     if settings.get("DEBUG"):
         problems.append("Debugging is on (FLASK_DEBUG): it would let anybody run code. Switch it off in production.")
     if settings.get("DEMO") or settings.get("DEMO_SIGN_INS"):

@@ -19,8 +19,9 @@ from tracker.domain.readings import (
 )
 from tracker.domain.units import normal_unit
 from tracker.formats import cells
-from tracker.formats.bounds import range_of
+from tracker.formats.bounds import PERHAPS_COMMA, range_of
 from tracker.formats.cells import Misfit
+from tracker.formats.glued import Value
 from tracker.formats.hl7v2 import documents, figures
 from tracker.formats.hl7v2.context import Context, Part
 from tracker.formats.hl7v2.er7 import Segment
@@ -85,8 +86,12 @@ def _reading(context: Context, mrn: str, part: Part, said: list[tuple[str, str]]
     status = _status(context, obx)
     name, local = _test(context, obx)
     value = _value(obx, part.notes, status, said)
+    if context.commas and figures.may_be_thousands(value.text):
+        raise Misfit(
+            "OBX-5", f"“{value.text}” could be read as two numbers: this message writes decimals with a comma."
+        )
     unit = _unit(obx, value)
-    bounds = range_of(obx.text(7), unit)
+    bounds = range_of(obx.text(7), unit, PERHAPS_COMMA if context.commas else "")
     if bounds.said:
         said.append(("OBX-7", bounds.said))
     return LabReading(
@@ -96,17 +101,17 @@ def _reading(context: Context, mrn: str, part: Part, said: list[tuple[str, str]]
     )  # fmt: skip
 
 
-def _value(obx: Segment, note: str, status: str, said: list[tuple[str, str]]) -> figures.Value:
+def _value(obx: Segment, note: str, status: str, said: list[tuple[str, str]]) -> Value:
     value = figures.value_of(obx)
     if status == CANCELLED or (value.text and value.text.lower() not in figures.PLACEHOLDERS):
         return value
     if not note:
         raise Misfit("OBX-5", "There is no value, so there is none to file.")
     said.append(("OBX-5", "The value stands in the note only: it was taken from there."))
-    return figures.Value(note)
+    return Value(note)
 
 
-def _unit(obx: Segment, value: figures.Value) -> str:
+def _unit(obx: Segment, value: Value) -> str:
     unit = figures.unit_of(obx)
     if unit and value.unit and normal_unit(unit) != normal_unit(value.unit):
         raise Misfit("OBX-6", f"The value is given in {value.unit} and its unit as {unit}: have it sent again.")
