@@ -6,13 +6,14 @@ from datetime import UTC, datetime
 from threading import Event, Thread
 
 import pytest
+from click.testing import CliRunner
 from sqlalchemy import Connection, event, func, select, text
 from sqlalchemy.exc import OperationalError
 
 from tests.people import Cast
 from tests.web.conftest import Browser, app, app_settings, cast, database, sign_in
 from tracker import db
-from tracker.cli import working
+from tracker.cli import tracker, working
 from tracker.db import Database, Impatient
 from tracker.domain.errors import OutcomeUnknown
 from tracker.models import Job, Patient
@@ -128,3 +129,14 @@ def test_the_worker_outlives_an_outage_and_does_the_job(
     finally:
         ended.set()
         thread.join()
+
+
+def test_the_worker_waits_for_a_database_that_is_not_there_yet(monkeypatch: pytest.MonkeyPatch) -> None:
+    """The machine starts, and PostgreSQL after us."""
+    asked = iter([0, 0, 0, 1])
+    monkeypatch.setattr(working, "PAUSE", 0.01)
+    monkeypatch.setattr(working.os, "getppid", lambda: next(asked))
+    environment = {"TRACKER_DATABASE_URL": "postgresql://nobody@127.0.0.1:1/none"}
+    outcome = CliRunner().invoke(tracker, ["work", "--beside", "0"], env=environment)
+    assert isinstance(outcome.exception, OperationalError)
+    assert list(asked) == [], "it tried until nobody wanted it any more"

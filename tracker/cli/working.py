@@ -37,10 +37,22 @@ AWAY = (OperationalError, OutcomeUnknown)  # the database, for now
 @click.option("--beside", type=int, hidden=True, help="End when the process of this number is the parent no longer.")
 def work(processes: int, once: bool, beside: int | None) -> None:
     """Do the jobs that pages ask for: previews and judging again in large clinics."""
-    with database() as opened:
-        done = work_on(opened, processes, once, beside)
+    done = None
+    while done is None:
+        try:
+            with database() as opened:
+                done = work_on(opened, processes, once, beside)
+        except AWAY:  # from the beginning: the machine starts, and we are before the database
+            if once or not _wanted(beside):
+                raise
+            time.sleep(PAUSE)
     if once:
         click.echo(f"{done} {'job' if done == 1 else 'jobs'} done.")
+
+
+def _wanted(beside: int | None) -> bool:
+    """Is the process there beside which this one works?"""
+    return beside is None or os.getppid() == beside
 
 
 def work_on(opened: Database, processes: int, once: bool = False, beside: int | None = None) -> int:
@@ -48,7 +60,7 @@ def work_on(opened: Database, processes: int, once: bool = False, beside: int | 
     is away it waits; a job that was broken off by that is taken up again.
     """
     worker, done = secrets.token_hex(8), 0
-    while beside is None or os.getppid() == beside:
+    while _wanted(beside):
         try:
             found = _next(opened, worker, processes)
         except AWAY as why:
