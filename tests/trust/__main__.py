@@ -24,6 +24,7 @@ CHECKS = {
     "R11": "doors:check",
     "R12": "damaged:check",
     "R13": "crawl:check",
+    "R22": "drill:check",
     "R25": "load:check",
     "R31": "misconfigured:check",
 }

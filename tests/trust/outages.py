@@ -11,7 +11,7 @@ from random import Random
 from tests.trust import line
 from tests.trust.clients import Client
 from tests.trust.lines import Line
-from tests.trust.service import Running, at_work, kept, running
+from tests.trust.service import Running, at_work, kept, log_of, running
 
 BACK_WITHIN = 10.0  # seconds from the end of an outage until everybody's work went on
 LASTING = 8.0  # seconds that the line is out of order
@@ -35,7 +35,7 @@ def disturbed(kills: int, restarts: int, cuts: int, dice_seed: int = 1) -> Itera
                 time.sleep(dice.uniform(1, 3))
                 _disturb(here, between, what)
                 back[what] = max(back.get(what, 0), _went_on(staff))
-        found = kept(here.owner, here.cast, staff)
+        found = kept(here.owner, here.cast, log_of(staff))
     wrong = [words for one in staff for words in one.wrong]
     refused, silent = (sum(one.statuses[status] for one in staff) for status in (503, 0))
     figure = (
