@@ -11,6 +11,7 @@ from hypothesis import strategies as st
 from tests.conftest import needs_shared
 from tests.formats.hl7v2 import MSH, OBR, PID, ZONE, code, only, refusal, result, rows
 from tracker.domain.readings import LabReading
+from tracker.domain.values import read_number
 from tracker.formats import hl7v2, read
 from tracker.formats.hl7v2.er7 import messages
 from tracker.operations.standing import analyte_of
@@ -320,3 +321,8 @@ def test_no_value_changes_on_its_way(figure: object, comparator: str) -> None:
 def test_a_file_is_recognised_by_its_content() -> None:
     source = read("results.txt", io.BytesIO(WHOLE.encode()), ZONE)
     assert (source.format, source.kind, len(list(source.rows))) == ("hl7v2", "results", 2)
+
+
+@pytest.mark.parametrize("value", ["<&high&&^5", "<^5^^^lost", "^5&6"])
+def test_a_structured_number_with_more_in_it_than_belongs_there_is_no_number(value: str) -> None:
+    assert read_number(result(f"OBX|1|SN|777-3^Platelets^LN||{value}|10*9/L|||||F").value) is None

@@ -20,6 +20,7 @@ CHECKS = {
     "R12": "damaged:check",
     "R13": "crawl:check",
     "R25": "load:check",
+    "R26": "attacks:check",
 }
 
 

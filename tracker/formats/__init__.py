@@ -105,7 +105,7 @@ def read(
         rows_in_turn = sorted(parts.rows, key=_turn)
         return Source(name, found, kinds, parts.remarks, iter(rows_in_turn), 1, fhir.ELEMENTS)
     if found == recognise.HL7:
-        results = hl7v2.read(opened.whole(hl7v2.MOST_BYTES), zone, test_messages)
+        results = hl7v2.read(hl7v2.check_size(opened.whole(hl7v2.MOST_BYTES)), zone, test_messages)
         return Source(name, found, ("results",), results.remarks, iter(results.rows), 1, hl7v2.ELEMENTS)
     if found == recognise.WORKBOOK:
         book = workbook.read(opened.whole(workbook.MOST_BYTES), zone, reader)
