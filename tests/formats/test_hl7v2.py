@@ -12,6 +12,7 @@ from tests.conftest import needs_shared
 from tests.formats.hl7v2 import MSH, OBR, PID, ZONE, code, only, refusal, result, rows
 from tracker.domain.readings import LabReading
 from tracker.domain.units import normal_unit
+from tracker.domain.values import read_number
 from tracker.formats import hl7v2, read
 from tracker.formats.hl7v2.er7 import messages
 from tracker.operations.standing import analyte_of
@@ -369,3 +370,8 @@ def test_zeros_in_place_of_a_day_are_none() -> None:
     assert (
         result("OBX|1|NM|X^S||5||||||F|||00000000", before=(MSH, PID, "OBR|1")).collected.on.isoformat() == "2026-03-01"
     )
+
+
+@pytest.mark.parametrize("value", ["<&high&&^5", "<^5^^^lost", "^5&6"])
+def test_a_structured_number_with_more_in_it_than_belongs_there_is_no_number(value: str) -> None:
+    assert read_number(result(f"OBX|1|SN|777-3^Platelets^LN||{value}|10*9/L|||||F").value) is None

@@ -26,6 +26,7 @@ CHECKS = {
     "R13": "crawl:check",
     "R22": "drill:check",
     "R25": "load:check",
+    "R26": "attacks:check",
     "R31": "misconfigured:check",
 }
 

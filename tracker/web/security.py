@@ -1,6 +1,7 @@
 """What every answer carries and no request may: headers, forged origins, characters no record holds."""
 
 from flask import Flask, Response, current_app, g, request
+from werkzeug.exceptions import RequestEntityTooLarge
 
 from tracker.domain.errors import NotAllowed, Refused
 
@@ -26,6 +27,14 @@ def refuse_forgeries() -> None:
     origin = request.headers.get("Sec-Fetch-Site", "same-origin")
     if request.method not in SAFE_METHODS and origin not in ("same-origin", "none"):
         raise NotAllowed("The request came from another site.")
+
+
+def limit_form() -> None:
+    """A form that does not come in parts is held to the limits of one that does, which werkzeug leaves to us."""
+    if request.mimetype != "multipart/form-data":
+        request.max_content_length = current_app.config["MAX_FORM_MEMORY_SIZE"]
+        if request.get_data().count(b"&") >= current_app.config["MAX_FORM_PARTS"]:
+            raise RequestEntityTooLarge
 
 
 def refuse_nul() -> None:
@@ -61,5 +70,6 @@ def add_headers(response: Response) -> Response:
 
 def init_app(app: Flask) -> None:
     app.before_request(refuse_forgeries)
+    app.before_request(limit_form)
     app.before_request(refuse_nul)
     app.after_request(add_headers)
