@@ -32,6 +32,7 @@ PEOPLE = (
     ("doctor", "Dr Ng", "clinician"),
     ("second", "Dr Second", "clinician"),
     ("admin", "Ada Admin", "admin"),
+    ("deputy", "Dee Deputy", "admin"),  # the second person, who publishes
     ("auditor", "Otto Auditor", "auditor"),
 )
 
