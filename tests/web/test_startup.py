@@ -49,6 +49,18 @@ def test_production_refuses_the_demonstrations_accounts() -> None:
         create_app(settings() | {"DEMO_SIGN_INS": [("Ann", "clinician", "ann", "password")]})
 
 
+@pytest.mark.parametrize(
+    ("place", "open_way"),
+    [("db.example.org/jakwatch", True), ("db.example.org/jakwatch?sslmode=require", True),
+     ("db.example.org/jakwatch?sslmode=verify-full", False), ("localhost/jakwatch", False),
+     ("/jakwatch?host=/run", False), ("/jakwatch?host=db.example.org", True)],
+)  # fmt: skip
+def test_the_way_to_a_database_on_another_machine_has_to_be_encrypted(place: str, open_way: bool) -> None:
+    told = startup.setting_problems(settings(TRACKER_DATABASE_URL=f"postgresql://jakwatch:hush@{place}"))
+    assert any("verify-full" in problem for problem in told) is open_way
+    assert not any("hush" in problem for problem in told)
+
+
 def test_every_problem_is_named_at_once() -> None:
     with pytest.raises(Misconfigured) as caught:
         create_app(settings(TRACKER_SECRET_KEY="", FLASK_DEBUG="1"))
