@@ -8,7 +8,8 @@ from typing import Any
 
 import pytest
 from flask import request
-from sqlalchemy import text
+from sqlalchemy import Engine, event, text
+from sqlalchemy.exc import OperationalError
 
 import config
 from tracker import create_app, load_settings
@@ -210,4 +211,23 @@ def test_what_a_proxy_says_of_the_visitor_counts_only_where_there_is_one(
 
     app.test_client().get("/healthz", headers={"X-Forwarded-Proto": "https", "X-Forwarded-For": "203.0.113.7"})
     assert found == [seen]
+    app.extensions["database"].close()
+
+
+def test_a_database_that_goes_away_while_it_is_looked_at_is_waited_for(sqlite_url: str) -> None:
+    """After a power cut both start at once: the service stays, and answers 503 until the database is there."""
+    asked: list[str] = []
+
+    def gone(_connection: Any, _cursor: Any, statement: str, *_: Any) -> None:
+        if "audit_entry" in statement:
+            asked.append(statement)
+            raise OperationalError(statement, {}, Exception("the server closed the connection"))
+
+    event.listen(Engine, "before_cursor_execute", gone)
+    try:
+        app = create_app(settings(TRACKER_DATABASE_URL=sqlite_url))
+    finally:
+        event.remove(Engine, "before_cursor_execute", gone)
+    assert asked
+    assert app.test_client().get("/healthz", base_url="https://localhost").status_code == 200
     app.extensions["database"].close()

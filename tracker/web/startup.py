@@ -4,7 +4,7 @@ from collections.abc import Mapping
 from typing import Any
 
 from sqlalchemy import make_url
-from sqlalchemy.exc import ArgumentError, OperationalError
+from sqlalchemy.exc import ArgumentError, DBAPIError, OperationalError
 
 from tracker.db import EVERYWHERE, Database, current_revision, head, self_check
 from tracker.domain.errors import JakwatchError
@@ -78,18 +78,23 @@ def check_storage(database: Database) -> None:
     One that cannot be reached is left for later: it answers 503 until it can.
     """
     try:
-        problems = self_check(database.engine)
-        found, known = current_revision(database.engine), head()
-    except OperationalError:
-        return
-    if found != known:
-        problems.append(
-            f"The database is at version {found or 'none'}, this program needs {known}. Run: tracker upgrade"
-        )
-    else:
-        with database.reading(EVERYWHERE) as session:
-            fault = head_fault(session)
-        if fault:
-            problems.append(f"The audit trail is not the one that was left, entry {fault.entry}: {fault.why}.")
+        problems = _storage_problems(database)
+    except DBAPIError as error:
+        if isinstance(error, OperationalError) or error.connection_invalidated:
+            return  # it went away between two questions, say, because it is being restarted too
+        raise
     if problems:
         raise Misconfigured("\n".join(problems))
+
+
+def _storage_problems(database: Database) -> list[str]:
+    problems = self_check(database.engine)
+    found, known = current_revision(database.engine), head()
+    if found != known:
+        told = f"The database is at version {found or 'none'}, this program needs {known}. Run: tracker upgrade"
+        return [*problems, told]
+    with database.reading(EVERYWHERE) as session:
+        fault = head_fault(session)
+    if fault:
+        problems.append(f"The audit trail is not the one that was left, entry {fault.entry}: {fault.why}.")
+    return problems
