@@ -7,7 +7,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 
 OPEN, CUT, DEAD, SLOW = "open", "cut", "dead", "slow"
-PIECE, LATE = 1 << 16, 5.0  # bytes; seconds that each piece is under way on a slow line
+PIECE, LATE = 1 << 16, 5.0  # bytes; seconds that each piece is under way on a slow wire
 
 
 class Wire:
