@@ -16,7 +16,7 @@ from sqlalchemy.orm import Session
 
 from deploy.rehearse import SECRET, Postgres, Service, free_port
 from tests.people import Cast, add_account, seed
-from tests.trust import line
+from tests.trust import wire
 from tests.trust.clients import NOTHING, PANEL, ROWS, STORED, Client, Importer, Recorder, Tried, Visitor
 from tracker.cli.grants import statements
 from tracker.db import Database, upgrade
@@ -66,8 +66,8 @@ def patients_of(importer: int) -> list[str]:
 
 
 @contextmanager
-def running(kind: str, through: line.Line | None = None) -> Iterator[Running]:
-    """The service over a database of that kind; `through` a line that one may cut."""
+def running(kind: str, through: wire.Wire | None = None) -> Iterator[Running]:
+    """The service over a database of that kind; `through` a wire that one may cut."""
     with ExitStack() as stack:
         folder = Path(stack.enter_context(TemporaryDirectory(prefix="jakwatch-trust-", dir="/tmp")))
         folder.chmod(0o755)  # run by root, PostgreSQL belongs to another user
