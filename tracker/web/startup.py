@@ -1,6 +1,7 @@
 """What must hold before the application starts. In production it refuses; the sentences say what to mend."""
 
 from collections.abc import Mapping
+from datetime import UTC, datetime
 from typing import Any
 
 from sqlalchemy import make_url
@@ -8,7 +9,7 @@ from sqlalchemy.exc import ArgumentError, DBAPIError, OperationalError
 
 from tracker.db import EVERYWHERE, Database, current_revision, head, self_check
 from tracker.domain.errors import JakwatchError
-from tracker.operations.audit import head_fault
+from tracker.operations.audit import clock_fault, head_fault
 
 SHORTEST_SECRET = 32
 KNOWN_SECRETS = ("changeme", "change-me", "secret", "development", "default", "example", "jakwatch", "password")
@@ -73,7 +74,7 @@ def _open_way(database_url: str) -> bool:
 
 def check_storage(database: Database) -> None:
     """Raise Misconfigured where the database would lose what it acknowledged, is of another version, or holds another
-    audit trail than the one that the anchors saw.
+    audit trail than the one that the anchors saw; and where the clock is behind it.
 
     One that cannot be reached is left for later: it answers 503 until it can.
     """
@@ -94,7 +95,7 @@ def _storage_problems(database: Database) -> list[str]:
         told = f"The database is at version {found or 'none'}, this program needs {known}. Run: tracker upgrade"
         return [*problems, told]
     with database.reading(EVERYWHERE) as session:
-        fault = head_fault(session)
+        fault, clock = head_fault(session), clock_fault(session, datetime.now(UTC))
     if fault:
         problems.append(f"The audit trail is not the one that was left, entry {fault.entry}: {fault.why}.")
-    return problems
+    return [*problems, clock] if clock else problems
