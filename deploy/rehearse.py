@@ -70,6 +70,17 @@ class Postgres:
             for role in ("jakwatch_owner", "jakwatch_app")
         )
 
+    @property
+    def socket(self) -> str:
+        """Where it listens: it has no port."""
+        folder = make_url(self.service).query["host"]
+        return f"{folder}/.s.PGSQL.5432"
+
+    def through(self, port: int) -> str:
+        """The service's address by that port of this machine, behind which something leads to `socket`."""
+        named = make_url(self.service).set(host="127.0.0.1", port=port, query={})
+        return named.render_as_string(hide_password=False)
+
     def grant(self, statements: str) -> None:
         plain = make_url(self.owner).set(drivername="postgresql").render_as_string(False)
         with psycopg.connect(plain, autocommit=True) as connection:
@@ -110,7 +121,13 @@ class Service:
             self.process = subprocess.Popen(
                 arguments, env=self.environment, stdout=log, stderr=log, start_new_session=True, cwd=HERE.parent
             )
-        _wait_for(self.port)
+        _wait_for(self.port, self.ended)
+
+    def ended(self) -> str:
+        """Why it does not run, from its log; "" while it does."""
+        if self.process is None or self.process.poll() is None:
+            return ""
+        return f"the service ended: {(self.folder / 'service.log').read_text()[-2000:]}"
 
     @property
     def pid(self) -> int:
@@ -136,8 +153,10 @@ class Service:
         self.process.wait(30)
 
 
-def _wait_for(port: int) -> None:
-    for _ in range(300):
+def _wait_for(port: int, ended: Callable[[], str] = str) -> None:
+    for _ in range(600):
+        if why := ended():
+            raise RuntimeError(why)
         try:
             socket.create_connection(("127.0.0.1", port), 1).close()
         except OSError:

@@ -160,7 +160,10 @@ def test_without_a_loinc_a_sample_that_is_not_of_blood_is_named() -> None:
         ({"low": {"value": 1.8, "unit": "10*9/L"}, "high": {"value": 7.7, "unit": "10*9/L"}}, ("1.8", "7.7")),
         ({"text": "1.8 to 7.7"}, ("1.8", "7.7")),
         ({"text": "<=7.7"}, (None, "7.7")),
-        ({"low": {"value": 1800, "unit": "/uL"}}, (None, None)),
+        ({"text": "bis 7,7"}, (None, "7.7")),
+        ({"text": "1,8 à 7,7 G/L"}, ("1.8", "7.7")),
+        ({"low": {"value": 1800, "unit": "/uL"}}, ("1.800", None)),
+        ({"low": {"value": 1800, "unit": "mg/dL"}}, (None, None)),
         ({"low": {"value": 9}, "high": {"value": 1}}, (None, None)),
         ({"low": {"value": 0}, "high": {"value": 0}}, (None, None)),
         ({"text": "12-14 y Male: 4.4 - 5.2"}, (None, None)),
@@ -326,3 +329,14 @@ def test_xml_says_the_same_as_json() -> None:
 def test_a_history_is_refused() -> None:
     with pytest.raises(Refused, match="several versions"):
         opened(bundle(NEUTROPHILS, type="history"))
+
+
+@pytest.mark.parametrize(
+    ("text", "value", "unit", "flag"),
+    [("31,5 U/l", "31,5", "U/l", ""), ("H 31", "31", "", "H"), ("neg.", "neg.", "", "")],
+)
+def test_what_stands_beside_a_number_in_a_text_is_its_unit_or_its_flag(
+    text: str, value: str, unit: str, flag: str
+) -> None:
+    found = reading(observation(valueQuantity=None, valueString=text))
+    assert (found.value, found.unit, found.lab_flag) == (value, unit, flag)

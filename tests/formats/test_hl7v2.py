@@ -11,6 +11,7 @@ from hypothesis import strategies as st
 from tests.conftest import needs_shared
 from tests.formats.hl7v2 import MSH, OBR, PID, ZONE, code, only, refusal, result, rows
 from tracker.domain.readings import LabReading
+from tracker.domain.units import normal_unit
 from tracker.domain.values import read_number
 from tracker.formats import hl7v2, read
 from tracker.formats.hl7v2.er7 import messages
@@ -74,10 +75,6 @@ def test_a_value_that_only_points_to_its_note_is_taken_from_there(sent: str) -> 
     obx = f"OBX|1|ST|X^Something||{sent}||||||F"
     assert result(obx, "NTE|1||haemolytic sample").value == "haemolytic sample"
     assert refusal(obx) == "There is no value, so there is none to file."
-
-
-def test_an_embedded_document_is_never_a_value() -> None:
-    assert "document" in refusal("OBX|1|ED|PDF^Report||^AP^PDF^Base64^JVBERi0xLjQ=||||||F")
 
 
 @pytest.mark.parametrize(
@@ -326,3 +323,27 @@ def test_a_file_is_recognised_by_its_content() -> None:
 @pytest.mark.parametrize("value", ["<&high&&^5", "<^5^^^lost", "^5&6"])
 def test_a_structured_number_with_more_in_it_than_belongs_there_is_no_number(value: str) -> None:
     assert read_number(result(f"OBX|1|SN|777-3^Platelets^LN||{value}|10*9/L|||||F").value) is None
+
+
+@pytest.mark.parametrize(
+    ("value", "text", "flag"),
+    [
+        ("31 (H)", "31", "H"), ("H 12.3", "12.3", "H"), ("12.3 [L]", "12.3", "L"), ("** 250", "250", "**"),
+        ("3+", "3+", ""), ("L <5", "<5", "L"),
+    ],
+)  # fmt: skip
+def test_a_flag_beside_the_number_is_a_flag(value: str, text: str, flag: str) -> None:
+    found = result(f"OBX|1|ST|X^Something||{value}|U/L|||||F")
+    assert (found.value, found.lab_flag) == (text, flag)
+
+
+@pytest.mark.parametrize("unit", ["10^9/l", "10^9/L^^UCUM", "x10^9/L", "10*9/L^10^9/l"])
+def test_a_power_whose_sign_was_not_escaped_is_a_unit(unit: str) -> None:
+    assert normal_unit(result(f"OBX|1|NM|X^Something||5|{unit}|||||F").unit) == "10*9/L"
+
+
+def test_a_point_before_three_digits_is_two_numbers_where_the_message_writes_commas() -> None:
+    found = rows(MSH, PID, OBR, "OBX|1|NM|X^Hb||13,1|g/dl|||||F", "OBX|2|NM|Y^CK||3.250|U/l|||||F")
+    assert [row.reading is not None for row in found] == [True, False]
+    assert "this message writes decimals with a comma" in found[1].problems[0].message
+    assert result("OBX|1|NM|Y^CK||3.250|U/l|||||F").value == "3.250"

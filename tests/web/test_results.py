@@ -133,6 +133,23 @@ def test_what_cannot_be_is_refused_and_what_was_typed_stays(
     assert open_limits(database, cast.a.patient)
 
 
+def test_whether_the_patient_was_fasting_is_corrected_alone(bob: Browser, cast: Cast, database: Database) -> None:
+    with database.reading() as session:
+        seeded = session.scalars(
+            select(LabResult).where(LabResult.patient_id == cast.ada, LabResult.subject == "ANC").order_by(LabResult.id)
+        ).all()[-1]
+    value = f"{seeded.figure}"
+    sent = {"value": value, "unit": seeded.unit, "day": f"{seeded.collected_on}", "time": "", "laboratory": "",
+            "accession": "", "low": "", "high": "", "reason": "asked the patient"}  # fmt: skip
+    stored = bob.post(f"/results/{seeded.id}/correct", sent | {"fasting": "yes"})
+    assert stored.status_code == 303
+    again = bob.post(f"{stored.location}/correct", sent | {"fasting": "yes"})
+    assert again.status_code == 422
+    with database.reading() as session:
+        newest = session.scalars(select(LabResult).where(LabResult.replaces_id == seeded.id)).one()
+    assert (f"{newest.figure}", newest.fasting) == (value, True)
+
+
 def test_an_odd_correction_is_asked_about(bob: Browser, cast: Cast) -> None:
     asked = bob.post(f"/results/{cast.a.result}/correct", corrected(value="90"))
     assert asked.status_code == 422

@@ -90,6 +90,29 @@ class RecoveryCode(Base):
     __table_args__ = (STRICT,)
 
 
+class Passkey(Base):
+    """A key of a person's device or security key (WebAuthn). Never deleted: removed.
+
+    `credential` and `public_key` are base64url as the browser says them, `handle` is what the device knows the person
+    by. `counter` is the last one the device told (0 where it counts nothing); `challenged_at` is when the last
+    challenge it answered was made: no challenge counts again, nor one made before it.
+    """
+
+    __tablename__ = "passkey"
+    id: Mapped[Key]
+    account_id: Mapped[UserId] = mapped_column(index=True)
+    name: Mapped[str]
+    credential: Mapped[str] = mapped_column(unique=True)
+    public_key: Mapped[str]
+    handle: Mapped[str]
+    counter: Mapped[int]
+    challenged_at: Mapped[datetime]
+    made_at: Mapped[datetime]
+    used_at: Mapped[datetime | None]
+    removed_at: Mapped[datetime | None]
+    __table_args__ = (STRICT,)
+
+
 class Draft(Base):
     """What somebody was typing into a form when they were called away."""
 

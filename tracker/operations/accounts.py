@@ -7,8 +7,7 @@ For an unknown name the same work is done on a stand-in, and the answer is the s
 
 import hashlib
 import secrets
-import string
-from collections.abc import Iterable, Mapping
+from collections.abc import Mapping
 from datetime import datetime, timedelta
 from functools import lru_cache
 from typing import Any, NamedTuple
@@ -23,18 +22,11 @@ from tracker.models import ROLES, Account, BrowserSession, Clinic, Membership
 from tracker.models.base import UtcDateTime
 from tracker.operations import audit
 from tracker.operations.actor import Actor
+from tracker.operations.passwords import LONGEST, check_new_password
 
 ATTEMPTS = 10
 LOCKED_FOR = timedelta(minutes=15)
 OPEN_SESSIONS = 5
-SHORTEST, LONGEST = 12, 256
-LOCAL_WORDS = ("jakwatch", "password", "tofacitinib", "clinician", "dermatology")
-# What is left of the commonest long passwords when the figures and signs around it are taken off.
-COMMON = frozenset(
-    ("administrator", "changeme", "football", "iloveyou", "letmein", "letmeinplease", "qwerty", "secret", "sunshine",
-     "superman", "trustno", "welcome", "welcomeback", "whatever")
-)  # fmt: skip
-ROWS = ("qwertyuiopasdfghjklzxcvbnm", "abcdefghijklmnopqrstuvwxyz", "01234567890123456789", "1q2w3e4r5t6y7u8i9o0p")
 
 
 @lru_cache(maxsize=4)
@@ -51,30 +43,6 @@ def password_fits(stored: str | None, password: str, hasher: PasswordHasher) -> 
     except (VerificationError, InvalidHashError):
         return False
     return stored is not None
-
-
-_AROUND = string.digits + string.punctuation + " "
-
-
-def check_new_password(password: str, account: Account, clinics: Iterable[Clinic] = ()) -> None:
-    """Raise Refused where the password would be guessed soon. Any character counts; none is asked for."""
-    if len(password) < SHORTEST:
-        raise Refused(f"A password has {SHORTEST} characters or more. Four unrelated words are easy to remember.")
-    if len(password) > LONGEST:
-        raise Refused(f"A password has {LONGEST} characters or fewer.")
-    folded = password.casefold()
-    places = [word for clinic in clinics for word in (clinic.code, *clinic.name.split())]
-    words = (*LOCAL_WORDS, account.username, *account.name.split(), *places)
-    for word in words:
-        if len(word) > 2 and word.casefold() in folded:
-            raise Refused(f"The password contains “{word}”, which is among the first things one would try.")
-    if len(set(folded)) < 5:
-        raise Refused("The password repeats so few characters that it would be guessed.")
-    inside = folded.strip(_AROUND)
-    if inside in COMMON or any(
-        part in row for row in (*ROWS, *(r[::-1] for r in ROWS)) for part in (folded, inside) if len(part) > 4
-    ):
-        raise Refused("The password is one of the first that are tried: a common word or a row of keys.")
 
 
 # ---------------------------------------------------------------------------------------------- people

@@ -91,12 +91,12 @@ def reading(file: File, observation: Resource, node: Node) -> LabReading:
     if not found.value and status != CANCELLED:
         _without(node)
     name, local = _test(file, observation, node)
-    bounds = values.range_of(observation, node, found.unit)
+    bounds = values.printed_with(observation, node, found.unit)
     issued = values.moment(observation.node, "issued", file.zone)
     return LabReading(
         whose, _collected(file, observation, report), name, found.value, found.unit, bounds.low, bounds.high,
-        _verdict(node), _laboratory(file, observation, report), _accession(file, observation, report), status,
-        issued.at if issued else None, local, _comment(observation),
+        _verdict(node) or found.flag, _laboratory(file, observation, report), _accession(file, observation, report),
+        status, issued.at if issued else None, local, _comment(observation),
     )  # fmt: skip
 
 

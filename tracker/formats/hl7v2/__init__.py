@@ -18,6 +18,7 @@ from tracker.domain.readings import Problem, Row
 from tracker.formats.apart import said_once, told_apart
 from tracker.formats.hl7v2.context import Context, parts_of
 from tracker.formats.hl7v2.er7 import Message, messages
+from tracker.formats.hl7v2.figures import writes_commas
 from tracker.formats.hl7v2.results import refusal_of_all, row_of
 
 __all__ = ["ELEMENTS", "MOST_BYTES", "Parts", "check_size", "read"]
@@ -66,6 +67,7 @@ def _message(message: Message, place: str, zone: ZoneInfo, test_messages: bool) 
         return [_refused(header.line, "MSH-9", said, place)]
     first, *parts = parts_of(message.segments)
     context = Context(first, place, zone)
+    context.commas = any(writes_commas(part.segment) for part in parts)
     refused = "" if test_messages else refusal_of_all(header)
     rows: list[Row] = []
     for part in parts:

@@ -53,7 +53,8 @@ function elsewhere(event) {
     return true;
   }
   // Enter in the lines on top, in a tick box: on to the values, never a submit by accident.
-  return event.target.tagName === "INPUT" && event.target.type !== "submit" && go(values.find((input) => !input.value) || values[0]);
+  const line = event.target.tagName === "INPUT" || event.target.name === "fasting";
+  return line && event.target.type !== "submit" && go(values.find((input) => !input.value) || values[0]);
 }
 
 form.addEventListener("keydown", (event) => {
