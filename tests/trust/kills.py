@@ -8,7 +8,7 @@ from random import Random
 
 from tests.trust import service
 from tests.trust.lines import Line
-from tests.trust.service import Running, at_work, kept, running
+from tests.trust.service import Running, at_work, kept, log_of, running
 
 WAYS = ("a worker", "the master", "all of it")
 BACK_WITHIN = 5.0  # seconds; on a machine with other work, three times what a start takes while nobody is at work
@@ -28,7 +28,7 @@ def killed(kind: str, kills: int, dice_seed: int = 1) -> Iterator[Line]:
             for number in range(kills):
                 time.sleep(dice.uniform(0.5, 4))
                 back.append(_kill(here, WAYS[number % len(WAYS)]))
-        found = kept(here.owner, here.cast, staff)
+        found = kept(here.owner, here.cast, log_of(staff))
     wrong = [words for one in staff for words in one.wrong]
     what = f"kill -9 under load, {kind}"
     figure = f"{kills} kills, {found.told()}; {len(wrong)} answers of another kind"

@@ -16,8 +16,8 @@ from sqlalchemy.orm import Session
 
 from deploy.rehearse import SECRET, Postgres, Service, free_port
 from tests.people import Cast, add_account, seed
-from tests.trust import line
-from tests.trust.clients import NOTHING, PANEL, ROWS, STORED, Client, Importer, Recorder, Visitor
+from tests.trust import wire
+from tests.trust.clients import NOTHING, PANEL, ROWS, STORED, Client, Importer, Recorder, Tried, Visitor
 from tracker.cli.grants import statements
 from tracker.db import Database, upgrade
 from tracker.domain.keyring import Keyring
@@ -66,8 +66,8 @@ def patients_of(importer: int) -> list[str]:
 
 
 @contextmanager
-def running(kind: str, through: line.Line | None = None) -> Iterator[Running]:
-    """The service over a database of that kind; `through` a line that one may cut."""
+def running(kind: str, through: wire.Wire | None = None) -> Iterator[Running]:
+    """The service over a database of that kind; `through` a wire that one may cut."""
     with ExitStack() as stack:
         folder = Path(stack.enter_context(TemporaryDirectory(prefix="jakwatch-trust-", dir="/tmp")))
         folder.chmod(0o755)  # run by root, PostgreSQL belongs to another user
@@ -163,9 +163,13 @@ class Kept:
 WHOLE = {"patient": 1, "course": 1, "panel": len(PANEL), "file": ROWS}
 
 
-def kept(database: Database, cast: Cast, staff: list[Client]) -> Kept:
-    """Hold what everybody was told against what the database has."""
-    log = [tried for one in staff for tried in one.log]
+def log_of(staff: list[Client]) -> list[Tried]:
+    """What everybody was told so far."""
+    return [tried for one in staff for tried in list(one.log)]
+
+
+def kept(database: Database, cast: Cast, log: list[Tried]) -> Kept:
+    """Hold what people were told against what the database has."""
     with database.reading() as session:
         there = _there(session)
         flags = _unjudged(session, cast.a.clinic)

@@ -104,7 +104,7 @@ def reading(file: File, observation: Resource, node: Node) -> LabReading:
     issued = values.moment(observation.node, "issued", file.zone)
     return LabReading(
         whose, _collected(file, observation, report), name, found.value, found.unit, bounds.low, bounds.high,
-        _verdict(node) or found.flag, _laboratory(file, observation, report), _accession(file, observation, report),
+        _verdict(node) or found.flag, laboratory_of(file, observation, report), accession_of(file, observation, report),
         status, issued.at if issued else None, local, _comment(observation), fasting=_fasting(file, observation),
     )  # fmt: skip
 
@@ -211,7 +211,7 @@ def _of(observation: Resource, other: Resource, node: Node, name: str, file: Fil
     return at
 
 
-def _laboratory(file: File, observation: Resource, report: Resource | None) -> str:
+def laboratory_of(file: File, observation: Resource, report: Resource | None) -> str:
     """The organisation that performed it."""
     for holder in (observation, report):
         for performer in holder.node.many("performer") if holder else ():
@@ -231,7 +231,7 @@ def _organisation(file: File, holder: Resource, reference: Node) -> str:
     return reference.text("display") if kind == "Organization" else ""
 
 
-def _accession(file: File, observation: Resource, report: Resource | None) -> str:
+def accession_of(file: File, observation: Resource, report: Resource | None) -> str:
     """The laboratory's number of the order, as an HL7 message has it; else that of the sample or of the report."""
     orders = file.followed(observation, "basedOn")
     reports = [report] if report else []
