@@ -7,13 +7,14 @@ are named in a remark.
 import csv
 import io
 import zipfile
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from datetime import date, datetime, time, timedelta
 from decimal import Decimal
-from typing import NamedTuple
+from functools import partial
+from typing import NamedTuple, TypeVar
 from zoneinfo import ZoneInfo
 
-from python_calamine import CalamineError, CalamineSheet, CalamineWorkbook, PasswordError
+from python_calamine import CalamineWorkbook, PasswordError
 
 from tracker.domain.errors import Refused
 from tracker.domain.readings import Problem, Row
@@ -27,6 +28,7 @@ _MOST_UNPACKED = 1 << 29
 _MOST_PARTS = 2000
 _MOST_SHEETS = 50
 
+Made = TypeVar("Made")
 Cell = int | float | str | bool | time | date | datetime | timedelta
 
 
@@ -113,16 +115,29 @@ def _of_another_shape(sheet: Sheet, zone: ZoneInfo, reader: shapes.Reader, why: 
 def _sheets(content: bytes) -> Iterator[Sheet]:
     """The sheets that hold something."""
     _refuse_bombs(content)
+    book = _guarded(partial(CalamineWorkbook.from_filelike, io.BytesIO(content)))
+    for name in book.sheet_names[:_MOST_SHEETS]:
+        sheet = _guarded(partial(_sheet, book, name))
+        if any(cell != "" for row in sheet.cells for cell in row):
+            yield sheet
+
+
+def _sheet(book: CalamineWorkbook, name: str) -> Sheet:
+    sheet = book.get_sheet_by_name(name)
+    return Sheet(name[:60], sheet.to_python(skip_empty_area=False), list(sheet.merged_cell_ranges or ()))
+
+
+def _guarded(step: Callable[[], Made]) -> Made:
+    """What the library makes of a workbook. Where it gives up, even by a panic, which is no Exception, the workbook is
+    damaged. Raises Refused.
+    """
     try:
-        book = CalamineWorkbook.from_filelike(io.BytesIO(content))
-        for name in book.sheet_names[:_MOST_SHEETS]:
-            sheet: CalamineSheet = book.get_sheet_by_name(name)
-            cells = sheet.to_python(skip_empty_area=False)
-            if any(cell != "" for row in cells for cell in row):
-                yield Sheet(name[:60], cells, list(sheet.merged_cell_ranges or ()))
+        return step()
     except PasswordError:
         raise Refused("The workbook is protected by a password: save it without one.") from None
-    except CalamineError:
+    except (KeyboardInterrupt, SystemExit, MemoryError):
+        raise
+    except BaseException:
         raise Refused("The workbook is damaged or of a kind that is not read: save the sheet as “CSV UTF-8”.") from None
 
 
