@@ -93,3 +93,15 @@ def test_real_workbooks_of_other_shapes_get_a_sentence(shared: Path) -> None:
     for path in (shared / "data" / "messy_tabular").glob("*.xls*"):
         with pytest.raises(Refused, match="is not read"), path.open("rb") as stream:
             read(path.name, stream, ZONE)
+
+
+def test_a_cell_far_from_the_table_takes_no_memory_of_ours(tmp_path: Path) -> None:
+    """The library reserves a place for each cell between the first and the last: 26 GB for these two."""
+    path = tmp_path / "far.xlsx"
+    book = xlsxwriter.Workbook(str(path))
+    sheet = book.add_worksheet()
+    sheet.write(0, 0, "mrn")
+    sheet.write(50_000, 16_383, "a stray remark")
+    book.close()
+    with pytest.raises(Refused, match="delete what stands far from the table"):
+        read("far.xlsx", io.BytesIO(path.read_bytes()), ZONE)

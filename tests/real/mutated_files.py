@@ -25,11 +25,8 @@ from tracker.library import analytes
 
 SAMPLES = Path(__file__).parent.parent / "formats" / "samples"
 FORMATS = {
-    "hl7": (".hl7",),
-    "fhir": (".json", ".ndjson", ".xml"),
-    "table": (".csv", ".tsv"),
-    "workbook": (".xlsx", ".xls"),
-}
+    "hl7": (".hl7",), "fhir": (".json", ".ndjson", ".xml"), "table": (".csv", ".tsv"), "workbook": (".xlsx", ".xls"),
+}  # fmt: skip
 _JSON_NUMBER = re.compile(r"-?\d+(?:\.\d+)?(?:[eE][+-]?\d+)?")
 
 

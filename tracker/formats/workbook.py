@@ -6,30 +6,29 @@ are named in a remark.
 
 import csv
 import io
+import json
+import subprocess
+import sys
 import zipfile
-from collections.abc import Callable, Iterable, Iterator
-from datetime import date, datetime, time, timedelta
-from decimal import Decimal
-from functools import partial
-from typing import NamedTuple, TypeVar
+from collections.abc import Iterable, Iterator
+from pathlib import Path
+from typing import NamedTuple
 from zoneinfo import ZoneInfo
-
-from python_calamine import CalamineWorkbook, PasswordError
 
 from tracker.domain.errors import Refused
 from tracker.domain.readings import Problem, Row
-from tracker.domain.values import plain
-from tracker.formats import recognise, shapes
+from tracker.formats import recognise, shapes, sheets
 from tracker.formats.shapes import grid
 from tracker.formats.tables import open_table, rows
 
 MOST_BYTES = 64 << 20
 _MOST_UNPACKED = 1 << 29
 _MOST_PARTS = 2000
-_MOST_SHEETS = 50
 
-Made = TypeVar("Made")
-Cell = int | float | str | bool | time | date | datetime | timedelta
+_TOO_MUCH = (
+    "The workbook takes more memory or time than there is: delete what stands far from the table, or save the sheet as"
+    " “CSV UTF-8”."
+)
 
 
 class Parts(NamedTuple):
@@ -44,14 +43,14 @@ class Sheet(NamedTuple):
     """Rows of cells, and the ranges that were merged, each by its first and last cell, counted from 0."""
 
     name: str
-    cells: list[list[Cell]]
+    cells: list[list[str]]
     merged: list[tuple[tuple[int, int], tuple[int, int]]]
 
 
 class _Lines:
     """A sheet as the lines of a table; there is nothing to guess about its letters."""
 
-    def __init__(self, sheet: Iterable[list[Cell]]) -> None:
+    def __init__(self, sheet: Iterable[list[str]]) -> None:
         self.guessed = False
         self._lines = (_line(cells) for cells in sheet)
 
@@ -101,9 +100,8 @@ def _of_sheet(sheet: Sheet, zone: ZoneInfo, reader: shapes.Reader | None) -> _Sh
 
 
 def _of_another_shape(sheet: Sheet, zone: ZoneInfo, reader: shapes.Reader, why: Refused) -> _Sheet:
-    cells = [[_written(cell) for cell in row] for row in sheet.cells]
     try:
-        proposal = shapes.proposed(grid.of_sheet(sheet.name, cells, sheet.merged), reader)
+        proposal = shapes.proposed(grid.of_sheet(sheet.name, sheet.cells, sheet.merged), reader)
     except shapes.NoTable as no_table:
         raise why from no_table
     if proposal.questions:
@@ -113,32 +111,23 @@ def _of_another_shape(sheet: Sheet, zone: ZoneInfo, reader: shapes.Reader, why: 
 
 
 def _sheets(content: bytes) -> Iterator[Sheet]:
-    """The sheets that hold something."""
+    """The sheets that hold something, read by a process of its own (sheets.py). Raises Refused."""
     _refuse_bombs(content)
-    book = _guarded(partial(CalamineWorkbook.from_filelike, io.BytesIO(content)))
-    for name in book.sheet_names[:_MOST_SHEETS]:
-        sheet = _guarded(partial(_sheet, book, name))
-        if any(cell != "" for row in sheet.cells for cell in row):
-            yield sheet
-
-
-def _sheet(book: CalamineWorkbook, name: str) -> Sheet:
-    sheet = book.get_sheet_by_name(name)
-    return Sheet(name[:60], sheet.to_python(skip_empty_area=False), list(sheet.merged_cell_ranges or ()))
-
-
-def _guarded(step: Callable[[], Made]) -> Made:
-    """What the library makes of a workbook. Where it gives up, even by a panic, which is no Exception, the workbook is
-    damaged. Raises Refused.
-    """
+    program = [sys.executable, "-I", str(Path(sheets.__file__))]
     try:
-        return step()
-    except PasswordError:
-        raise Refused("The workbook is protected by a password: save it without one.") from None
-    except (KeyboardInterrupt, SystemExit, MemoryError):
-        raise
-    except BaseException:
-        raise Refused("The workbook is damaged or of a kind that is not read: save the sheet as “CSV UTF-8”.") from None
+        done = subprocess.run(program, input=content, capture_output=True, timeout=2 * sheets.MOST_SECONDS, check=False)  # noqa: S603 - our own file
+    except subprocess.TimeoutExpired:
+        raise Refused(_TOO_MUCH) from None
+    if done.returncode == sheets.PROTECTED:
+        raise Refused("The workbook is protected by a password: save it without one.")
+    if done.returncode == sheets.DAMAGED:
+        raise Refused("The workbook is damaged or of a kind that is not read: save the sheet as “CSV UTF-8”.")
+    if done.returncode:
+        raise Refused(_TOO_MUCH)
+    for line in done.stdout.splitlines():
+        told = json.loads(line)
+        merged = [((first[0], first[1]), (last[0], last[1])) for first, last in told["merged"]]
+        yield Sheet(told["name"], told["cells"], merged)
 
 
 def _refuse_bombs(content: bytes) -> None:
@@ -153,21 +142,7 @@ def _refuse_bombs(content: bytes) -> None:
         raise Refused("The workbook unpacks to more than 512 MiB: split it, or save the sheet as “CSV UTF-8”.")
 
 
-def _line(cells: list[Cell]) -> str:
+def _line(cells: list[str]) -> str:
     line = io.StringIO()
-    csv.writer(line, lineterminator="").writerow([_written(cell) for cell in cells])
+    csv.writer(line, lineterminator="").writerow(cells)
     return line.getvalue()
-
-
-def _written(cell: Cell) -> str:
-    """A cell as text: whole numbers without a point, days without a midnight, yes and no for what is true or false."""
-    if isinstance(cell, str):
-        return " ".join(cell.split())
-    if isinstance(cell, bool):
-        return "yes" if cell else "no"
-    if isinstance(cell, int | float):
-        number = Decimal(f"{cell:.15g}")  # the digits a spreadsheet shows; the rest is noise of binary fractions
-        return plain(number.to_integral() if number == number.to_integral() else number) if number.is_finite() else ""
-    if isinstance(cell, datetime):
-        return cell.date().isoformat() if cell.time() == time() else cell.isoformat(timespec="minutes")
-    return cell.isoformat() if isinstance(cell, date | time) else str(cell)
