@@ -142,6 +142,14 @@ def test_contained_results_are_those_of_their_report() -> None:
     assert found.collected.on == date(2026, 3, 2)
 
 
+@pytest.mark.parametrize(("code", "fasting"), [("F", True), ("NF", False), ("NG", None)])
+def test_whether_the_patient_was_fasting_is_said_by_the_specimen(code: str, fasting: bool | None) -> None:
+    status = {"coding": [{"system": "http://terminology.hl7.org/CodeSystem/v2-0916", "code": code}]}
+    specimen = {"resourceType": "Specimen", "id": "s", "collection": {"fastingStatusCodeableConcept": status}}
+    rows = read(PATIENT, specimen, observation(specimen={"reference": "Specimen/s"}))
+    assert rows[1].reading.fasting is fasting  # type: ignore[union-attr]
+
+
 def test_the_time_is_the_specimens_where_the_observation_has_none() -> None:
     specimen = {"resourceType": "Specimen", "id": "s", "collection": {"collectedDateTime": "2026-03-01T06:00:00Z"}}
     rows = read(PATIENT, specimen, observation(effectiveDateTime=None, specimen={"reference": "Specimen/s"}))

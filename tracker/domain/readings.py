@@ -126,7 +126,7 @@ class LabReading(NamedTuple):
     `analyte` is our code, a name or `loinc:1742-6`; `local_code` the sender's own. `value` is text (`5.3`, `<5`,
     `positive`). `ref_low`/`ref_high` are the printed bounds, inclusive, in `unit`. `sub_id` tells results of one test
     and sample apart: the sender's (OBX-4), or one of ours, which begins with APART. `mapped`: our code, where a person
-    said that the sender's test is that (`mapping_id`); it comes before all else.
+    said that the sender's test is that (`mapping_id`); it comes before all else. `fasting`: None where it is not said.
     """
 
     mrn: str
@@ -146,6 +146,16 @@ class LabReading(NamedTuple):
     sub_id: str = ""
     mapped: str = ""
     mapping_id: int | None = None
+    fasting: bool | None = None
+
+
+FASTING_CODES = {"F": True, "NF": False}
+"""HL7's table 0916, as far as it answers the question (OBR-13, Specimen.collection.fastingStatus)."""
+
+
+def fasting_words(fasting: bool | None) -> str:
+    """`fasting`, `not fasting`, or that it is not said."""
+    return "fasting not said" if fasting is None else "fasting" if fasting else "not fasting"
 
 
 class EventReading(NamedTuple):

@@ -1,13 +1,15 @@
-"""A program of its own: a workbook on standard input, its sheets as lines of JSON on standard output.
+"""The sheets of a workbook, cells as text; and, run as a program, a workbook on standard input as lines of JSON.
 
 The library that reads workbooks reserves a cell for every place between the first and the last one, so that a few bytes
-can ask for more memory than there is, and then ends the process it runs in. This one may be ended: it imports nothing
-of the rest, is short of memory and time by its own limit, and says by its exit code what was wrong.
+can ask for more memory than there is, and then ends the process it runs in. Of an XLSX that can be told before; an XLS
+is read by this file as a process of its own, which may be ended: it imports nothing of the rest, is short of memory and
+time by its own limit, and says by its exit code what was wrong.
 """
 
 import io
 import json
 import sys
+from collections.abc import Iterator
 from datetime import date, datetime, time, timedelta
 from decimal import Decimal
 
@@ -21,20 +23,28 @@ MOST_SHEETS = 50
 Cell = int | float | str | bool | time | date | datetime | timedelta
 
 
+Told = tuple[str, list[list[str]], list[tuple[tuple[int, int], tuple[int, int]]]]
+"""A sheet: its name, its cells as text, and the ranges that were merged."""
+
+
+def sheets_of(content: bytes) -> Iterator[Told]:
+    """The sheets that hold something. Raises what the library raises, and that may be a panic (a BaseException)."""
+    book = CalamineWorkbook.from_filelike(io.BytesIO(content))
+    for name in book.sheet_names[:MOST_SHEETS]:
+        sheet = book.get_sheet_by_name(name)
+        cells = [[written(cell) for cell in row] for row in sheet.to_python(skip_empty_area=False)]
+        if any(cell for row in cells for cell in row):
+            yield name[:60], cells, list(sheet.merged_cell_ranges or ())
+
+
 def main() -> None:
     _limit()
-    content = sys.stdin.buffer.read()
     try:
-        book = CalamineWorkbook.from_filelike(io.BytesIO(content))
-        for name in book.sheet_names[:MOST_SHEETS]:
-            sheet = book.get_sheet_by_name(name)
-            cells = [[written(cell) for cell in row] for row in sheet.to_python(skip_empty_area=False)]
-            if any(cell for row in cells for cell in row):
-                line = {"name": name[:60], "cells": cells, "merged": list(sheet.merged_cell_ranges or ())}
-                sys.stdout.write(json.dumps(line) + "\n")
+        for told in sheets_of(sys.stdin.buffer.read()):
+            sys.stdout.write(json.dumps(told) + "\n")
     except PasswordError:
         sys.exit(PROTECTED)
-    except BaseException:  # a panic of the library is no Exception
+    except BaseException:
         sys.exit(DAMAGED)
 
 

@@ -9,26 +9,24 @@ import io
 import json
 import subprocess
 import sys
-import zipfile
 from collections.abc import Iterable, Iterator
 from pathlib import Path
 from typing import NamedTuple
 from zoneinfo import ZoneInfo
 
+from python_calamine import PasswordError
+
 from tracker.domain.errors import Refused
 from tracker.domain.readings import Problem, Row
-from tracker.formats import recognise, shapes, sheets
+from tracker.formats import recognise, shapes, sheets, workbook_parts
 from tracker.formats.shapes import grid
 from tracker.formats.tables import open_table, rows
 
 MOST_BYTES = 64 << 20
-_MOST_UNPACKED = 1 << 29
-_MOST_PARTS = 2000
 
-_TOO_MUCH = (
-    "The workbook takes more memory or time than there is: delete what stands far from the table, or save the sheet as"
-    " “CSV UTF-8”."
-)
+_PROTECTED = "The workbook is protected by a password: save it without one."
+_DAMAGED = "The workbook is damaged or of a kind that is not read: save the sheet as “CSV UTF-8”."
+_TOO_MUCH = "The workbook is damaged, or takes more memory than there is: save the sheet as “CSV UTF-8”."
 
 
 class Parts(NamedTuple):
@@ -111,35 +109,38 @@ def _of_another_shape(sheet: Sheet, zone: ZoneInfo, reader: shapes.Reader, why: 
 
 
 def _sheets(content: bytes) -> Iterator[Sheet]:
-    """The sheets that hold something, read by a process of its own (sheets.py). Raises Refused."""
-    _refuse_bombs(content)
-    program = [sys.executable, "-I", str(Path(sheets.__file__))]
+    """The sheets that hold something. Raises Refused."""
+    if content.startswith(b"PK"):
+        workbook_parts.examine(content)
+        yield from (Sheet(*told) for told in _here(content))
+    else:  # how far its cells lie cannot be told before the library has reserved a place for each
+        yield from _apart(content)
+
+
+def _here(content: bytes) -> list[sheets.Told]:
     try:
-        done = subprocess.run(program, input=content, capture_output=True, timeout=2 * sheets.MOST_SECONDS, check=False)  # noqa: S603 - our own file
+        return list(sheets.sheets_of(content))
+    except PasswordError:
+        raise Refused(_PROTECTED) from None
+    except (KeyboardInterrupt, SystemExit, MemoryError):
+        raise
+    except BaseException:
+        raise Refused(_DAMAGED) from None
+
+
+def _apart(content: bytes) -> Iterator[Sheet]:
+    """Read by a process of its own (sheets.py), which may be ended."""
+    program = [sys.executable, "-I", str(Path(sheets.__file__))]
+    seconds = 2 * sheets.MOST_SECONDS
+    try:
+        done = subprocess.run(program, input=content, capture_output=True, timeout=seconds, check=False)  # noqa: S603 - our own
     except subprocess.TimeoutExpired:
         raise Refused(_TOO_MUCH) from None
-    if done.returncode == sheets.PROTECTED:
-        raise Refused("The workbook is protected by a password: save it without one.")
-    if done.returncode == sheets.DAMAGED:
-        raise Refused("The workbook is damaged or of a kind that is not read: save the sheet as “CSV UTF-8”.")
     if done.returncode:
-        raise Refused(_TOO_MUCH)
+        raise Refused({sheets.PROTECTED: _PROTECTED, sheets.DAMAGED: _DAMAGED}.get(done.returncode, _TOO_MUCH))
     for line in done.stdout.splitlines():
-        told = json.loads(line)
-        merged = [((first[0], first[1]), (last[0], last[1])) for first, last in told["merged"]]
-        yield Sheet(told["name"], told["cells"], merged)
-
-
-def _refuse_bombs(content: bytes) -> None:
-    """An XLSX is a ZIP: what it would unpack to is asked before it is unpacked."""
-    if not content.startswith(b"PK"):
-        return
-    try:
-        parts = zipfile.ZipFile(io.BytesIO(content)).infolist()
-    except (zipfile.BadZipFile, NotImplementedError, ValueError):
-        raise Refused("The workbook is damaged: it cannot be unpacked. Send it again.") from None
-    if len(parts) > _MOST_PARTS or sum(part.file_size for part in parts) > _MOST_UNPACKED:
-        raise Refused("The workbook unpacks to more than 512 MiB: split it, or save the sheet as “CSV UTF-8”.")
+        name, cells, merged = json.loads(line)
+        yield Sheet(name, cells, [((first[0], first[1]), (last[0], last[1])) for first, last in merged])
 
 
 def _line(cells: list[str]) -> str:

@@ -59,6 +59,9 @@ ENDPOINTS: Mapping[str, frozenset[str]] = {
     "sign_in.enter": ANYBODY,
     "sign_in.code": ANYBODY,
     "sign_in.prove": ANYBODY,
+    "sign_in.ask_passkey": ANYBODY,
+    "sign_in.passkey": ANYBODY,
+    "sign_in.show_passkey": ANYBODY,
     "sign_in.leave": STAFF,
     "account.show": STAFF,
     "account.change_password": STAFF,
@@ -68,6 +71,12 @@ ENDPOINTS: Mapping[str, frozenset[str]] = {
     "second_factor.begin": STAFF,
     "second_factor.confirm": STAFF,
     "second_factor.remove": STAFF,
+    "passkeys.new": STAFF,
+    "passkeys.begin": STAFF,
+    "passkeys.make": STAFF,
+    "passkeys.add": STAFF,
+    "passkeys.ask": STAFF,
+    "passkeys.remove": STAFF,
     "account.switch_clinic": STAFF,
     "account.alive": STAFF,
     "account.left": STAFF,
@@ -140,6 +149,7 @@ ENDPOINTS: Mapping[str, frozenset[str]] = {
     "events.void_event": RECORDERS,
     "targets.show": STAFF,
     "targets.add": DECIDERS,
+    "targets.check": DECIDERS,
     "targets.end": DECIDERS,
     "ranges.index": STAFF,
     "ranges.show": STAFF,
@@ -149,6 +159,7 @@ ENDPOINTS: Mapping[str, frozenset[str]] = {
     "ranges.preview": ADMINS,
     "ranges.publish": ADMINS,
     "ranges.withdraw": ADMINS,
+    "ranges.look_back": ADMINS,
     "ranges.take_back": ADMINS,
     "range_files.as_csv": STAFF,
     "range_files.as_workbook": STAFF,
@@ -161,11 +172,13 @@ ENDPOINTS: Mapping[str, frozenset[str]] = {
     "range_files.withdraw": ADMINS,
     "settings.index": STAFF,
     "settings.show": STAFF,
-    "settings.line": ADMINS,
-    "settings.draft_line": ADMINS,
+    "protocol_lines.form": ADMINS,
+    "protocol_lines.draft": ADMINS,
+    "protocol_lines.check": ADMINS,
     "settings.preview": ADMINS,
     "settings.publish": ADMINS,
     "settings.withdraw": ADMINS,
+    "settings.look_back": ADMINS,
     "settings.take_back": ADMINS,
     "jobs.index": STAFF,
     "jobs.show": STAFF,
@@ -174,10 +187,13 @@ ENDPOINTS: Mapping[str, frozenset[str]] = {
     "jobs.cancel": ADMINS,
     "clinic_wide.form": ADMINS,
     "clinic_wide.draft": ADMINS,
+    "clinic_wide.check": ADMINS,
     "own_rules.form": ADMINS,
     "own_rules.draft": ADMINS,
+    "own_rules.check": ADMINS,
     "rule_settings.form": ADMINS,
     "rule_settings.draft": ADMINS,
+    "rule_settings.check": ADMINS,
     "burden.index": STAFF,
     "burden.table": STAFF,
     "rules_pages.index": STAFF,
@@ -236,8 +252,15 @@ ENDPOINTS: Mapping[str, frozenset[str]] = {
 
 # What somebody may do who has no second factor yet where everybody needs one.
 ENROLLING = frozenset(
-    {"second_factor.show", "second_factor.begin", "second_factor.confirm", "sign_in.leave", "account.left"}
-) | frozenset({"account.alive", "account.show", "account.change_password"})
+    {
+        "second_factor.show", "second_factor.begin", "second_factor.confirm", "passkeys.new", "passkeys.begin",
+        "passkeys.make", "passkeys.add", "sign_in.leave", "account.left", "account.alive", "account.show",
+        "account.change_password",
+    }
+)  # fmt: skip
+
+# What somebody may do whose password was given by somebody else.
+CHANGING = frozenset({"account.show", "account.change_password", "account.left", "account.alive", "sign_in.leave"})
 
 BIGGEST_KEY = 2**63 - 1
 
@@ -289,7 +312,7 @@ def may(endpoint: str) -> bool:
     user, allowed = signed_in(), ENDPOINTS.get(endpoint, frozenset())
     if "emergency" in g and allowed < STAFF:
         return False  # the record is open for reading
-    if user is None or (must_enrol(user) and endpoint not in ENROLLING):
+    if user is None or _first_goes_to(user, endpoint):
         return False
     return user.role in allowed
 
@@ -315,9 +338,15 @@ def guard() -> ResponseReturnValue | None:
     if user.role not in allowed:
         log.warning("account %s, %s, was refused %s", user.id, user.role, request.endpoint)
         raise NotAllowed(f"This is not for your role: you are signed in as {user.role}.")
-    if must_enrol(user) and request.endpoint not in ENROLLING:
-        return redirect(url_for("second_factor.show"), 303)
-    return None
+    first = _first_goes_to(user, request.endpoint)
+    return redirect(url_for(first), 303) if first else None
+
+
+def _first_goes_to(user: User, endpoint: str) -> str | None:
+    """The page that this person has to be done with before they may call that one."""
+    if user.must_change and endpoint not in CHANGING:
+        return "account.show"
+    return "second_factor.show" if must_enrol(user) and endpoint not in ENROLLING | CHANGING else None
 
 
 def must_enrol(user: User) -> bool:

@@ -6,7 +6,16 @@ Weight and temperature are observations of the patient; other vital signs, quest
 from collections.abc import Callable, Iterator
 from functools import partial
 
-from tracker.domain.readings import CANCELLED, CORRECTED, FINAL, PRELIMINARY, LabReading, Moment, ObservationReading
+from tracker.domain.readings import (
+    CANCELLED,
+    CORRECTED,
+    FASTING_CODES,
+    FINAL,
+    PRELIMINARY,
+    LabReading,
+    Moment,
+    ObservationReading,
+)
 from tracker.formats.cells import Misfit
 from tracker.formats.fhir import values
 from tracker.formats.fhir.file import File, Resource
@@ -96,7 +105,7 @@ def reading(file: File, observation: Resource, node: Node) -> LabReading:
     return LabReading(
         whose, _collected(file, observation, report), name, found.value, found.unit, bounds.low, bounds.high,
         _verdict(node) or found.flag, laboratory_of(file, observation, report), accession_of(file, observation, report),
-        status, issued.at if issued else None, local, _comment(observation),
+        status, issued.at if issued else None, local, _comment(observation), fasting=_fasting(file, observation),
     )  # fmt: skip
 
 
@@ -143,6 +152,16 @@ def _specimen(file: File, observation: Resource) -> str:
         if what and not any(word in what for word in _OF_BLOOD):
             return f" ({what})"
     return ""
+
+
+def _fasting(file: File, observation: Resource) -> bool | None:
+    """Whether its sample says that the patient was fasting."""
+    for specimen in file.followed(observation, "specimen"):
+        taken = specimen.node.one("collection")
+        for code in taken.codes("fastingStatusCodeableConcept") if taken is not None else ():
+            if code in FASTING_CODES:
+                return FASTING_CODES[code]
+    return None
 
 
 def _verdict(node: Node) -> str:

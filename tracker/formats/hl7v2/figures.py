@@ -44,10 +44,20 @@ def may_be_thousands(text: str) -> bool:
 
 
 def _structured(field: Field) -> str:
-    """SN: `<^10`, `^5`, `=^2`, `^1^:^128`, and what was written into one component all the same."""
+    """SN: `<^10`, `^5`, `=^2`, `^1^:^128`, and what was written into one component all the same. Where more stands in
+    it than belongs there, all of it: nobody would see what was left out.
+    """
+    if field.sent(5) or any(_has_parts(field, number) for number in (1, 2, 3, 4)):
+        return field.text.strip()
     comparator, first, between, second = (field.component(number) for number in (1, 2, 3, 4))
     comparator = "" if comparator == "=" else comparator
     return f"{comparator}{first}{between}{second}".strip()
+
+
+def _has_parts(field: Field, number: int) -> bool:
+    """Whether a component holds more than its first part."""
+    sub = field.by.sub
+    return bool(sub) and any(part.strip() for part in field.sent(number).split(sub)[1:])
 
 
 def unit_of(obx: Segment) -> str:

@@ -7,6 +7,7 @@ from tracker.domain.errors import Refused
 from tracker.domain.readings import (
     CANCELLED,
     CORRECTED,
+    FASTING_CODES,
     FINAL,
     PRELIMINARY,
     DocumentReading,
@@ -98,6 +99,7 @@ def _reading(context: Context, mrn: str, part: Part, said: list[tuple[str, str]]
         mrn, _collected(context, obx, said), name, _fitting(value.text), unit, bounds.low, bounds.high,
         _flags(obx) or value.flag, obx.part(23) or context.laboratory, context.accession, status, _issued(context),
         local, _comment(" ".join(filter(None, (part.notes, context.notes))), said), _sub_id(obx),
+        fasting=FASTING_CODES.get(context.obr.part(13).upper()) if context.obr else None,
     )  # fmt: skip
 
 
