@@ -18,6 +18,8 @@ _NEST = 100_000
 BOMBS = {
     "nested lists": ('{"resourceType":"Bundle","entry":' + "[" * _NEST, "nested deeper"),
     "nested objects": ('{"resourceType":"Bundle","a":' * _NEST, "nested deeper"),
+    "small lists": ('{"resourceType":"Bundle","entry":[' + "[]," * 1_000_001 + "[]]}", "more than 1,000,000"),
+    "small tags": ('<Patient xmlns="http://hl7.org/fhir">' + "<a/><b/>" * 1_000_001 + "</Patient>", "more than 1,000,"),
     "truncated": (bundle(PATIENT, observation())[:-40], "breaks off"),
     "a name twice": ('{"resourceType":"Patient","id":"1","id":"2"}', "names “id” twice"),
     "NaN": ('{"resourceType":"Observation","valueInteger":NaN}', "NaN, which is not a number"),
@@ -98,7 +100,7 @@ def _places(value: Any) -> list[tuple[Any, Any]]:
     return []
 
 
-def _misshapen(dice: random.Random) -> bytes:
+def misshapen(dice: random.Random) -> bytes:
     """A document of which some places hold something else, in the right place or not at all."""
     document = json.loads(bundle(*WHOLE))
     for _ in range(dice.randint(1, 4)):
@@ -114,7 +116,7 @@ def _misshapen(dice: random.Random) -> bytes:
     return json.dumps(document).encode()
 
 
-def _damaged(dice: random.Random) -> bytes:
+def damaged(dice: random.Random) -> bytes:
     content = bytearray(bundle(*WHOLE).encode())
     for _ in range(dice.randint(1, 3)):
         place = dice.randrange(len(content))
@@ -152,7 +154,7 @@ def check(content: bytes) -> int:
     return sum(row.reading is not None for row in rows)
 
 
-@pytest.mark.parametrize("spoil", [_misshapen, _damaged])
+@pytest.mark.parametrize("spoil", [misshapen, damaged])
 def test_damaged_fhir_is_refused_or_read_and_nothing_else(spoil: Any) -> None:
     dice = random.Random(spoil.__name__)
     assert sum(check(spoil(dice)) for _ in range(MUTATIONS)) > MUTATIONS

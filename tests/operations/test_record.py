@@ -85,6 +85,27 @@ def test_another_value_for_the_same_sample_is_refused_until_it_is_called_a_corre
     assert desk.flag("action_limit", "ANC").suggested == "stop"
 
 
+def test_a_corrected_value_is_still_of_the_fasting_sample(desk: Desk) -> None:
+    desk.labs(("TG", "150", "mg/dL", "2026-03-01"), fasting=True)
+    desk.labs(("TG", "160", "mg/dL", "2026-03-01"), status="corrected")
+    assert (str(desk.result("TG").figure), desk.result("TG").fasting) == ("160", True)
+
+
+def test_the_same_value_that_says_no_more_changes_nothing(desk: Desk) -> None:
+    desk.labs(("TG", "150", "mg/dL", "2026-03-01"), fasting=True)
+    desk.labs(("TG", "150", "mg/dL", "2026-03-01"))
+    with desk.database.reading() as session:
+        assert session.scalars(select(LabResult.fasting)).all() == [True]
+
+
+def test_the_same_value_said_to_be_fasting_after_all_is_never_dropped_silently(desk: Desk) -> None:
+    desk.labs(("TG", "150", "mg/dL", "2026-03-01"), fasting=False)
+    with pytest.raises(Refused, match=r"on file with 150 mg/dL, not fasting\. Send it with the status “corrected”"):
+        desk.labs(("TG", "150", "mg/dL", "2026-03-01"), fasting=True)
+    desk.labs(("TG", "150", "mg/dL", "2026-03-01"), fasting=True, status="corrected")
+    assert desk.result("TG").fasting is True
+
+
 def test_a_final_result_replaces_its_preliminary(desk: Desk) -> None:
     desk.labs(("ANC", "0.4", "10*9/L", "2026-03-01"), status="preliminary")
     desk.labs(("ANC", "2.4", "10*9/L", "2026-03-01"))
@@ -146,3 +167,32 @@ def test_a_changed_entry_is_found(desk: Desk) -> None:
 
 def test_today_is_the_clinics_day() -> None:
     assert date(2026, 3, 20) == TODAY
+
+
+# ------------------------------------------------------------------------------------ tests read in words
+
+
+@pytest.mark.parametrize(
+    ("value", "unit", "word", "figure", "comment"),
+    [
+        ("0.31", "S/CO", "", "0.31", ""),
+        ("<0.10", "Index", "", "0.10", ""),
+        ("neg.", "", "negative", None, ""),
+        ("0.05 (negativ)", "", "negative", None, "Reported as 0.05 (negativ)."),
+        ("reaktiv, 12.3 S/CO", "", "positive", None, "Reported as reaktiv, 12.3 S/CO."),
+        ("nicht reaktiv 0,05", "", "negative", None, "Reported as nicht reaktiv 0,05."),
+    ],
+)
+def test_an_antibody_is_kept_as_its_word_or_as_the_index_that_came_without(
+    value: str, unit: str, word: str, figure: str | None, comment: str
+) -> None:
+    found, asked = prepare(reading("HBSAG", value, unit), ADA, NOW)
+    assert (found["text"], found["figure"], found["comment"]) == (word, Decimal(figure) if figure else None, comment)
+    assert found["value"] is None
+    assert bool(asked) is bool(figure)
+
+
+@pytest.mark.parametrize("value", ["neither negative nor positive 3", "0.05 IU/mL of something", "(negativ"])
+def test_words_that_are_no_verdict_are_refused(value: str) -> None:
+    with pytest.raises(NotRecordable, match="not one of"):
+        prepare(reading("HBSAG", value, ""), ADA, NOW)

@@ -12,16 +12,17 @@ import click
 from sqlalchemy.orm import Session
 
 from tracker import formats
-from tracker.cli.context import clinics, database, operator, say_json
+from tracker.cli.context import clinics, database, largest_document, operator, say_json
 from tracker.domain.errors import Refused
 from tracker.domain.readings import Problem
+from tracker.domain.reasons import Reason, reasons
 from tracker.formats.fhir.writing import WRITTEN
 from tracker.formats.shapes import Answers, Reader
 from tracker.operations import configure
 from tracker.operations.importing import Importer, Report
 from tracker.queries import exports, mappings
 
-SHOWN_PROBLEMS = 20
+SHOWN_REASONS = 20
 
 
 @click.command("import")
@@ -48,7 +49,7 @@ def import_files(
     with database() as opened, opened.transaction() as session:
         actor = operator("import")
         where = clinics(session, clinic) if clinic else configure.the_clinics(session, actor)
-        importer = Importer(session, actor, where, create_patients, may_configure=True)
+        importer = Importer(session, actor, where, create_patients, may_configure=True, largest=largest_document())
         ids = [one.id for one in where]
         reader = mappings.reader(session, ids, _answers(session, ids, mapping))
         reports = _file_all(importer, _expand(paths), where[0].time_zone, reader, test_messages)
@@ -131,14 +132,20 @@ def _print(reports: list[Report], flags: dict[str, int], dry_run: bool) -> None:
             f" + {report.unmatched} unmatched + {report.refused} refused"
             + (f" (import {report.batch})" if report.batch else "")
         )
-        for problem in report.problems[:SHOWN_PROBLEMS]:
-            place = f"{formats.ROW_NAMES.get(report.format, 'row')} {problem.row}" if problem.row else "file"
-            click.echo(f"  {place}{', ' + problem.column if problem.column else ''}: {problem.message}")
-        if len(report.problems) > SHOWN_PROBLEMS:
-            click.echo(f"  … and {len(report.problems) - SHOWN_PROBLEMS} more (use --json for all)")
+        said = reasons(report.problems)
+        for reason in said[:SHOWN_REASONS]:
+            click.echo(f"  {_place(report.format, reason)}: {reason.message}")
+        if len(said) > SHOWN_REASONS:
+            click.echo(f"  … and {len(said) - SHOWN_REASONS} more (use --json for all)")
     click.echo(f"Flags: {flags['opened']} opened, {flags['changed']} changed, {flags['cleared']} cleared.")
     if dry_run:
         click.echo("Nothing was stored (dry run).")
+
+
+def _place(form: str, reason: Reason) -> str:
+    """Where something is said of: `row 2 and 5 more, to 91, unit`."""
+    rows = f"{formats.ROW_NAMES.get(form, 'row')} {reason.first}" if reason.first else "file"
+    return ", ".join(filter(None, (f"{rows} {reason.more}".strip(), reason.column)))
 
 
 TABLES = ("patients", "results", "flags", "audit")

@@ -11,12 +11,13 @@ from itertools import islice
 from typing import Any
 
 import click
+from sqlalchemy.exc import OperationalError
 
 from tracker.cli.context import database, open_database
 from tracker.cli.judging import CHUNK, judge_part
 from tracker.cli.sharing import pool, writers
 from tracker.db import Database
-from tracker.domain.errors import JakwatchError
+from tracker.domain.errors import JakwatchError, OutcomeUnknown
 from tracker.models import Job
 from tracker.operations import jobs, trial
 from tracker.operations.enrol import zone_of
@@ -28,6 +29,7 @@ from tracker.queries.yardsticks import Trial
 
 log = logging.getLogger("tracker.jobs")
 PAUSE = 2.0  # seconds between two looks for work
+AWAY = (OperationalError, OutcomeUnknown)  # the database, for now
 
 
 @click.command()
@@ -36,26 +38,52 @@ PAUSE = 2.0  # seconds between two looks for work
 @click.option("--beside", type=int, hidden=True, help="End when the process of this number is the parent no longer.")
 def work(processes: int, once: bool, beside: int | None) -> None:
     """Do the jobs that pages ask for: previews and judging again in large clinics."""
-    with database() as opened:
-        done = work_on(opened, processes, once, beside)
+    done = None
+    while done is None:
+        try:
+            with database() as opened:
+                done = work_on(opened, processes, once, beside)
+        except AWAY:  # from the beginning: the machine starts, and we are before the database
+            if once or not _wanted(beside):
+                raise
+            time.sleep(PAUSE)
     if once:
         click.echo(f"{done} {'job' if done == 1 else 'jobs'} done.")
 
 
+def _wanted(beside: int | None) -> bool:
+    """Is the process there beside which this one works?"""
+    return beside is None or os.getppid() == beside
+
+
 def work_on(opened: Database, processes: int, once: bool = False, beside: int | None = None) -> int:
-    """Do jobs until there are none (`once`), or for as long as the parent lives; how many were done."""
+    """Do jobs until there are none (`once`), or for as long as the parent lives; how many were done. While the database
+    is away it waits; a job that was broken off by that is taken up again.
+    """
     worker, done = secrets.token_hex(8), 0
-    while beside is None or os.getppid() == beside:
-        with opened.transaction() as session:
-            job = jobs.take(session, worker, datetime.now(UTC))
-        if job is not None:
-            _do(opened, job, worker, processes)
-            done += 1
-        elif once:
+    while _wanted(beside):
+        try:
+            found = _next(opened, worker, processes)
+        except AWAY as why:
+            if once:
+                raise
+            log.warning("the database is not to be had (%s)", type(why).__name__)
+            found = False
+        done += found
+        if not found and once:
             break
-        else:
+        if not found:
             time.sleep(PAUSE)
     return done
+
+
+def _next(opened: Database, worker: str, processes: int) -> bool:
+    """Do the job that waits for longest; False where none does."""
+    with opened.transaction() as session:
+        job = jobs.take(session, worker, datetime.now(UTC))
+    if job is not None:
+        _do(opened, job, worker, processes)
+    return job is not None
 
 
 def _do(opened: Database, job: Job, worker: str, processes: int) -> None:
@@ -65,6 +93,8 @@ def _do(opened: Database, job: Job, worker: str, processes: int) -> None:
         looks = job.kind == jobs.PREVIEW
         with pool(processes if looks else writers(opened.url, processes)) as executor:
             result = (_preview if looks else _judge)(opened, job, worker, executor)
+    except AWAY:
+        raise  # no fault of the job's: it is taken up again when its lease is over
     except JakwatchError as refusal:
         state, message = jobs.FAILED, str(refusal)
     except Exception:

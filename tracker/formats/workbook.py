@@ -6,7 +6,6 @@ are named in a remark.
 
 import csv
 import io
-import zipfile
 from collections.abc import Iterable, Iterator
 from datetime import date, datetime, time, timedelta
 from decimal import Decimal
@@ -18,13 +17,11 @@ from python_calamine import CalamineError, CalamineSheet, CalamineWorkbook, Pass
 from tracker.domain.errors import Refused
 from tracker.domain.readings import Problem, Row
 from tracker.domain.values import plain
-from tracker.formats import recognise, shapes
+from tracker.formats import recognise, shapes, workbook_parts
 from tracker.formats.shapes import grid
 from tracker.formats.tables import open_table, rows
 
 MOST_BYTES = 64 << 20
-_MOST_UNPACKED = 1 << 29
-_MOST_PARTS = 2000
 _MOST_SHEETS = 50
 
 Cell = int | float | str | bool | time | date | datetime | timedelta
@@ -112,7 +109,8 @@ def _of_another_shape(sheet: Sheet, zone: ZoneInfo, reader: shapes.Reader, why: 
 
 def _sheets(content: bytes) -> Iterator[Sheet]:
     """The sheets that hold something."""
-    _refuse_bombs(content)
+    if content.startswith(b"PK"):
+        workbook_parts.examine(content)
     try:
         book = CalamineWorkbook.from_filelike(io.BytesIO(content))
         for name in book.sheet_names[:_MOST_SHEETS]:
@@ -124,18 +122,6 @@ def _sheets(content: bytes) -> Iterator[Sheet]:
         raise Refused("The workbook is protected by a password: save it without one.") from None
     except CalamineError:
         raise Refused("The workbook is damaged or of a kind that is not read: save the sheet as “CSV UTF-8”.") from None
-
-
-def _refuse_bombs(content: bytes) -> None:
-    """An XLSX is a ZIP: what it would unpack to is asked before it is unpacked."""
-    if not content.startswith(b"PK"):
-        return
-    try:
-        parts = zipfile.ZipFile(io.BytesIO(content)).infolist()
-    except (zipfile.BadZipFile, NotImplementedError, ValueError):
-        raise Refused("The workbook is damaged: it cannot be unpacked. Send it again.") from None
-    if len(parts) > _MOST_PARTS or sum(part.file_size for part in parts) > _MOST_UNPACKED:
-        raise Refused("The workbook unpacks to more than 512 MiB: split it, or save the sheet as “CSV UTF-8”.")
 
 
 def _line(cells: list[Cell]) -> str:

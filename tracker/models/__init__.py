@@ -1,6 +1,6 @@
 """The tables. A file an aggregate; columns and invariants only: no session, no clock, no URL."""
 
-from tracker.models.access import ROLES, Account, BrowserSession, Clinic, Draft, Membership, RecoveryCode
+from tracker.models.access import ROLES, Account, BrowserSession, Clinic, Draft, Membership, Passkey, RecoveryCode
 from tracker.models.adverse_event import AdverseEvent
 from tracker.models.attachment import Attachment
 from tracker.models.audit import AuditEntry
@@ -43,6 +43,7 @@ __all__ = [
     "Medication",
     "Membership",
     "Observation",
+    "Passkey",
     "Patient",
     "PatientTarget",
     "QueueView",

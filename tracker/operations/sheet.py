@@ -16,7 +16,7 @@ from sqlalchemy.orm import Session
 from tracker.domain.errors import Refused
 from tracker.domain.findings import Finding
 from tracker.domain.ranges import Range
-from tracker.domain.readings import LabReading, Moment, read_moment
+from tracker.domain.readings import LabReading, Moment, fasting_words, read_moment
 from tracker.domain.units import from_canonical, to_canonical, unit_of
 from tracker.domain.values import Number, plain, read_number, shown
 from tracker.library.analytes import ANALYTES
@@ -43,6 +43,7 @@ class Header(NamedTuple):
     time: str = ""
     laboratory: str = ""
     accession: str = ""
+    fasting: bool | None = None
 
 
 class Row(NamedTuple):
@@ -203,18 +204,19 @@ class _Trial:
         if old is None:
             self.open[self.place] = reading
             return said
-        if all(getattr(old, name) == new[name] for name in ("comparator", "figure", "unit", "text")):
+        same = all(getattr(old, name) == new[name] for name in ("comparator", "figure", "unit", "text"))
+        if same and new["fasting"] in (None, old.fasting):
             return Said(row, line, ON_FILE, stands=old)
         return Said(row, line, TAKEN, self._taken(old), stands=old)
 
     def _taken(self, old: LabResult) -> str:
         value = f"{old.comparator}{plain(old.figure)} {old.unit}".strip() if old.figure is not None else old.text
+        if self.header.fasting not in (None, old.fasting):
+            value = f"{value}, {fasting_words(old.fasting)},"
         told = (("its time", self.moment.time_known), ("its accession number", self.header.accession))
         missing = " or ".join(words for words, known in told if not known)
         another = f" If this is another sample of that day, give {missing}." if missing else ""
-        return (
-            f"{old.subject} {value} is on file for this sample already.{another} If that value was wrong, correct it."
-        )
+        return f"{old.subject} {value} is on file for this sample already.{another} If that was wrong, correct it."
 
 
 def _with_verdict(said: Said, verdict: entry.Verdict, confirmed: Collection[str]) -> Said:
@@ -249,6 +251,7 @@ def _reading(row: Row, header: Header, moment: Moment, patient: Patient) -> LabR
     return LabReading(
         patient.mrn, moment, row.subject, row.value.strip(), "" if worded else row.unit,
         _bound(row.low, "lower"), _bound(row.high, "upper"), "", header.laboratory, header.accession,
+        fasting=header.fasting,
     )  # fmt: skip
 
 

@@ -15,6 +15,7 @@ from flask.typing import ResponseReturnValue
 from sqlalchemy import insert
 from sqlalchemy.exc import SQLAlchemyError
 
+from tracker.domain.errors import OutcomeUnknown
 from tracker.models import AccessNote, table_of
 from tracker.queries import lookers
 from tracker.queries.patients import dosing
@@ -27,6 +28,7 @@ log = logging.getLogger("tracker.security")
 
 LISTS = frozenset({"queue.index", "patients.index", "due.index", "cohort.index"})  # many patients at once
 PARTS = frozenset({"timeline.spec", "labs.preview", "labs.draft"})  # fetched by a page that is noted itself
+EXPORTED, SEARCHED = "exported", "searched"  # how the detail of such a note begins
 AGAIN = timedelta(minutes=5)  # the same person at the same page of the same patient is noted again after
 MOST_KEPT = 10_000
 
@@ -61,7 +63,7 @@ class Notebook:
         try:
             with database().transaction(brief=True) as session:
                 session.execute(insert(table_of(AccessNote)), waiting)
-        except SQLAlchemyError as error:
+        except (SQLAlchemyError, OutcomeUnknown) as error:
             log.warning("%s notes of who looked wait to be stored: %s", len(waiting), type(error).__name__)
             with self._lock:
                 self._waiting = [*waiting, *self._waiting][-MOST_KEPT:]
@@ -91,10 +93,10 @@ def _is_file(response: Response) -> bool:
 
 def _detail(response: Response) -> str:
     """What was searched for or exported; nothing for a page that is simply opened."""
-    asked = ", ".join(f"{name} {value}" for name, value in request.args.items() if value and name != "after")
+    asked = ", ".join(f"{name} {value}" for name, value in request.args.items() if value)
     if _is_file(response):
-        return f"exported {asked}".strip()[:200]
-    return (f"searched {asked}" if asked and request.endpoint in LISTS else "")[:200]
+        return f"{EXPORTED} {asked}".strip()[:200]
+    return (f"{SEARCHED} {asked}" if asked and request.endpoint in LISTS else "")[:200]
 
 
 def init_app(app: Flask) -> None:

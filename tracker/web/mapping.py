@@ -10,8 +10,9 @@ from werkzeug.datastructures import MultiDict
 
 from tracker.domain.errors import Refused
 from tracker.domain.readings import LabReading, Row
+from tracker.formats.cells import COMMA, POINT
 from tracker.formats.shapes import Answers, Proposal, Rows, Unsettled, proposed
-from tracker.formats.shapes.figures import COMMA, DAY_FIRST, MONTH_FIRST, POINT
+from tracker.formats.shapes.figures import DAY_FIRST, MONTH_FIRST
 from tracker.formats.shapes.headings import ROLES
 from tracker.formats.shapes.shape import Measured
 from tracker.library.analytes import ANALYTES, find
@@ -157,6 +158,7 @@ def _answers(before: Proposal, fields: "MultiDict[str, str]") -> Answers:
         "header_row": int(row) if row.isascii() and row.isdigit() and len(row) < 7 else 0,
         "columns": columns, "analytes": tests, "units": units, "dates": fields.get("dates", ""),
         "decimal": fields.get("decimal", ""), "laboratory": fields.get("laboratory", "").strip()[:200],
+        "sampled_on": fields.get("sampled_on", "").strip()[:40],
     })  # fmt: skip
 
 

@@ -11,9 +11,10 @@ from decimal import Decimal
 
 from tracker.domain.errors import Refused
 from tracker.domain.units import Analyte, dimension
+from tracker.formats.cells import COMMA, POINT
 from tracker.formats.shapes.answers import Answers
 from tracker.formats.shapes.columns import Columns, Question
-from tracker.formats.shapes.figures import COMMA, DAY_FIRST, MONTH_FIRST, NOTHING, POINT, dates_of, decimals_of
+from tracker.formats.shapes.figures import DAY_FIRST, MONTH_FIRST, NOTHING, dates_of, decimals_of
 from tracker.formats.shapes.grid import Grid, labels
 from tracker.formats.shapes.headings import Find, printed, role, unit_printed
 from tracker.formats.shapes.shape import Measured, Shape, understood
@@ -54,14 +55,14 @@ class Proposal:
         return digest_of(self.header)
 
     def kept(self) -> Answers:
-        """What a mapping keeps: every column by name, and what a person chose. What the column itself proved is asked
-        of each file anew.
+        """What a mapping keeps: every column by name, and what a person chose. What the column itself proved, and the
+        day of all samples, is asked of each file anew.
         """
         shape, given = self.shape, self.shape.answers
         columns = {name: shape.labels[place] for name, place in shape.places.items()}
         analytes = {m.label: given.analytes.get(m.label, m.name) for m in shape.measured}
         left_out = {label: "" for label, name in given.analytes.items() if not name}
-        return replace(given, header_row=0, columns=columns, analytes=analytes | left_out)
+        return replace(given, header_row=0, columns=columns, analytes=analytes | left_out, sampled_on="")
 
 
 def digest_of(header: Sequence[str]) -> str:
