@@ -139,7 +139,7 @@ class Kept:
     """What became of the work of all: counts, and the first of each that is wrong in words."""
 
     acknowledged: int
-    unanswered: int
+    unanswered: int  # or told that nothing was stored
     lost: list[str]
     partial: list[str]
     denied: list[str]  # “nothing was stored” was said, and it was
@@ -154,7 +154,7 @@ class Kept:
 
     def told(self) -> str:
         return (
-            f"{self.acknowledged} acknowledged, {self.unanswered} without a clear answer: {len(self.lost)} lost,"
+            f"{self.acknowledged} acknowledged, {self.unanswered} not acknowledged: {len(self.lost)} lost,"
             f" {len(self.partial)} partial or twice, {len(self.denied)} stored and denied, {len(self.flags)} flags"
             f" missing, audit {'broken' if self.audit else 'whole'}"
         )
