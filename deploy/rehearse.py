@@ -157,19 +157,26 @@ class Service:
         os.killpg(self.pid, how)
         assert self.process is not None
         self.process.wait(30)
+        while _answers(self.port):  # a worker that is still dying holds the port
+            time.sleep(0.05)
 
 
 def _wait_for(port: int, ended: Callable[[], str] = str) -> None:
     for _ in range(600):
         if why := ended():
             raise RuntimeError(why)
-        try:
-            socket.create_connection(("127.0.0.1", port), 1).close()
-        except OSError:
-            time.sleep(0.1)
-        else:
+        if _answers(port):
             return
+        time.sleep(0.1)
     raise RuntimeError(f"nothing answers on port {port}")
+
+
+def _answers(port: int) -> bool:
+    try:
+        socket.create_connection(("127.0.0.1", port), 1).close()
+    except OSError:
+        return False
+    return True
 
 
 @contextmanager
@@ -242,6 +249,7 @@ def under_load(site: Site, service: Service, postgres: Postgres, rounds: int, an
         one.done.set()
     for one in staff:
         one.join(60)
+    yield "the service runs on", not service.ended(), service.ended()
     statuses: Counter[int] = sum((one.statuses for one in staff), Counter())
     acknowledged = [mrn for one in staff for mrn in one.acknowledged]
     unexpected = re.findall(

@@ -192,6 +192,20 @@ def test_a_gzip_file_that_unpacks_without_end_is_refused(monkeypatch: pytest.Mon
     assert "more than 1 GiB" in message
 
 
+def test_a_gzip_file_that_unpacks_to_hundreds_of_times_its_size_is_refused(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(opening, "SMALL", 3 << 20)
+    good, message = _last(gzip.compress((RESULTS + "1,2026-03-01,ANC,1.9,,,\n" * 4_000_000).encode()))
+    assert good[:3] == READ
+    assert "to far more than a table would" in message
+
+
+def test_empty_rows_count_for_nothing_until_there_are_more_than_a_sheet_has() -> None:
+    assert [row.number for row in rows(RESULTS + "\n,,,,,,\n" * 5000 + "1,2026-03-01,ANC,1.9,,,\n")][-1] == 10_005
+    good, message = _last((RESULTS + "\n" * (1 << 20) + "\n").encode())
+    assert good == READ
+    assert "more than 1,048,576 empty rows" in message
+
+
 class _Endless(io.RawIOBase):
     """A line that goes on as long as one reads; fails the test where more is read than a line may have."""
 

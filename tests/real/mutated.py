@@ -98,7 +98,7 @@ def _another_value(content: bytes, row: Row) -> Iterator[str]:
 
 def _digits(text: str) -> str:
     """The text without the delimiters, escapes and control characters that may stand within a value (`<^5`)."""
-    return re.sub(r"\\X[0-9A-F]*\\|[|^~&\\\s\x00-\x1f]", "", text)
+    return re.sub(r"\\X[0-9A-F]*\\|\\\.br\\|[|^~&\\\s\x00-\x1f]", "", text)
 
 
 # --------------------------------------------------------------------------------------- one figure, exchanged

@@ -184,3 +184,10 @@ def test_a_connection_lost_while_somebody_is_recognised_is_the_database_gone(
     assert (answer.status_code, answer.headers["Retry-After"]) == (503, "10")
     monkeypatch.undo()
     assert "Alice Archer" in alice.get("/account").text
+
+
+@pytest.mark.parametrize("body", ["username=" + "x" * 5_300_000, "&".join("a=1" for _ in range(20_001))])
+def test_a_form_of_more_than_a_form_has_is_refused_before_it_is_taken_apart(visitor: Any, body: str) -> None:
+    answer = visitor.client.post("/sign-in", data=body, content_type="application/x-www-form-urlencoded")
+    assert answer.status_code == 413
+    assert "larger than is taken here" in answer.text

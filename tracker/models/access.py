@@ -26,6 +26,7 @@ class Clinic(Base):
 class Account(Base):
     """One person, one account. Never deleted, never reassigned: disabled.
 
+    `password_until`: it was given by somebody else, runs out then, and has to be changed before anything else.
     `totp_secret` is in force from `totp_since` on; `totp_step` is the last half minute whose code was taken.
     """
 
@@ -37,6 +38,7 @@ class Account(Base):
     password_hash: Mapped[str]
     failed_attempts: Mapped[int] = mapped_column(default=0)
     locked_until: Mapped[datetime | None]
+    password_until: Mapped[datetime | None]
     disabled_at: Mapped[datetime | None]
     created_at: Mapped[datetime]
     totp_secret: Mapped[str] = mapped_column(default="")

@@ -59,6 +59,7 @@ class User:
     seen_at: datetime
     begun_at: datetime
     has_factor: bool
+    must_change: bool  # the password was given by somebody else
 
 
 class SignedIn(SecureCookieSession):
@@ -168,7 +169,7 @@ def _signed_in(held: BrowserSession, account: Account, clinics: list[Clinic], en
     current = next((place for place in places if place.id == chosen), places[0] if places else None)
     user = User(
         account.id, account.username, account.name, account.role, places, current,
-        held.id, held.seen_at, held.created_at, enrolled,
+        held.id, held.seen_at, held.created_at, enrolled, account.password_until is not None,
     )  # fmt: skip
     return SignedIn(user, dict(held.data))
 

@@ -14,6 +14,7 @@ PLACEHOLDERS = frozenset((".", "*", "**", "$", "-", "--", "---", "...", "s.u.", 
 
 _DECIMAL_COMMA = re.compile(r"(?<![\d.,])\d+,\d{1,2}(?![\d.,])", re.ASCII)
 _POINT_THREE = re.compile(r"(?:[<>]=?|[≤≥])?\s*[1-9]\d{0,2}\.\d{3}", re.ASCII)
+_ISO = re.compile(r"\d{4}-\d\d-\d\d(?:[T ]\d\d:\d\d(?::\d\d)?(?:\.\d+)?(?:Z|[+-]\d\d:?\d\d)?)?", re.ASCII)
 _STAMP = re.compile(r"(?P<day>\d{8})(?P<time>\d*)(?:\.\d+)?(?P<zone>[+-]\d{4})?\d*$")
 
 
@@ -43,10 +44,20 @@ def may_be_thousands(text: str) -> bool:
 
 
 def _structured(field: Field) -> str:
-    """SN: `<^10`, `^5`, `=^2`, `^1^:^128`, and what was written into one component all the same."""
+    """SN: `<^10`, `^5`, `=^2`, `^1^:^128`, and what was written into one component all the same. Where more stands in
+    it than belongs there, all of it: nobody would see what was left out.
+    """
+    if field.sent(5) or any(_has_parts(field, number) for number in (1, 2, 3, 4)):
+        return field.text.strip()
     comparator, first, between, second = (field.component(number) for number in (1, 2, 3, 4))
     comparator = "" if comparator == "=" else comparator
     return f"{comparator}{first}{between}{second}".strip()
+
+
+def _has_parts(field: Field, number: int) -> bool:
+    """Whether a component holds more than its first part."""
+    sub = field.by.sub
+    return bool(sub) and any(part.strip() for part in field.sent(number).split(sub)[1:])
 
 
 def unit_of(obx: Segment) -> str:
@@ -59,10 +70,13 @@ def unit_of(obx: Segment) -> str:
 
 
 def moment(stamp: str, zone: ZoneInfo) -> Moment | None:
-    """A time stamp (`20260301`, `202603010840`, with seconds, fractions or an offset); None where no whole day.
+    """A time stamp (`20260301`, `202603010840`, with seconds, fractions or an offset, or as ISO 8601 writes it); None
+    where no whole day.
 
     Zeros behind the day mean that only the day is known. Raises Refused for a day that does not exist.
     """
+    if _ISO.fullmatch(stamp.strip()):
+        return _checked(stamp.strip(), stamp, zone)
     match = _STAMP.match(stamp.strip())
     if match is None or match["day"] == "00000000":
         return None
@@ -72,6 +86,10 @@ def moment(stamp: str, zone: ZoneInfo) -> Moment | None:
         clock = f"{time[:2]}:{time[2:4]}" + (f":{time[4:6]}" if len(time) == 6 else "")
         offset = match["zone"]
         text += f"T{clock}" + (f"{offset[:3]}:{offset[3:]}" if offset else "")
+    return _checked(text, stamp, zone)
+
+
+def _checked(text: str, stamp: str, zone: ZoneInfo) -> Moment:
     try:
         return read_moment(text, zone)
     except (Refused, OverflowError, ValueError):
