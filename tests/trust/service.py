@@ -1,6 +1,5 @@
 """The service as in production: gunicorn over SQLite or PostgreSQL, people at work, and what is left of their work."""
 
-import os
 import signal
 import time
 from collections import Counter
@@ -111,10 +110,8 @@ def _people(database: Database) -> Cast:
 
 def end(service: Service) -> None:
     """Whatever of it is still there."""
-    assert service.process is not None
     with suppress(ProcessLookupError):
-        os.killpg(service.pid, signal.SIGKILL)
-    service.process.wait(30)
+        service.stop(signal.SIGKILL)
 
 
 @contextmanager

@@ -128,8 +128,6 @@ def _waitress(host: str, port: int, threads: int) -> None:
 @click.option("--jobs/--no-jobs", default=True, help="Also do the long jobs here; else “tracker work” does, elsewhere.")
 def serve(bind: str, workers: int, jobs: bool) -> None:
     """The production server (gunicorn); a proxy with TLS stands in front."""
-    from gunicorn.app import wsgiapp  # noqa: PLC0415 - the demonstration does without it, also where it cannot run
-
     database_url()  # settings that cannot be read are refused here, with a sentence,
     app = create_app()  # and so are unsafe ones
     if jobs:  # it ends with this process
