@@ -144,3 +144,12 @@ def test_another_kind_of_package_is_refused() -> None:
         package.writestr("content.xml", "<a/>")
     with pytest.raises(Refused, match="This kind of workbook is not read"):
         opened(made.getvalue())
+
+
+def test_a_sheet_in_an_encoding_that_nobody_knows_is_refused() -> None:
+    whole, made = zipfile.ZipFile(io.BytesIO(book(R=RESULTS))), io.BytesIO()
+    with zipfile.ZipFile(made, "w") as package:
+        for name in whole.namelist():
+            package.writestr(name, whole.read(name).replace(b"UTF-8", b"UT8"))
+    with pytest.raises(Refused, match="damaged"):
+        opened(made.getvalue())

@@ -31,6 +31,8 @@ CHECKS = {
     "R17": "suite:R17",
     "R18": "suite:R18",
     "R20": "suite:R20",
+    "R21": "guessing:check",
+    "R24": "oddities:check",
     "R25": "load:check",
     "R26": "attacks:check",
     "R28": "suite:R28",
