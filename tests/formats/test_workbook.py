@@ -155,3 +155,12 @@ def test_a_damaged_old_workbook_is_refused_and_takes_nothing_along() -> None:
     sectors_of_8_gb = whole[:30] + bytes([33]) + whole[31:]
     with pytest.raises(Refused, match="save the sheet as"):
         opened(sectors_of_8_gb)
+
+
+def test_a_sheet_in_an_encoding_that_nobody_knows_is_refused() -> None:
+    whole, made = zipfile.ZipFile(io.BytesIO(book(R=RESULTS))), io.BytesIO()
+    with zipfile.ZipFile(made, "w") as package:
+        for name in whole.namelist():
+            package.writestr(name, whole.read(name).replace(b"UTF-8", b"UT8"))
+    with pytest.raises(Refused, match="damaged"):
+        opened(made.getvalue())
