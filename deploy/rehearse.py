@@ -70,6 +70,17 @@ class Postgres:
             for role in ("jakwatch_owner", "jakwatch_app")
         )
 
+    @property
+    def socket(self) -> str:
+        """Where it listens: it has no port."""
+        folder = make_url(self.service).query["host"]
+        return f"{folder}/.s.PGSQL.5432"
+
+    def through(self, port: int) -> str:
+        """The service's address by that port of this machine, behind which something leads to `socket`."""
+        named = make_url(self.service).set(host="127.0.0.1", port=port, query={})
+        return named.render_as_string(hide_password=False)
+
     def grant(self, statements: str) -> None:
         plain = make_url(self.owner).set(drivername="postgresql").render_as_string(False)
         with psycopg.connect(plain, autocommit=True) as connection:

@@ -6,12 +6,14 @@ Measured reasons are in DESIGN.md, “Storage”.
 
 import importlib
 import sqlite3
-from collections.abc import Callable, Iterator
+import time
+from collections.abc import Callable, Generator, Iterator
 from contextlib import contextmanager
 from pathlib import Path
 from types import ModuleType
 from typing import Any, NamedTuple
 
+import psycopg
 from alembic import command
 from alembic.config import Config as AlembicConfig
 from alembic.runtime.migration import MigrationContext
@@ -20,14 +22,21 @@ from sqlalchemy import Connection, Engine, create_engine, event, make_url, text
 from sqlalchemy.exc import OperationalError
 from sqlalchemy.orm import Session
 
-from tracker.domain.errors import Stale
+from tracker.domain.errors import OutcomeUnknown, Stale
 
 _HERE = Path(__file__).resolve().parent
 MIGRATIONS = next(  # beside the package in a checkout, inside it in a wheel
     folder for folder in (_HERE / "migrations", _HERE.parent / "migrations") if (folder / "env.py").exists()
 )
 PATIENCE, BRIEF = 10_000, 200  # milliseconds that a writer waits for another; and one that can come back later
+SILENCE = 10.0  # seconds without a byte after which a page no longer waits for PostgreSQL
+# A server, or a network on the way to it, that is gone is noticed within about eight seconds, at whatever point.
+REACHABLE = {
+    "connect_timeout": 5, "keepalives_idle": 3, "keepalives_interval": 1, "keepalives_count": 5,
+    "tcp_user_timeout": 8000,
+}  # fmt: skip
 SAFE_WAL = (3, 51, 3)  # 3.7.0 to 3.51.2 can corrupt a WAL file when two connections checkpoint at once
+OLDEST_SQLITE, OLDEST_POSTGRESQL = (3, 37, 0), 15  # STRICT tables; what the tests are made with
 
 
 def sqlite_driver() -> ModuleType:
@@ -68,8 +77,35 @@ def _prepare_sqlite(engine: Engine, driver: Any) -> None:
                 connection.exec_driver_sql(f"PRAGMA busy_timeout={PATIENCE}")
 
 
-def make_engine(url: str) -> Engine:
-    """An engine for `sqlite:///file` or `postgresql://…` with the settings that keep what was acknowledged."""
+class Impatient(psycopg.Connection[Any]):
+    """A connection that is given up when nothing came or went for SILENCE: a server that is frozen, or cut off by
+    something that keeps its side of the line open. Many rows on their way are no silence.
+    """
+
+    def wait(self, gen: Generator[Any, Any, Any], *more: Any, **told: Any) -> Any:
+        return super().wait(self._heard(gen), *more, **told)
+
+    def _heard(self, gen: Generator[Any, Any, Any]) -> Generator[Any, Any, Any]:
+        """What `gen` yields, and whether its socket is ready passed on to it (0: not since a tenth of a second)."""
+        try:
+            wanted, heard = next(gen), time.monotonic()
+            while True:
+                ready = yield wanted
+                if ready:
+                    heard = time.monotonic()
+                elif time.monotonic() - heard > SILENCE:
+                    self.close()
+                    raise psycopg.OperationalError(f"the server said nothing for {SILENCE:g} seconds")
+                wanted = gen.send(ready)
+        except StopIteration as end:
+            return end.value
+
+
+def make_engine(url: str, impatient: bool = False) -> Engine:
+    """An engine for `sqlite:///file` or `postgresql://…` with the settings that keep what was acknowledged.
+
+    `impatient`: what PostgreSQL does not answer fails after a while, for pages; commands wait for as long as it takes.
+    """
     parsed = make_url(url)
     if parsed.get_backend_name() == "sqlite":
         driver = sqlite_driver()
@@ -78,9 +114,13 @@ def make_engine(url: str) -> Engine:
         engine = create_engine(parsed.set(drivername="sqlite+pysqlite"), module=driver, hide_parameters=True)
         _prepare_sqlite(engine, driver)
         return engine
-    return create_engine(
-        parsed.set(drivername="postgresql+psycopg"), pool_pre_ping=True, max_overflow=10, hide_parameters=True
-    )
+    engine = create_engine(
+        parsed.set(drivername="postgresql+psycopg"), pool_pre_ping=True, max_overflow=10, hide_parameters=True,
+        connect_args={name: value for name, value in REACHABLE.items() if name not in parsed.query},
+    )  # fmt: skip
+    if impatient:
+        event.listen(engine, "do_connect", lambda _dialect, _record, args, told: Impatient.connect(*args, **told))
+    return engine
 
 
 _TURN = 0x4A414B59  # one number for "the yardsticks of this database"; the audit chain has another
@@ -130,12 +170,14 @@ class Database:
     """An engine and the two ways to use it.
 
     `seal` is handed to every session: what the audit trail is sealed with. `scope` says whose rows a session sees
-    where none is named.
+    where none is named. `impatient`: see make_engine.
     """
 
-    def __init__(self, url: str, seal: object = None, scope: Callable[[], Scope] = lambda: EVERYWHERE) -> None:
+    def __init__(
+        self, url: str, seal: object = None, scope: Callable[[], Scope] = lambda: EVERYWHERE, impatient: bool = False
+    ) -> None:
         self.url = url
-        self.engine = make_engine(url)
+        self.engine = make_engine(url, impatient)
         self._seal, self._scope = seal, scope
         self._writer = self.engine.execution_options(writes=True)
         self._brief_writer = self.engine.execution_options(writes=True, brief=True)
@@ -144,11 +186,12 @@ class Database:
     def transaction(
         self, scope: Scope | None = None, brief: bool = False, alone: bool = False, waits: bool = True
     ) -> Iterator[Session]:
-        """A session whose work is all stored at the end, or none of it. The only place that commits.
+        """A session whose work is all stored at the end, or none of it. The only place that commits. Raises
+        OutcomeUnknown where that was asked for and no answer came.
 
         `brief`: fail soon where another writer is at it (SQLite), for what can be stored later as well.
         `alone`: no other transaction writes meanwhile, because a yardstick changes under all of them. It begins when
-        those that run have ended; after ten seconds of waiting it raises Stale. What judges nothing need not wait
+        those that run have ended; after eight seconds of waiting it raises Stale. What judges nothing need not wait
         for it (`waits`). On SQLite there is one writer at a time anyway.
         """
         engine = self._brief_writer if brief else self._writer
@@ -156,7 +199,12 @@ class Database:
             if self.engine.dialect.name == "postgresql":
                 _take_turn(session, alone, waits and not brief)
             yield session
-            session.commit()
+            try:
+                session.commit()
+            except OperationalError as error:
+                if error.statement is None:  # not one of the work's own statements: the last word itself
+                    raise OutcomeUnknown from error
+                raise
 
     @contextmanager
     def reading(self, scope: Scope | None = None) -> Iterator[Session]:
@@ -177,7 +225,7 @@ def _take_turn(session: Session, alone: bool, waits: bool) -> None:
         if waits:
             session.execute(text("SELECT pg_advisory_xact_lock_shared(:key)"), {"key": _TURN})
         return
-    session.execute(text("SET LOCAL lock_timeout = '10s'"))
+    session.execute(text("SET LOCAL lock_timeout = '8s'"))
     try:
         session.execute(text("SELECT pg_advisory_xact_lock(:key)"), {"key": _TURN})
     except OperationalError as error:
@@ -248,6 +296,11 @@ def _check_sqlite(connection: Any) -> list[str]:
         for name in ("journal_mode", "synchronous", "foreign_keys")
     }
     problems = []
+    if version < OLDEST_SQLITE:
+        needed = ".".join(map(str, OLDEST_SQLITE))
+        problems.append(
+            f"SQLite is {'.'.join(map(str, version))}; {needed} or newer is needed, which keeps types apart."
+        )
     if found["journal_mode"].upper() != journal:
         problems.append(f"SQLite journal_mode is {found['journal_mode']}; {journal} is needed.")
     if found["synchronous"] < level:
@@ -266,4 +319,13 @@ def _check_postgresql(connection: Any) -> list[str]:
         value = connection.execute(text(f"SHOW {name}")).scalar_one()
         if value == "off":
             problems.append(f"PostgreSQL {name} is off: a power cut would lose saved results.")
+    version = connection.execute(text("SHOW server_version_num")).scalar_one()
+    if int(version) // 10_000 < OLDEST_POSTGRESQL:
+        problems.append(f"PostgreSQL is {int(version) // 10_000}; {OLDEST_POSTGRESQL} or newer is needed.")
+    mighty = "SELECT rolname FROM pg_roles WHERE rolname = current_user AND (rolsuper OR rolbypassrls)"
+    if (role := connection.execute(text(mighty)).scalar()) is not None:
+        problems.append(
+            f"The role {role} may do everything on this PostgreSQL: neither the walls between clinics nor those around"
+            " the audit trail would hold. Use a role of its own, without SUPERUSER and BYPASSRLS."
+        )
     return problems

@@ -1,7 +1,7 @@
 """long imports, stored in parts
 
 Revision ID: 0012
-Revises: 0011
+Revises: 0015
 """
 
 import sqlalchemy as sa
@@ -11,7 +11,7 @@ import tracker.models.base
 
 
 revision = "0012"
-down_revision = "0011"
+down_revision = "0015"
 branch_labels = None
 depends_on = None
 

@@ -1,5 +1,6 @@
 """The listener: a message is answered when it is filed, in words the sender's people can act on."""
 
+import base64
 import socket
 import threading
 from collections.abc import Iterator
@@ -11,10 +12,11 @@ from hypothesis import strategies as st
 from sqlalchemy import func, select
 
 from tests.operations.conftest import NOW
+from tests.pictures import pdf
 from tracker.cli.listening import Connection, Server
 from tracker.db import Database
 from tracker.formats.hl7v2.mllp import END, START, Framing, TooLong
-from tracker.models import Clinic, Flag, HeldRow, LabResult
+from tracker.models import Attachment, Clinic, Flag, HeldRow, LabResult
 from tracker.operations import configure, enrol
 from tracker.operations.actor import Actor
 from tracker.operations.importing import Importer
@@ -126,6 +128,19 @@ def test_a_message_for_training_is_rejected(clinic: Database) -> None:
     assert told[1:3] == ["AR", "c5"]
     assert "marked as training (MSH-11 is T)" in told[3]
     assert stored(clinic) == 0
+
+
+def test_a_document_that_cannot_be_read_is_named_and_the_results_beside_it_are_on_file(clinic: Database) -> None:
+    document = b"OBX|2|ED|RPT^Report||^AP^PDF^Base64^%s||||||F\r"
+    whole = base64.b64encode(pdf("a report"))
+    with listening(clinic) as sender:
+        broken = exchange(sender, message("c6")[: -len(END)] + document % whole[:-3] + END)
+        assert broken[1:3] == ["AE", "c6"]
+        assert "1 filed" in broken[3]
+        assert "cannot be decoded" in broken[3]
+        assert exchange(sender, message("c7")[: -len(END)] + document % whole + END)[1] == "AA"
+    with clinic.reading() as session:
+        assert session.scalars(select(Attachment.filename)).all() == ["Report.pdf"]
 
 
 # ------------------------------------------------------------------------------------------ many, and bad ones

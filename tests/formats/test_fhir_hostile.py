@@ -98,7 +98,7 @@ def _places(value: Any) -> list[tuple[Any, Any]]:
     return []
 
 
-def _misshapen(dice: random.Random) -> bytes:
+def misshapen(dice: random.Random) -> bytes:
     """A document of which some places hold something else, in the right place or not at all."""
     document = json.loads(bundle(*WHOLE))
     for _ in range(dice.randint(1, 4)):
@@ -114,7 +114,7 @@ def _misshapen(dice: random.Random) -> bytes:
     return json.dumps(document).encode()
 
 
-def _damaged(dice: random.Random) -> bytes:
+def damaged(dice: random.Random) -> bytes:
     content = bytearray(bundle(*WHOLE).encode())
     for _ in range(dice.randint(1, 3)):
         place = dice.randrange(len(content))
@@ -152,7 +152,7 @@ def check(content: bytes) -> int:
     return sum(row.reading is not None for row in rows)
 
 
-@pytest.mark.parametrize("spoil", [_misshapen, _damaged])
+@pytest.mark.parametrize("spoil", [misshapen, damaged])
 def test_damaged_fhir_is_refused_or_read_and_nothing_else(spoil: Any) -> None:
     dice = random.Random(spoil.__name__)
     assert sum(check(spoil(dice)) for _ in range(MUTATIONS)) > MUTATIONS

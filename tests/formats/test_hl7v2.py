@@ -75,10 +75,6 @@ def test_a_value_that_only_points_to_its_note_is_taken_from_there(sent: str) -> 
     assert refusal(obx) == "There is no value, so there is none to file."
 
 
-def test_an_embedded_document_is_never_a_value() -> None:
-    assert "document" in refusal("OBX|1|ED|PDF^Report||^AP^PDF^Base64^JVBERi0xLjQ=||||||F")
-
-
 @pytest.mark.parametrize(
     ("unit", "known"),
     [("G/l^^L", "G/l"), ("10\\S\\9/l", "10^9/l"), ("^^^10*9/L^^L", "10*9/L"), ("10*3/uL^thousand^UCUM", "10*3/uL")],

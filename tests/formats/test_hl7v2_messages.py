@@ -1,11 +1,12 @@
 """The encoding of HL7 v2: lines, characters, delimiters; reports, notes and documents come whole."""
 
 import base64
+from datetime import date
 
 import pytest
 
 from tests.formats.hl7v2 import MSH, OBR, PID, ZONE, code, only, refusal, result, rows
-from tracker.domain.readings import LabReading, Row
+from tracker.domain.readings import DocumentReading, LabReading
 from tracker.formats import hl7v2
 from tracker.formats.hl7v2.er7 import delimiters
 
@@ -107,40 +108,52 @@ def test_the_notes_of_one_patient_are_not_the_next_ones() -> None:
 
 
 PDF = b"%PDF-1.4 made up"
+SENT = f"LIS^AP^PDF^Base64^{base64.b64encode(PDF).decode()}"
 
 
-def document(value: str, kind: str = "ED") -> Row:
-    row = only(f"OBX|1|{kind}|PDF^Report||{value}||||||F")
-    assert row.reading is None
-    return row
+def document(value: str, kind: str = "ED", status: str = "F", *more: str) -> DocumentReading:
+    reading = only(f"OBX|1|{kind}|PDF^Report||{value}||||||{status}", *more).reading
+    assert isinstance(reading, DocumentReading)
+    return reading
 
 
-def test_an_embedded_document_is_decoded_and_goes_along_with_its_row() -> None:
-    row = document(f"LIS^AP^PDF^Base64^{base64.b64encode(PDF).decode()}")
-    assert row.document is not None
-    assert (row.document.name, row.document.media_type, row.document.content) == ("Report", "application/pdf", PDF)
-    assert row.about is not None
-    assert row.about.mrn == "00231"
-    assert "not filed as a result" in row.problems[0].message
+def test_an_embedded_document_is_kept_for_its_patient_and_sample_and_is_no_value() -> None:
+    found = document(SENT)
+    assert (found.mrn, found.name, found.content, found.accession) == ("00231", "Report", PDF, "F4711")
+    assert found.collected.on == date(2026, 3, 1)
 
 
 @pytest.mark.parametrize(
-    ("value", "kind", "content", "media_type"),
+    ("value", "content"),
     [
-        (f"^AP^^Base64^{base64.b64encode(PDF).decode()}", "ED", PDF, "application/pdf"),
-        (f"^image^jpeg^Hex^{b'abc'.hex()}", "ED", b"abc", "image/jpeg"),
-        ("^TEXT^^A^plain \\T\\ simple", "ED", b"plain & simple", ""),
-        ("\\\\server\\report.pdf^LIS^AP^PDF", "RP", b"", "application/pdf"),
+        (f"^AP^^Base64^{base64.b64encode(PDF).decode()}", PDF),
+        (f"^image^jpeg^Hex^{b'abc'.hex()}", b"abc"),
+        ("^TEXT^^A^plain \\T\\ simple", b"plain & simple"),
+        ("^AP^PDF^Base64^JVBE\\.br\\Ri0x\\X0D0A\\LjQ=", b"%PDF-1.4"),
     ],
-)  # fmt: skip
-def test_a_document_in_each_of_its_ways(value: str, kind: str, content: bytes, media_type: str) -> None:
-    found = document(value, kind).document
-    assert found is not None
-    assert (found.content, found.media_type, bool(found.place)) == (content, media_type, kind == "RP")
+)
+def test_a_document_in_each_of_its_encodings(value: str, content: bytes) -> None:
+    assert document(value).content == content
+
+
+def test_what_is_noted_on_a_document_and_that_it_is_not_final_is_kept_beside_it() -> None:
+    assert document(SENT, "ED", "P", "NTE|1||second page missing").note == "preliminary. second page missing"
+    assert document(SENT, "ED", "C").note == "corrected"
 
 
 @pytest.mark.parametrize("value", ["^AP^PDF^Base64^JVBERi0", "^AP^PDF^Base64^", "^AP^PDF^Hex^xyz", "^AP^PDF^zip^abc"])
 def test_a_document_that_cannot_be_read_is_said(value: str) -> None:
-    row = document(value)
-    assert row.document is None
-    assert row.problems[0].message.endswith("have it sent again.")
+    assert refusal(f"OBX|1|ED|PDF^Report||{value}||||||F").endswith("have it sent again.")
+
+
+def test_a_document_that_is_elsewhere_is_refused_with_its_place() -> None:
+    pointer = "OBX|1|RP|PDF^Report||\\E\\\\E\\server\\E\\report.pdf^LIS^AP^PDF||||||F"
+    assert r"only its place (\\server\report.pdf)" in refusal(pointer)
+
+
+def test_of_two_documents_in_one_field_none_is_dropped_in_silence() -> None:
+    assert refusal(f"OBX|1|ED|PDF^Report||{SENT}~{SENT}||||||F").startswith("2 documents stand in one field")
+
+
+def test_a_withdrawn_document_is_not_kept() -> None:
+    assert refusal(f"OBX|1|ED|PDF^Report||{SENT}||||||X").startswith("The document is withdrawn")

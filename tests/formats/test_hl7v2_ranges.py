@@ -6,7 +6,7 @@ from hypothesis import strategies as st
 
 from tests.formats.hl7v2 import only
 from tracker.domain.readings import LabReading
-from tracker.formats.hl7v2.bounds import range_of
+from tracker.formats.bounds import range_of
 
 
 @pytest.mark.parametrize(
@@ -27,7 +27,21 @@ def test_a_printed_range(printed: str, low: str | None, high: str | None) -> Non
 
 
 @pytest.mark.parametrize(
-    "printed", ["negativ", "See Below", "1.15-0.90", "3.9-5.8) nüchtern", "0.0-0.0", "Follikel (1.6-12) / Luteal (1-9)"]
+    "printed",
+    [
+        "negativ",
+        "neg.",
+        ">1.1 positive",
+        "<0.9 negative, >1.1 positive",
+        "> 0.9 negativ",
+        "bis",
+        "bisher 5",
+        "See Below",
+        "1.15-0.90",
+        "3.9-5.8) nüchtern",
+        "0.0-0.0",
+        "Follikel (1.6-12) / Luteal (1-9)",
+    ],
 )
 def test_a_range_that_cannot_be_read_is_none_and_never_zero(printed: str) -> None:
     row = only(f"OBX|1|NM|X^Something||5||{printed}||||F")
@@ -46,6 +60,10 @@ def test_a_range_that_cannot_be_read_is_none_and_never_zero(printed: str) -> Non
         ("13-17 g/dL", "g/L", "130", "170"), ("4-11 x", "x", "4", "11"), ("<0.50 IU/mL", "[IU]/mL", None, "0.50"),
         ("1,500,000 - 2,000,000", "/uL", "1500000", "2000000"), ("4'000-10'000", "/uL", "4000", "10000"),
         ("1.234,5-2.000,0", "", "1234.5", "2000.0"), ("0,125-0,400", "", "0.125", "0.400"),
+        ("bis 5", "mg/L", None, "5"), ("up to 5.0 mg/L", "mg/L", None, "5.0"), ("unter 35 U/l", "U/L", None, "35"),
+        ("ab 60", "", "60", None), ("do 5,0", "mg/L", None, "5.0"), ("4,0 - 10,0", "G/l", "4.0", "10.0"),
+        ("<0.9 negative", "S/CO", None, "0.9"), ("negativ: < 0,9", "", None, "0.9"),
+        ("< 0.90 (neg.)", "", None, "0.90"),
     ],
 )  # fmt: skip
 def test_a_range_is_compared_in_the_unit_of_the_result(

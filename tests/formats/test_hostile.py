@@ -35,7 +35,7 @@ CONTENTS = {
 }
 
 
-def _changed(content: bytes, dice: random.Random) -> bytes:
+def changed(content: bytes, dice: random.Random) -> bytes:
     damaged = bytearray(content)
     for _ in range(dice.randint(1, 4)):
         place = dice.randrange(len(damaged) + 1)
@@ -47,7 +47,7 @@ def _changed(content: bytes, dice: random.Random) -> bytes:
     return bytes(damaged)
 
 
-def _read(content: bytes) -> list[Row] | None:
+def read_or_none(content: bytes) -> list[Row] | None:
     try:
         return list(opened(content).rows)
     except Refused:
@@ -59,7 +59,7 @@ def test_a_damaged_file_is_refused_or_read_and_nothing_else(name: str) -> None:
     dice = random.Random(name)
     read = 0
     for _ in range(MUTATIONS):
-        found = _read(_changed(CONTENTS[name], dice))
+        found = read_or_none(changed(CONTENTS[name], dice))
         for row in found or ():
             read += 1
             assert row.reading is not None or row.problems, "a row was refused without a word"
@@ -75,8 +75,8 @@ def test_no_row_of_a_damaged_file_is_lost(name: str) -> None:
     dice = random.Random(name)
     counted = 0
     for _ in range(MUTATIONS):
-        content = _changed(CONTENTS[name], dice).replace(b'"', b"'")
-        found = _read(content)
+        content = changed(CONTENTS[name], dice).replace(b'"', b"'")
+        found = read_or_none(content)
         if found is None or content.startswith((b"\xff\xfe", b"\xfe\xff")):
             continue
         lines = re.split(rb"\r\n|\r|\n", content)
@@ -93,5 +93,5 @@ def _cut(content: bytes, read: Callable[[bytes], list[Row] | None]) -> list[int]
 
 @pytest.mark.parametrize("name", ["results", "results packed"])
 def test_a_file_may_end_anywhere(name: str) -> None:
-    counts = _cut(CONTENTS[name], _read)
+    counts = _cut(CONTENTS[name], read_or_none)
     assert counts == sorted(counts)

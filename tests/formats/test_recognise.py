@@ -26,11 +26,11 @@ def test_a_table_is_known_by_all_its_columns_and_by_those_it_needs(kind: str) ->
 
 
 def test_every_kind_has_its_place_in_the_order() -> None:
-    assert sorted(ORDER) == sorted({*TABLES, *(layout.kind for layout in SDTM_LAYOUTS.values())})
+    assert sorted(ORDER) == sorted({*TABLES, *(layout.kind for layout in SDTM_LAYOUTS.values()), "documents"})
     assert ORDER.index("patients") < ORDER.index("courses") < ORDER.index("course_events") < ORDER.index("results")
     assert ORDER.index("courses") < ORDER.index("exposures") < ORDER.index("results")
     assert ORDER.index("patients") < ORDER.index("ranges") < ORDER.index("results"), "ranges are for known clinics"
-    assert ORDER[-1] == "results"
+    assert ORDER[-2:] == ("results", "documents"), "a document is kept with a result of its sample"
 
 
 def _workbook() -> bytes:

@@ -1,6 +1,7 @@
 """Tables as laboratories and people export them: read where they have one reading, asked about where they have two."""
 
 import io
+from datetime import date
 from decimal import Decimal
 from pathlib import Path
 from typing import Any
@@ -59,6 +60,40 @@ def test_a_column_a_test_is_a_result_a_cell() -> None:
         ("00231", "2026-03-01", "WBC", "5.3", "x10^3/uL"),
         ("00417", "2026-03-02", "ALT", "<5", "U/L"),
     ]
+
+
+UNDATED = "Blood counts of ward 3\nPatient ID,ALT (U/L),Time\n00231,31,08:30\n00417,<5,\n"
+
+
+def test_one_day_is_said_for_a_table_that_has_no_column_of_days() -> None:
+    assert asked(UNDATED) == {"columns.date": ""}
+    assert asked(UNDATED, columns={"date": ""}) == {"sampled_on": ""}
+    found = [row.reading for row in opened(UNDATED, sampled_on="2026-03-01").rows]
+    assert [(r.collected.on.isoformat(), r.collected.time_known) for r in found] == [
+        ("2026-03-01", True), ("2026-03-01", False),
+    ]  # fmt: skip
+    said = " ".join(remark.message for remark in opened(UNDATED, sampled_on=date(2026, 3, 1)).remarks)
+    assert "Every sample is of 2026-03-01, as was said of this table." in said
+
+
+def test_the_day_of_all_samples_is_of_one_file_and_is_not_kept_with_its_mapping() -> None:
+    proposal = opened(UNDATED, sampled_on="2026-03-01").proposals[0]
+    assert "sampled_on" not in proposal.kept().as_dict()
+    reader = Reader(analytes.find, {proposal.digest: Kept("ward 3", proposal.kept())})
+    with pytest.raises(Unsettled):
+        read("the next", io.BytesIO(UNDATED.encode()), ZONE, reader)
+
+
+@pytest.mark.parametrize("day", ["01.03.2026", "2026-02-30", "soon", 5])
+def test_the_day_of_all_samples_is_a_day_of_the_calendar(day: object) -> None:
+    with pytest.raises(Refused, match="sampled_on of the mapping"):
+        opened(UNDATED, sampled_on=day)
+
+
+def test_a_day_for_all_and_a_column_of_days_are_not_both_taken() -> None:
+    with pytest.raises(Refused, match="a column has their days too: choose one"):
+        opened(WIDE, sampled_on="2026-03-01")
+    assert [found[1] for found in results(WIDE, sampled_on="2026-03-05", columns={"date": ""})] == ["2026-03-05"] * 3
 
 
 def test_a_row_a_result_with_its_printed_range_in_german() -> None:

@@ -106,6 +106,13 @@ def desk(database_url: str) -> Iterator[Desk]:
     database.close()
 
 
+@pytest.fixture
+def ada(desk: Desk) -> Desk:
+    """Ada with haemoglobin 12.5 g/dL in January, February and March; the starter range of women begins at 12."""
+    desk.labs(*(("HB", "12.5", "g/dL", day) for day in ("2026-01-15", "2026-02-15", "2026-03-15")))
+    return desk
+
+
 def _account(session: Any, operator: Actor, clinic: Clinic, username: str, role: str) -> Account:
     account = Account(
         username=username,

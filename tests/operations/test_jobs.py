@@ -53,8 +53,9 @@ def at_the_clinics_limit(desk: Desk) -> int:
 def test_a_preview_by_a_job_says_what_one_on_the_page_says(desk: Desk, key: int) -> None:
     with desk.database.transaction() as session:
         draft = session.get_one(ClinicSetting, key)
-        on_the_page = publishing.preview(session, desk.second, [draft], BACK_FILL)
-        publishing.ask_for_preview(session, desk.second, [draft], BACK_FILL)
+        planned = publishing.plan(session, desk.second, [draft], BACK_FILL)
+        on_the_page = publishing.preview(session, desk.second, desk.clinic_id, planned)
+        publishing.ask_for_preview(session, desk.second, desk.clinic_id, planned)
     assert work_on(desk.database, 1, once=True) == 1
     job = the_job(desk)
     assert (job.state, job.done, job.total) == ("done", 1, 1)

@@ -1,5 +1,6 @@
 """What HL7 v2 messages do to what is on file: corrections find the right result, nothing reaches the wrong patient."""
 
+import base64
 import io
 from datetime import date
 from typing import Any
@@ -8,12 +9,15 @@ import pytest
 from sqlalchemy import select
 
 from tests.operations.conftest import ZONE, Desk
+from tests.pictures import pdf
 from tracker import formats
 from tracker.domain.errors import Refused
 from tracker.domain.readings import PatientReading, Row
-from tracker.models import Clinic, HeldRow, LabResult, Patient
+from tracker.models import Attachment, Clinic, HeldRow, ImportBatch, LabResult, Patient
 from tracker.operations import configure, enrol, tray
+from tracker.operations.attachments import LARGEST
 from tracker.operations.importing import Importer, Report
+from tracker.operations.undo import undo
 
 HEADER = "MSH|^~\\&|LIS|Lakeside Lab|Jakwatch|Derm|20260301101500||ORU^R01|1|P|2.5"
 PID = "PID|1||{mrn}^^^Clinic^MR||Ada^A||{born}|F"
@@ -112,7 +116,7 @@ def enrolled(desk: Desk, mrn: str, born: date | None) -> None:
 
 def released(desk: Desk) -> tuple[int, HeldRow]:
     with desk.database.transaction() as session:
-        count, _ = tray.release(session, desk.nurse, session.get_one(Clinic, desk.clinic_id))
+        count, _ = tray.release(session, desk.nurse, session.get_one(Clinic, desk.clinic_id), LARGEST)
         (held,) = session.scalars(select(HeldRow)).all()
     return count, held
 
@@ -186,3 +190,81 @@ def test_somebody_of_one_clinic_neither_sees_nor_touches_the_other_ones_patient(
         assert session.scalars(select(Patient.family_name).where(Patient.clinic_id == second.id)).all() == ["Nora"]
         with pytest.raises(Refused, match="is taken"):
             enrol.add_patient(session, desk.nurse, second.id, {"mrn": "N1", "sex": "female"})
+
+
+# ------------------------------------------------------------------------------------- documents (OBX-2 ED)
+
+REPORT = pdf("the whole report")
+
+
+def send_report(desk: Desk, content: bytes = REPORT, mrn: str = "0001", largest: int = 1 << 20) -> Report:
+    """A neutrophil count, and before it the report of the same order as a document."""
+    segments = [
+        HEADER, PID.format(mrn=mrn, born="19900501"), OBR,
+        f"OBX|1|ED|PDF^Report||^AP^PDF^Base64^{base64.b64encode(content).decode()}||||||F",
+        "OBX|2|NM|751-8^Neutrophils^LN||1.4|10*3/uL|2.0-8.25|L|||F",
+    ]  # fmt: skip
+    with desk.database.transaction() as session:
+        importer = Importer(session, desk.nurse, [session.get_one(Clinic, desk.clinic_id)], largest=largest)
+        source = formats.read("m.hl7", io.BytesIO("\r".join(segments).encode()), ZONE)
+        report = importer.file("m.hl7", source.format, source.kind, source.rows)
+        importer.judge()
+    return report
+
+
+def kept(desk: Desk) -> list[tuple[str, bytes, str | None]]:
+    """(name, content, the test of the sample it is with) of the documents in force."""
+    with desk.database.reading() as session:
+        found = session.scalars(select(Attachment).where(Attachment.voided_at.is_(None)).order_by(Attachment.id))
+        return [(a.filename, a.content, (r := session.get(LabResult, a.result_id or 0)) and r.subject) for a in found]
+
+
+def test_a_document_is_kept_with_the_sample_it_reports(desk: Desk) -> None:
+    assert (send_report(desk).filed, kept(desk)) == (2, [("Report.pdf", REPORT, "ANC")])
+    with desk.database.reading() as session:
+        row = session.scalars(select(Attachment)).one()
+    assert (row.on, row.media_type) == (date(2026, 3, 1), "application/pdf")
+
+
+def test_a_document_that_comes_again_is_a_duplicate(desk: Desk) -> None:
+    send_report(desk)
+    assert send_report(desk).duplicate == 2
+    assert len(kept(desk)) == 1
+
+
+@pytest.mark.parametrize(
+    ("content", "said"),
+    [(b"{\\rtf1 words}", "an RTF document"), (REPORT[:-8], "damaged or cut short"), (REPORT + bytes(2000), "0.0 MB")],
+)
+def test_a_document_that_an_upload_would_be_refused_for_is_refused_and_its_results_are_filed(
+    desk: Desk, content: bytes, said: str
+) -> None:
+    report = send_report(desk, content, largest=1000)
+    assert (report.filed, report.refused, said in report.problems[0].message) == (1, 1, True)
+    assert kept(desk) == []
+
+
+def test_a_document_on_record_for_somebody_else_is_refused_without_saying_for_whom(desk: Desk) -> None:
+    send_report(desk)
+    with desk.database.transaction() as session:
+        enrol.add_patient(session, desk.nurse, desk.clinic_id, {"mrn": "0002", "family_name": "Neighbour"})
+    report = send_report(desk, mrn="0002")
+    assert (report.filed, report.refused) == (1, 1)
+    assert report.problems[0].message.endswith("add it on this patient’s page.")
+    assert "Ada" not in report.problems[0].message
+
+
+def test_a_document_waits_for_its_patient_and_comes_whole_out_of_the_tray(desk: Desk) -> None:
+    assert send_report(desk, mrn="0002").unmatched == 2
+    with desk.database.transaction() as session:
+        enrol.add_patient(session, desk.nurse, desk.clinic_id, {"mrn": "0002", "family_name": "Late"})
+        released, _ = tray.release(session, desk.nurse, session.get_one(Clinic, desk.clinic_id), LARGEST)
+    assert (released, kept(desk)) == (2, [("Report.pdf", REPORT, "ANC")])
+
+
+def test_undoing_the_file_takes_its_documents_out_and_they_may_come_again(desk: Desk) -> None:
+    first = send_report(desk)
+    with desk.database.transaction() as session:
+        done = undo(session, desk.nurse, session.get_one(ImportBatch, first.batch), "sent for the wrong patient").done
+    assert (done["documents voided"], kept(desk)) == (1, [])
+    assert send_report(desk).filed == 2

@@ -34,15 +34,16 @@ def draft(desk: Desk, value: str = "1200", day: date = TODAY, replaces: int | No
         return draft_setting(session, desk.doctor, desk.clinic_id, told, old).id
 
 
-def publish(desk: Desk, key: int, applies: str = "", actor: Actor | None = None, follows: int | None = None) -> Any:
+def publish(desk: Desk, key: int, applies: str = "", actor: Actor | None = None, seen: str = "") -> Any:
     with desk.database.transaction(alone=True) as session:
         draft = session.get_one(ClinicSetting, key)
-        return publishing.publish(session, actor or desk.second, [draft], applies, {key: follows}).counts()
+        return publishing.publish(session, actor or desk.second, [draft], applies, seen).counts()
 
 
 def look(desk: Desk, key: int, applies: str = "") -> Preview:
     with desk.database.reading() as session:
-        return publishing.preview(session, desk.second, [session.get_one(ClinicSetting, key)], applies)
+        planned = publishing.plan(session, desk.second, [session.get_one(ClinicSetting, key)], applies)
+        return publishing.preview(session, desk.second, desk.clinic_id, planned)
 
 
 def take_back(desk: Desk, key: int) -> None:
@@ -163,9 +164,11 @@ def test_a_draft_that_was_published_is_not_withdrawn(desk: Desk) -> None:
 
 def test_another_version_meanwhile_is_looked_at_first(desk: Desk) -> None:
     one, other = draft(desk), draft(desk, "1300")
-    publish(desk, one, follows=0)
-    with pytest.raises(Stale, match="Another version was published meanwhile"):
-        publish(desk, other, follows=0)
+    with desk.database.reading() as session:
+        seen = publishing.in_force(session, desk.clinic_id)
+    publish(desk, one, seen=seen)
+    with pytest.raises(Stale, match="Something else was published meanwhile"):
+        publish(desk, other, seen=seen)
 
 
 def test_a_version_is_not_dated_before_the_one_it_follows(desk: Desk) -> None:

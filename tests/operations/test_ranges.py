@@ -5,67 +5,19 @@ from concurrent.futures import ThreadPoolExecutor
 from datetime import date, timedelta
 from decimal import Decimal
 from threading import Event
-from typing import Any
 from zoneinfo import ZoneInfo
 
 import pytest
 from sqlalchemy import select
 
 from tests.operations.conftest import NOW, TODAY, Desk
+from tests.operations.ranges import FEBRUARY, MARCH, draft, judged, publish, published, reading, take_back
 from tracker.domain.errors import NotAllowed, Refused, Stale
-from tracker.domain.readings import LabReading, RangeReading, read_moment
-from tracker.models import Clinic, LabResult, Patient, ReferenceRange
+from tracker.domain.readings import LabReading, read_moment
+from tracker.models import Clinic, Patient, ReferenceRange
 from tracker.operations import configure, entry, publishing
 from tracker.operations.audit import first_bad_entry
 from tracker.operations.publishing import BACK_FILL, FROM_TODAY
-
-FEBRUARY, MARCH = date(2026, 2, 1), date(2026, 3, 1)
-
-
-def reading(low: str, day: date, sex: str = "female", laboratory: str = "") -> RangeReading:
-    return RangeReading(
-        "HB", "g/dL", day, laboratory, sex, 18, None, Decimal(low), ">=", Decimal(16), "<=", "letter of the laboratory"
-    )
-
-
-def draft(desk: Desk, low: str, day: date = FEBRUARY, **more: str) -> int:
-    with desk.database.transaction() as session:
-        return configure.draft_range(session, desk.doctor, desk.clinic_id, reading(low, day, **more), "analyser").id
-
-
-def publish(desk: Desk, key: int, applies: str = BACK_FILL) -> Any:
-    with desk.database.transaction(alone=True) as session:
-        return publishing.publish(session, desk.second, [session.get_one(ReferenceRange, key)], applies)
-
-
-def published(desk: Desk, low: str, day: date = FEBRUARY, **more: str) -> int:
-    key = draft(desk, low, day, **more)
-    publish(desk, key)
-    return key
-
-
-def take_back(desk: Desk, key: int) -> None:
-    with desk.database.transaction(alone=True) as session:
-        publishing.roll_back_range(session, desk.nurse, session.get_one(ReferenceRange, key))
-
-
-def judged(desk: Desk) -> dict[str, str]:
-    """By day of the sample, the lower bound that judges it."""
-    with desk.database.reading() as session:
-        rows = session.execute(
-            select(LabResult.collected_on, ReferenceRange.low)
-            .outerjoin(ReferenceRange, ReferenceRange.id == LabResult.range_id)
-            .where(LabResult.patient_id == desk.patient_id)
-        )
-        return {day.isoformat(): str(low) for day, low in rows}
-
-
-@pytest.fixture
-def ada(desk: Desk) -> Desk:
-    """Ada with haemoglobin 12.5 g/dL in January, February and March; the starter range of women begins at 12."""
-    desk.labs(*(("HB", "12.5", "g/dL", day) for day in ("2026-01-15", "2026-02-15", "2026-03-15")))
-    return desk
-
 
 # ---------------------------------------------------------------------------------------------- taking back
 

@@ -146,3 +146,32 @@ def test_a_changed_entry_is_found(desk: Desk) -> None:
 
 def test_today_is_the_clinics_day() -> None:
     assert date(2026, 3, 20) == TODAY
+
+
+# ------------------------------------------------------------------------------------ tests read in words
+
+
+@pytest.mark.parametrize(
+    ("value", "unit", "word", "figure", "comment"),
+    [
+        ("0.31", "S/CO", "", "0.31", ""),
+        ("<0.10", "Index", "", "0.10", ""),
+        ("neg.", "", "negative", None, ""),
+        ("0.05 (negativ)", "", "negative", None, "Reported as 0.05 (negativ)."),
+        ("reaktiv, 12.3 S/CO", "", "positive", None, "Reported as reaktiv, 12.3 S/CO."),
+        ("nicht reaktiv 0,05", "", "negative", None, "Reported as nicht reaktiv 0,05."),
+    ],
+)
+def test_an_antibody_is_kept_as_its_word_or_as_the_index_that_came_without(
+    value: str, unit: str, word: str, figure: str | None, comment: str
+) -> None:
+    found, asked = prepare(reading("HBSAG", value, unit), ADA, NOW)
+    assert (found["text"], found["figure"], found["comment"]) == (word, Decimal(figure) if figure else None, comment)
+    assert found["value"] is None
+    assert bool(asked) is bool(figure)
+
+
+@pytest.mark.parametrize("value", ["neither negative nor positive 3", "0.05 IU/mL of something", "(negativ"])
+def test_words_that_are_no_verdict_are_refused(value: str) -> None:
+    with pytest.raises(NotRecordable, match="not one of"):
+        prepare(reading("HBSAG", value, ""), ADA, NOW)

@@ -243,7 +243,7 @@ def _lab(number: int, told: Mapping[str, str], person: Person) -> Lab:
         number, code, at.replace(tzinfo=UTC), at.date(), read.comparator if read else "", read.figure if read else None,
         unit, value, told.get("text", "") if read is None else "", limits, no_range, told.get("laboratory", ""),
         told.get("accession", ""), told.get("status", "final"), told.get("lab_flag", ""),
-        time_known="at" in told, method=told.get("method", ""),
+        time_known="at" in told, method=told.get("method", ""), fasting=_yes_no(told.get("fasting")),
     )  # fmt: skip
 
 

@@ -1,10 +1,13 @@
 """Every page by the map of addresses: what an answer carries, what markup does in it, what odd forms bring about."""
 
+import logging
 import re
 import time
 from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass, field
 from random import Random
+from tempfile import TemporaryDirectory
 from typing import Any
 from urllib.parse import urlsplit
 
@@ -14,9 +17,11 @@ from flask.testing import FlaskClient
 from werkzeug.exceptions import HTTPException
 from werkzeug.test import TestResponse
 
-from tests.people import Cast
+from tests.people import Cast, seed
+from tests.trust.lines import Line
+from tests.trust.staff import application
 from tests.web.test_access import MATRIX, address, client_of
-from tracker.db import Database
+from tracker.db import Database, upgrade
 
 ROLES = ("recorder", "clinician", "admin", "auditor")
 LEAKS = re.compile(r"Traceback \(most recent|sqlalchemy\.|psycopg|sqlite3\.|site-packages|/tracker/\w+\.py")
@@ -84,6 +89,34 @@ class World:
         for endpoint, path in self.addresses("GET"):
             for role in ROLES:
                 yield endpoint, role, path, self.ask(role, path)
+
+
+@contextmanager
+def clinic() -> Iterator[World]:
+    """The application over a fresh SQLite file with people and records."""
+    with TemporaryDirectory(prefix="jakwatch-trust-") as folder:
+        url = f"sqlite:///{folder}/jakwatch.db"
+        upgrade(url)
+        app = application(url, UPLOAD_FOLDER=f"{folder}/uploads")
+        database: Database = app.extensions["database"]
+        logging.disable(logging.CRITICAL)  # refusals by the thousand
+        try:
+            yield World(app, database, seed(database))
+        finally:
+            logging.disable(logging.NOTSET)
+            database.close()
+
+
+def check(full: bool) -> Iterator[Line]:
+    with clinic() as world:
+        outcome = fuzz(world, 100_000 if full else 3_000, seed=2)
+    slow = outcome.percentile(0.99)
+    figure = (
+        f"{outcome.sent} requests to {len(outcome.endpoints)} addresses: {len(outcome.wrong)} failed or told too much,"
+        f" p99 {1000 * slow:.0f} ms"
+    )
+    passed, told = not outcome.wrong and slow < 1, "; ".join(outcome.wrong[:3])
+    yield Line("R13", "odd forms and addresses", figure, "0, and p99 below 1000 ms", passed, told)
 
 
 # ---------------------------------------------------------------------------------------------- markup

@@ -20,6 +20,7 @@ from tempfile import TemporaryDirectory
 
 from tests.people import seed
 from tests.trust.disk import MARKED, Disk, Files, Note, read_notes
+from tests.trust.lines import Line
 from tests.trust.staff import SECRET
 from tracker.db import Database, sqlite_driver, upgrade
 from tracker.domain.keyring import Keyring
@@ -53,6 +54,27 @@ class Recording:
 
     before: Files
     notes: list[Note]
+
+
+SETTINGS = (("WAL", "FULL", False), ("DELETE", "EXTRA", False), ("WAL", "NORMAL", True), ("WAL", "OFF", True))
+"""Of SQLite: journal_mode, synchronous, and whether they are too weak, which the cuts have to show."""
+
+
+def check(full: bool) -> Iterator[Line]:
+    points, rounds = (100_000, 12) if full else (4_000, 4)
+    for journal, synchronous, weak in SETTINGS:
+        share = max(points // (20 if weak else 1), 200)
+        with TemporaryDirectory() as folder:
+            outcome = replay(record(Path(folder), journal, synchronous, rounds), share)
+        figure = (
+            f"{outcome.points} cuts ({outcome.distinct} differing disks, {outcome.answers} answers, {outcome.commits}"
+            f" commits): {outcome.lost} lost, {outcome.partial} partial, {outcome.corrupt} corrupt,"
+            f" {outcome.audit} audit faults"
+        )
+        wanted = "losses are found" if weak else "0 of each"
+        passed = outcome.lost > 0 if weak else outcome.failures == 0
+        what = f"power cut, SQLite {journal}+{synchronous}" + (" (control)" if weak else "")
+        yield Line("R1", what, figure, wanted, passed, "; ".join([] if weak else outcome.examples))
 
 
 def compile_recorder(folder: Path) -> Path:

@@ -1,6 +1,6 @@
 """Two people change one record at the same moment (R8): one is stored, the other is told, and nothing is lost."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
 from threading import Barrier
@@ -8,7 +8,8 @@ from threading import Barrier
 from sqlalchemy import func, select
 from sqlalchemy.orm import Session
 
-from tests.trust.crawl import World
+from tests.trust.crawl import World, clinic
+from tests.trust.lines import Line
 from tracker.models import AuditEntry, LabResult, Patient
 
 PAIR = ("clinician", "recorder")
@@ -22,6 +23,14 @@ class Contended:
     wrong: int = 0
     lost: int = 0
     examples: list[str] = field(default_factory=list)
+
+
+def check(full: bool) -> Iterator[Line]:
+    with clinic() as world:
+        outcome = contend(world, 10_000 if full else 500)
+    figure = f"{outcome.pairs} pairs: {outcome.wrong} answered wrongly, {outcome.lost} lost updates"
+    passed, told = not outcome.wrong and not outcome.lost, "; ".join(outcome.examples[:3])
+    yield Line("R8", "two people change one record at once", figure, "0 of each", passed, told)
 
 
 def contend(world: World, pairs: int) -> Contended:

@@ -1,5 +1,6 @@
 """Files: previewed before they are filed, every row accounted for, and the tray of rows without a patient."""
 
+import base64
 import csv
 import gzip
 import io
@@ -17,11 +18,13 @@ from sqlalchemy import func, select
 from werkzeug.test import TestResponse
 
 from tests.people import Cast
+from tests.pictures import pdf
 from tests.web.conftest import Browser
 from tracker.db import Database
 from tracker.models import AuditEntry, HeldRow, ImportBatch, LabResult, Patient
 from tracker.operations import tray
 from tracker.operations.actor import Actor
+from tracker.operations.attachments import LARGEST
 from tracker.web import uploads
 
 SignIn = Callable[[str], Browser]
@@ -355,7 +358,7 @@ def test_what_enrols_a_patient_may_release_the_tray_itself(bob: Browser, cast: C
         session.add(Patient(clinic_id=cast.a.clinic, mrn="77777", created_at=NOON, sex="female"))
         session.flush()
         clinic = session.get_one(tray.Clinic, cast.a.clinic)
-        released, _ = tray.release(session, Actor("setup", NOON, "form"), clinic)
+        released, _ = tray.release(session, Actor("setup", NOON, "form"), clinic, LARGEST)
     assert released == 1
 
 
@@ -492,3 +495,18 @@ def test_the_tray_is_sorted_by_age_owner_and_number_and_narrowed_to_ones_own(bob
     assert [cells[0] for cells in _shown(bob, "?whose=mine")] == ["AL-9999"]
     assert [cells[0] for cells in _shown(bob, "?whose=nobody")] == ["AA-1", "ZZ-1"]
     assert len(_shown(bob, "?by=nonsense&whose=nonsense")) == 3
+
+
+def test_a_document_within_a_message_is_previewed_filed_and_listed_with_its_patient(
+    bob: Browser, cast: Cast, database: Database
+) -> None:
+    segments = (
+        "MSH|^~\\&|LIS|Lake|||20260210101500||ORU^R01|1|P|2.5", "PID|1||{mrn}^^^Clinic^MR||Ada^A",
+        "OBR|1||F1|CBC|||20260210083000",
+        "OBX|1|ED|RPT^Letter||^AP^PDF^Base64^" + base64.b64encode(pdf("a letter")).decode() + "||||||F",
+    )  # fmt: skip
+    looked = send(bob, "\r".join(segments).format(mrn="AL-0001"), "letter.hl7")
+    assert "Letter, 1 kB" in words(looked.text)
+    assert sums(looked)[:2] == [1, 1]
+    bob.post("/imports/file", {"token": token(looked)})
+    assert "Letter.pdf" in words(bob.get(f"/patients/{cast.a.patient}").text)

@@ -8,7 +8,7 @@ import time_machine
 
 from tests.people import Cast, add_account
 from tests.web.conftest import Browser
-from tests.web.reading import told, words
+from tests.web.reading import soup, told, words
 from tracker.cli.working import work_on
 from tracker.db import Database
 from tracker.models import Clinic
@@ -52,7 +52,7 @@ def test_a_preview_is_followed_to_its_end(sign_in: SignIn, database: Database, c
 
 def test_publishing_says_where_the_judging_is_followed(sign_in: SignIn, cora: str, cast: Cast) -> None:
     second = sign_in(cora)
-    answer = second.post(f"/settings/{cast.a.setting}/publish", {"applies": "history", "follows": "0"})
+    answer = second.post(f"/settings/{cast.a.setting}/publish", {"applies": "history"})
     assert told(second.get(answer.headers["Location"])) == [
         "Published. Everybody is judged again in the background: see “Long work”."
     ]
@@ -67,3 +67,35 @@ def test_it_is_stopped_once(sign_in: SignIn, database: Database, cast: Cast) -> 
     late = carol.post(f"{page}/cancel")
     assert late.status_code == 409
     assert "It has ended meanwhile." in words(late)
+
+
+def test_a_preview_by_a_job_shows_the_coverage_and_says_when_it_is_outdated(
+    sign_in: SignIn, database: Database, cora: str, cast: Cast
+) -> None:
+    carol, second = sign_in("carol"), sign_in(cora)
+    men = {"analyte": "HB", "unit": "g/dL", "sex": "male", "low": "13.5", "effective_from": "2026-02-20",
+           "source": "letter", "reason": "the new analyser"}  # fmt: skip
+    first, tie = (
+        carol.post("/ranges/new", men | {"age_from": start, "age_to": end}).headers["Location"]
+        for start, end in (("20", "62"), ("18", "60"))
+    )
+    second.post(f"{first}/publish")
+    job = second.post(f"{tie}/preview").headers["Location"]
+    work_on(database, 1, once=True)
+    shown = [words(soup(second.get(page)).select("section[aria-labelledby=mended-title]")[0]) for page in (job, tie)]
+    assert "fine open HB, men, 20 to 59 years: two configured ranges fit equally" in shown[0]
+    assert shown[0] == shown[1]
+    assert "Something was published since" not in words(second.get(job))
+    second.post(f"{tie}/publish")
+    assert "Something was published since" in words(second.get(job))
+
+
+def test_taking_back_is_looked_at_by_a_job_that_leads_to_the_version(
+    sign_in: SignIn, database: Database, cora: str, cast: Cast
+) -> None:
+    second = sign_in(cora)
+    second.post(f"/settings/{cast.a.setting}/publish", {"applies": "history"})
+    job = second.post(f"/settings/{cast.a.setting}/take-back/preview").headers["Location"]
+    work_on(database, 1, once=True)
+    assert "What would change" in words(second.get(job))
+    assert f'href="/settings/{cast.a.setting}"' in second.get(job).text

@@ -177,3 +177,23 @@ def test_how_it_is_read_can_be_changed_after_a_look_and_after_an_undo(
     assert sums(other) == [4, 2, 0, 1, 1]
     assert "a row of totals" in bob.get(f"/imports/pending/{token(again)}/refused.csv").text
     assert bob.post("/imports/file", {"token": token(other)}).status_code == 303
+
+
+def test_a_table_without_days_is_given_one_and_asked_again_the_next_time(
+    bob: Browser, cast: Cast, database: Database
+) -> None:
+    undated = "Patient,Kreatinin (mg/dL)\nAL-0001,1.1\n"
+    address, html = page_of(bob, undated)
+    assert "Where no column has it, say one day for all samples" in words(html)
+    wrong = bob.post(address, fields(html) | {"sampled_on": "1 March"})
+    assert wrong.status_code == 422
+    assert "sampled_on of the mapping: “1 March” is not a date" in words(wrong.text)
+    shown = bob.post(address, fields(html) | {"sampled_on": "2026-02-03", "keep_as": "ward 3"})
+    assert sums(shown) == [1, 1, 0, 0, 0]
+    assert "Every sample is of 2026-02-03" in words(shown.text)
+    bob.post("/imports/file", {"token": token(shown)})
+    with database.reading() as session:
+        days = session.scalars(select(LabResult.collected_on).where(LabResult.subject == "CREAT")).all()
+    assert [day.isoformat() for day in days] == ["2026-02-03"]
+    _, again = page_of(bob, undated.replace("1.1", "1.3"))
+    assert fields(again)["sampled_on"] == ""

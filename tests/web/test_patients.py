@@ -301,3 +301,11 @@ def test_rows_that_waited_for_a_record_number_are_filed_when_it_is_enrolled(
     answer = sign_in("bob").post("/patients/new", ROBIN, follow_redirects=True)
     assert "1 rows that waited for this record number were filed" in answer.text
     assert "Neutrophils 0.4" in answer.text
+
+
+def test_what_changed_last_is_told_in_plain_words(sign_in: SignIn, cast: Cast) -> None:
+    bob = sign_in("bob")
+    seen = {"seen-kind": "salt", "seen-on": "2026-02-18", "seen-value": "34"}
+    assert bob.post(f"/patients/{cast.a.patient}/observations/new", seen).status_code == 303
+    after = words(bob.get(f"/patients/{cast.a.patient}")).partition("What changed last")[2]
+    assert "Added observation: SALT score, 34, 18 Feb 2026" in after

@@ -292,6 +292,45 @@ def test_one_person_takes_a_range_back_and_everybody_is_judged_again(
     assert carol.post(f"/ranges/{key}/take-back").status_code == 409
 
 
+def test_one_sees_what_taking_a_range_back_would_change(
+    sign_in: SignIn, database: Database, cora: str, tom: int
+) -> None:
+    key = draft(sign_in("carol"))
+    second = sign_in(cora)
+    second.post(f"/ranges/{key}/publish", HISTORY)
+    before = digest(database)
+    page = second.post(f"/ranges/{key}/take-back/preview")
+    assert page.status_code == 200
+    assert "2 flags opened" in figures(page)
+    assert "Tom AL-0011 opened" in words(page)
+    assert "It would apply from 1 Jan 2026." in words(page)
+    assert digest(database) == before
+    second.post(f"/ranges/{key}/take-back")
+    assert len(open_flags(database, tom)) == 2
+    late = second.post(f"/ranges/{key}/take-back/preview")
+    assert late.status_code == 409
+    assert "judges nothing any more" in problems(late)
+
+
+def test_what_was_published_meanwhile_is_looked_at_before_another_draft_is(
+    sign_in: SignIn, database: Database, cora: str, tom: int
+) -> None:
+    carol, second = sign_in("carol"), sign_in(cora)
+    one, other = draft(carol), draft(carol, low="13.0")
+    seen = {"seen": shown_in(second.get(f"/ranges/{other}"), "seen")}
+    second.post(f"/ranges/{one}/publish", HISTORY)
+    late = second.post(f"/ranges/{other}/publish", HISTORY | seen)
+    assert late.status_code == 409
+    assert "Something else was published meanwhile." in problems(late)
+    assert row(database, ReferenceRange, other).state == "draft"
+    again = {"seen": shown_in(late, "seen")}
+    assert second.post(f"/ranges/{other}/publish", HISTORY | again).status_code == 303
+
+
+def shown_in(page: Any, name: str) -> str:
+    return str(soup(page).select_one(f"input[name={name}]")["value"])
+
+
 def test_a_line_of_the_starter_set_offers_no_way_back(sign_in: SignIn, database: Database, cast: Cast) -> None:
     with database.reading() as session:
         key = session.query(ReferenceRange).filter_by(clinic_id=cast.a.clinic, analyte="CHOL").one().id
@@ -324,7 +363,7 @@ def test_the_unit_may_stand_behind_the_words(sign_in: SignIn, database: Database
     [
         ({"phrase": "normal"}, "“normal” is not understood"),
         ({"phrase": "18 - 14"}, "The lower bound 18 is above the upper bound 14."),
-        ({"phrase": "<= 1.5 x ULN"}, "it cannot be a multiple of its own"),
+        ({"phrase": "<= 1.5 x ULN"}, "it cannot be a multiple of the upper limit"),
         ({"phrase": "135 - 175 g/L"}, "The words say g/L and the unit is g/dL"),
         ({"low": "14"}, "The words and the boxes say two different ranges"),
         ({"analyte": "CREAT", "unit": "mg/dL", "phrase": "44 - 80"}, "it looks like umol/L"),
@@ -378,6 +417,32 @@ def test_without_scripts_the_same_is_told_by_a_button(sign_in: SignIn) -> None:
     assert "Understood ≥ 13.5 and < 17.5 g/dL" in words(page)
     assert typed(page, "phrase") == "13.5 <= x < 17.5"
     assert "Say in a few words why." not in words(page)
+
+
+# ---------------------------------------------------------------------------------------------- which comes first
+
+
+def test_the_table_says_which_range_goes_first_as_it_is_set(
+    sign_in: SignIn, database: Database, cora: str, cast: Cast
+) -> None:
+    carol, second = sign_in("carol"), sign_in(cora)
+    assert "The range printed with a result judges it first" in words(carol.get("/ranges"))
+    told = {"first": "configured", "reason": "our analyser is older than its print", "source": ""}
+    for day, said in (
+        ("2026-03-01", "From 1 Mar 2026 on: the configured range, else the printed one"),
+        ("2026-03-02", "From 2 Mar 2026 on: the configured range"),
+    ):
+        drafted = carol.post("/settings/clinic/ranges_first", told | {"effective_from": day}).headers["Location"]
+        second.post(f"{drafted}/publish")
+        page = words(carol.get("/ranges"))
+        assert said in page
+        assert "The range printed with a result judges it first" in page
+    with time_machine.travel(datetime(2026, 3, 5, 9, 0, tzinfo=UTC), tick=True):
+        page = words(sign_in("carol").get("/ranges"))
+    assert "This clinic puts these ranges first" in page
+    assert "version 2" in page
+    assert "the range printed with it judges where neither fits" in page
+    assert "The range printed with a result judges it first" not in page
 
 
 # ---------------------------------------------------------------------------------------------- coverage

@@ -8,7 +8,7 @@ import time_machine
 
 from tests.people import Cast, add_account
 from tests.web.conftest import Browser
-from tests.web.reading import open_flags, problems, row, soup, told, typed, words
+from tests.web.reading import count, open_flags, problems, row, soup, told, typed, words
 from tracker.db import Database
 from tracker.models import Clinic, ClinicSetting
 
@@ -46,7 +46,7 @@ def test_from_the_protocol_to_the_flag(sign_in: SignIn, database: Database, cora
     page = second.post(f"/settings/{key}/preview", {"applies": "history"})
     assert "It would apply from 1 Jan 2026." in words(page)
     assert f"/results/{cast.a.result}" in page.text
-    answer = second.post(f"/settings/{key}/publish", {"applies": "history", "follows": "0"})
+    answer = second.post(f"/settings/{key}/publish", {"applies": "history"})
     shown = second.get(answer.headers["Location"])
     assert told(shown)[0].startswith("Published. 1 patient judged again; flags: 0 opened, ")
     assert "acts at 600 /uL, repeat within 3 days" in words(shown)
@@ -98,7 +98,7 @@ def test_a_verified_line_offers_no_switch_and_an_unverified_one_does(sign_in: Si
 
 def test_a_day_that_has_passed_is_published_only_with_a_choice(sign_in: SignIn, database: Database, cora: str) -> None:
     key, second = draft(sign_in("carol")), sign_in(cora)
-    answer = second.post(f"/settings/{key}/publish", {"follows": "0"})
+    answer = second.post(f"/settings/{key}/publish")
     assert answer.status_code == 422
     assert "Say whether it applies from today" in words(answer)
     assert row(database, ClinicSetting, key).state == "draft"
@@ -135,7 +135,7 @@ def test_a_rule_is_silent_and_the_preview_says_what_that_takes(
 ) -> None:
     key, second = draft(sign_in("carol"), "/rules/out_of_range/clinic", **SILENT), sign_in(cora)
     assert "Outside the laboratory range" in words(second.post(f"/settings/{key}/preview", {"applies": "history"}))
-    second.post(f"/settings/{key}/publish", {"applies": "history", "follows": "0"})
+    second.post(f"/settings/{key}/publish", {"applies": "history"})
     assert "out_of_range" not in [flag.rule for flag in open_flags(database, cast.a.patient)]
     assert "switched off in force" in words(second.get("/rules/out_of_range"))
 
@@ -161,7 +161,7 @@ WATCH = {"title": "Watch closely", "analyte": "ANC", "shape": "threshold", "op":
 def test_a_clinic_makes_a_rule_without_code(sign_in: SignIn, database: Database, cora: str, cast: Cast) -> None:
     key, second = draft(sign_in("carol"), "/rules/own/new", **WATCH), sign_in(cora)
     assert "The clinic's own rule" in words(second.post(f"/settings/{key}/preview", {"applies": "history"}))
-    second.post(f"/settings/{key}/publish", {"applies": "history", "follows": "0"})
+    second.post(f"/settings/{key}/publish", {"applies": "history"})
     (flag,) = [flag for flag in open_flags(database, cast.a.patient) if flag.rule == "custom"]
     assert (flag.subject, flag.entry, flag.severity, flag.suggested) == ("ANC", "watch_closely", "soon", "repeat")
     assert flag.yardstick == "Aspen Clinic v1, own rule watch_closely"
@@ -169,7 +169,7 @@ def test_a_clinic_makes_a_rule_without_code(sign_in: SignIn, database: Database,
     assert second.get(f"/patients/{cast.a.patient}/review").status_code == 200
     assert "has a rule of that title" in problems(second.post("/rules/own/new", SOONER | WATCH))
     off = draft(second, f"/rules/own/new?of={key}", **WATCH | {"off": "y"})
-    sign_in("carol").post(f"/settings/{off}/publish", {"applies": "history", "follows": "1"})
+    sign_in("carol").post(f"/settings/{off}/publish", {"applies": "history"})
     assert "custom" not in [flag.rule for flag in open_flags(database, cast.a.patient)]
 
 
@@ -219,7 +219,7 @@ def test_a_clinic_sets_its_grace_and_one_person_takes_it_back(
     carol, second = sign_in("carol"), sign_in(cora)
     key = draft(carol, "/settings/clinic/grace_days", grace="7", effective_from="2026-02-20")
     assert "From when a check is overdue" in words(second.get(f"/settings/{key}"))
-    second.post(f"/settings/{key}/publish", {"follows": "0"})
+    second.post(f"/settings/{key}/publish")
     assert "From when a check is overdue after 7 days of grace v1" in words(carol.get("/settings"))
     assert typed(carol.get("/settings/clinic/grace_days"), "grace") == "7"
     carol.post(f"/settings/{key}/take-back")
@@ -254,3 +254,78 @@ def test_the_safe_bounds_of_a_clinic_are_said(sign_in: SignIn, scope: str, chang
 
 def test_nothing_else_is_set_for_a_whole_clinic(sign_in: SignIn) -> None:
     assert sign_in("carol").get("/settings/clinic/everything").status_code == 404
+
+
+# ---------------------------------------------------------------------------------------------- while one writes
+
+ASIDE = {"headers": {"HX-Request": "true"}}
+FORMS = {
+    "line": ANC_STOP,
+    "rule": "/rules/lipids/clinic",
+    "safety": "/rules/action_limit/clinic",
+    "own": "/rules/own",
+    "grace": "/settings/clinic/grace_days",
+}
+
+
+@pytest.mark.parametrize(
+    ("which", "typed_so_far", "said"),
+    [
+        ("line", {"value": "600", "confirm_within": "3 days"}, "Understood acts at 600 /uL, repeat within 3 days"),
+        ("line", {"value": "< 600"}, "Now, as shipped"),
+        ("line", {"value": "400"}, "Error: The label acts below 500"),
+        ("line", {"value": "> 600"}, "Error: This line acts at values < its figure"),
+        ("line", {"value": "many"}, "Error: Acts at: “many” is not understood"),
+        ("line", {}, "It says what is in force already."),
+        ("line", {"value": "600", "effective_from": "2026-01-01"}, "The day has passed: whoever publishes it chooses"),
+        ("rule", {"wanted": "at_least soon"}, "Understood at least “This week” Now, as shipped on, with its own"),
+        ("safety", {"wanted": "off"}, "Error: Its findings are: Not a valid choice."),
+        ("own", WATCH | {"value": "1.5"}, "Understood Neutrophils < 1.5 ×10⁹/L; This week"),
+        ("own", WATCH | {"analyte": "ALT", "value": ">= 3 x ULN"}, "≥ 3 × ULN; This week"),
+        ("own", WATCH | {"shape": "trend"}, "Error: The rule still needs the number of results."),
+        ("own", WATCH | {"analyte": ""}, "Error: Analyte: Which analyte is the rule about?"),
+        ("grace", {"grace": "7"}, "Understood after 7 days of grace Now, as shipped after the grace of the protocol"),
+        ("grace", {"grace": "90"}, "The grace is a whole number of days, at most 28"),
+    ],
+)  # fmt: skip
+def test_what_is_understood_is_told_while_one_writes(
+    sign_in: SignIn, database: Database, which: str, typed_so_far: dict[str, str], said: str
+) -> None:
+    carol, before = sign_in("carol"), count(database, ClinicSetting)
+    answer = carol.post(f"{FORMS[which]}/check", typed_so_far, **ASIDE)
+    assert answer.status_code == 200
+    assert said in words(soup(answer))
+    assert count(database, ClinicSetting) == before
+
+
+def test_another_draft_and_a_later_version_are_named_while_one_writes(
+    sign_in: SignIn, database: Database, cora: str
+) -> None:
+    carol, second = sign_in("carol"), sign_in(cora)
+    first = draft(carol, effective_from="2026-05-01")
+    told = words(soup(second.post(f"{ANC_STOP}/check", {"value": "700"}, **ASIDE)))
+    assert "Another draft of the same waits, by Carol Crane: acts at 600 /uL, repeat within 3 days." in told
+    in_its_place = words(soup(carol.post(f"{ANC_STOP}/check?replaces={first}", {"value": "700"}, **ASIDE)))
+    assert "Another draft" not in in_its_place
+    second.post(f"/settings/{first}/publish")
+    told = words(soup(second.post(f"{ANC_STOP}/check", {"value": "700", "effective_from": "2026-04-01"}, **ASIDE)))
+    assert "Error: Version 1 applies from 1 May 2026: date yours that day or later" in told
+
+
+def test_without_scripts_the_same_is_told_by_a_button(sign_in: SignIn) -> None:
+    page = sign_in("carol").post(f"{ANC_STOP}/check", {"value": "600"})
+    assert "Understood acts at 600 /uL" in words(page)
+    assert typed(page, "value") == "600"
+    assert "Say in a few words why." not in words(page)
+
+
+def test_one_sees_what_taking_a_version_back_would_change(
+    sign_in: SignIn, database: Database, cora: str, cast: Cast
+) -> None:
+    carol, second = sign_in("carol"), sign_in(cora)
+    key = draft(carol)
+    second.post(f"/settings/{key}/publish", {"applies": "history"})
+    before = [(flag.id, flag.version) for flag in open_flags(database, cast.a.patient)]
+    page = second.post(f"/settings/{key}/take-back/preview")
+    assert "1 flags changed" in words(page) or "flags changed 1" in words(page)
+    assert [(flag.id, flag.version) for flag in open_flags(database, cast.a.patient)] == before

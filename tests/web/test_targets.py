@@ -8,8 +8,9 @@ import time_machine
 
 from tests.people import Cast
 from tests.web.conftest import Browser
-from tests.web.reading import open_flags, problems, told, typed, words
+from tests.web.reading import count, open_flags, problems, soup, told, typed, words
 from tracker.db import Database
+from tracker.models import PatientTarget
 
 SignIn = Callable[[str], Browser]
 LDL = {"analyte": "LDL", "unit": "mg/dL", "low_op": ">=", "low": "", "high_op": "<", "high": "70",
@@ -88,3 +89,40 @@ def test_a_later_target_is_not_dated_before_the_one_it_follows(sign_in: SignIn, 
     alice.post(page(cast), LDL | {"effective_from": "2026-02-01"})
     answer = alice.post(page(cast), LDL | {"follows-LDL": "1"})
     assert "The target before it begins on 2026-02-01" in problems(answer)
+
+
+# ---------------------------------------------------------------------------------------------- while one writes
+
+ASIDE = {"headers": {"HX-Request": "true"}}
+
+
+@pytest.mark.parametrize(
+    ("changed", "said"),
+    [
+        ({"high": "", "phrase": "< 70"}, "Understood < 70 mg/dL Now no target It would flag nothing that is on file"),
+        ({"high": "", "phrase": "1.5 - 3", "unit": "mmol/L"}, "That is ≥ 58.005 and ≤ 116.01 mg/dL"),
+        ({"analyte": "ANC", "unit": "", "high": "", "phrase": "at least 0.5 10*9/L"},
+         "It would flag Neutrophils 0.46 ×10⁹/L, below the patient's own target"),
+        ({"high": "", "phrase": "about 70"}, "Error: In words: “about”"),
+        ({"low": "90"}, "Error: The lower bound 90 is above the upper bound 70."),
+        ({"analyte": "PLT", "unit": "10*9/L", "high": "450000"}, "Error: Upper bound: PLT 450000"),
+        ({"effective_from": "2026-02-21"}, "Error: A target begins today or on a day before"),
+    ],
+)  # fmt: skip
+def test_what_is_understood_is_told_while_one_writes(
+    sign_in: SignIn, database: Database, cast: Cast, changed: dict[str, str], said: str
+) -> None:
+    alice, before = sign_in("alice"), count(database, PatientTarget)
+    answer = alice.post(f"{page(cast)}/check", LDL | {"reason": ""} | changed, **ASIDE)
+    assert answer.status_code == 200
+    assert said in words(soup(answer))
+    assert count(database, PatientTarget) == before
+
+
+def test_a_target_is_set_in_the_words_of_the_letter(sign_in: SignIn, database: Database, cast: Cast) -> None:
+    alice = sign_in("alice")
+    told_in_words = LDL | {"analyte": "ANC", "unit": "", "high": "", "phrase": "0.5 < x <= 6 10*9/L"}
+    answer = alice.post(page(cast), told_in_words)
+    assert answer.status_code == 303, problems(answer)
+    assert "> 0.5 and ≤ 6 ×10⁹/L" in words(alice.get(page(cast)))
+    assert of_rule(database, cast) == ["Neutrophils 0.46 10*9/L, below the patient's own target > 0.5 and <= 6 10*9/L"]

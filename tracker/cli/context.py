@@ -34,6 +34,12 @@ def open_database(url: str | None = None) -> Database:
     return Database(url or settings["DATABASE_URL"], Seal.of(settings))
 
 
+def largest_document() -> int:
+    """The most bytes that a document within a file or a message may have."""
+    found: int = _settings()["ATTACHMENT_BYTES"]
+    return found
+
+
 def _settings() -> dict[str, Any]:
     try:
         return load_settings()

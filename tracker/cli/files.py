@@ -13,7 +13,7 @@ import click
 from sqlalchemy.orm import Session
 
 from tracker import formats
-from tracker.cli.context import clinics, database, operator, say_json, shown
+from tracker.cli.context import clinics, database, largest_document, operator, say_json, shown
 from tracker.cli.filing import Filed, Filing, dry, file_all, stoppable
 from tracker.domain.errors import Refused
 from tracker.domain.readings import Problem
@@ -54,13 +54,14 @@ def import_files(
     A table of another shape than those of the interchange is filed where it can be read in one way only, and what was
     understood is said; else it is refused with what is open and the lines of a --mapping file that answer it.
     """
+    found = _expand(paths)
     try:
-        filed, refused = _filed(paths, dry_run, create_patients, clinic, test_messages, mapping)
+        filed, refused = _filed(found, dry_run, create_patients, clinic, test_messages, mapping)
     except KeyboardInterrupt:
         click.echo("tracker: stopped before anything was stored.", err=True)
         sys.exit(INTERRUPTED)
     reports = {report.path: report for report in (*filed.reports, *refused)}
-    ordered = [reports[str(path)] for path in _expand(paths)]
+    ordered = [reports[str(path)] for path in found]
     if as_json:
         say_json({"files": [report.as_json() for report in ordered], "flags": filed.flags, "left": filed.left})
     else:
@@ -74,7 +75,7 @@ def import_files(
 
 
 def _filed(
-    paths: tuple[Path, ...], dry_run: bool, create_patients: bool, clinic: str | None, test_messages: bool,
+    paths: list[Path], dry_run: bool, create_patients: bool, clinic: str | None, test_messages: bool,
     mapping: str | None,
 ) -> tuple[Filed, list[Report]]:  # fmt: skip
     """Read all files, then file them; beside that the reports of those that cannot be read at all."""
@@ -84,12 +85,10 @@ def _filed(
             zone = ZoneInfo(where[0].time_zone if where else "UTC")
             ids = [one.id for one in where]
             reader = mappings.reader(session, ids, _answers(session, ids, mapping))
-        refused = _read(
-            shelves, _expand(paths), partial(formats.read, zone=zone, reader=reader, test_messages=test_messages)
-        )
-        filing = Filing(
-            lambda: operator("import"), tuple(ids) if clinic else (), create_patients, may_configure=True
-        )  # fmt: skip
+        read = partial(formats.read, zone=zone, reader=reader, test_messages=test_messages)
+        refused = _read(shelves, paths, read)
+        of = tuple(ids) if clinic else ()
+        filing = Filing(lambda: operator("import"), of, create_patients, may_configure=True, largest=largest_document())
         if dry_run:
             return dry(opened, shelves, filing), refused
         how = (zone.key, test_messages)

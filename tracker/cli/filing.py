@@ -17,23 +17,27 @@ from tracker.formats.shelves import SHELVES, Shelves
 from tracker.models import Clinic, ImportRun
 from tracker.operations import configure, runs
 from tracker.operations.actor import Actor
+from tracker.operations.attachments import LARGEST
 from tracker.operations.importing import Importer, Report
 
 
 @dataclass(frozen=True)
 class Filing:
-    """How files are filed: on whose behalf at each instant, for which clinics (none: for all), what else is allowed."""
+    """How files are filed: on whose behalf at each instant, for which clinics (none: all of them), what is allowed, and
+    how many bytes a document within them may have.
+    """
 
     actor: Callable[[], Actor]
     clinic_ids: tuple[int, ...] = ()
     create_patients: bool = False
     may_configure: bool = False
+    largest: int = LARGEST
 
     def importer(self, session: Session) -> Importer:
         """An importer for the transaction that has begun."""
         actor = self.actor()
         where = [session.get_one(Clinic, key) for key in self.clinic_ids] or configure.the_clinics(session, actor)
-        return Importer(session, actor, where, self.create_patients, self.may_configure)
+        return Importer(session, actor, where, self.create_patients, self.may_configure, self.largest)
 
 
 @dataclass(slots=True)

@@ -21,7 +21,7 @@ import click
 from sqlalchemy.exc import SQLAlchemyError
 
 from tracker import formats
-from tracker.cli.context import clinics, database, operator
+from tracker.cli.context import clinics, database, largest_document, operator
 from tracker.db import Database
 from tracker.domain.errors import JakwatchError, Refused
 from tracker.formats.hl7v2.answers import ACCEPTED, IN_PART, REJECTED, answer
@@ -71,6 +71,7 @@ class Server(socketserver.ThreadingTCPServer):
     def __init__(self, database: Database, host: str, port: int, clinic: str | None = None) -> None:
         self.database = database
         self.clinic = clinic
+        self.largest = largest_document()
         self.turn = threading.Lock()  # one message is filed at a time
         self._places = threading.BoundedSemaphore(self.most_senders)
         super().__init__((host, port), Connection)
@@ -169,7 +170,7 @@ def _file(server: Server, content: bytes) -> Report:
     actor = operator("mllp")
     with server.database.transaction() as session:
         where = clinics(session, server.clinic) if server.clinic else configure.the_clinics(session, actor)
-        importer = Importer(session, actor, where)
+        importer = Importer(session, actor, where, largest=server.largest)
         source = formats.read("MLLP", io.BytesIO(content), ZoneInfo(where[0].time_zone))
         if source.format != "hl7v2":
             raise Refused("This is no HL7 v2 message.")

@@ -10,6 +10,7 @@ from zoneinfo import ZoneInfo
 
 import click
 import waitress
+from gunicorn.app import wsgiapp
 from sqlalchemy import func, select
 from sqlalchemy.orm import Session
 
@@ -127,9 +128,9 @@ def _waitress(host: str, port: int, threads: int) -> None:
 def serve(bind: str, workers: int, jobs: bool) -> None:
     """The production server (gunicorn); a proxy with TLS stands in front."""
     database_url()  # settings that cannot be read are refused here, with a sentence, rather than in every worker,
-    create_app()  # and so are unsafe ones
+    create_app().extensions["database"].close()  # and so are unsafe ones; no connection is shared with a worker
     if jobs:  # it ends with this process, whose number gunicorn keeps
         subprocess.Popen([sys.executable, "-m", "tracker", "work", "--beside", str(os.getpid())])  # noqa: S603
     # Without a list of requests: their addresses hold what was searched for, and that is about patients.
-    arguments = ["gunicorn", "--bind", bind, "--workers", str(workers), "tracker:create_app()"]
-    os.execvp(sys.executable, [sys.executable, "-m", *arguments])  # noqa: S606 - ourselves, with fixed arguments
+    sys.argv = ["gunicorn", "--bind", bind, "--workers", str(workers), "tracker:create_app()"]
+    wsgiapp.run()  # in this process, which has all modules: a worker that takes another's place begins at once

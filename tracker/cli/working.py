@@ -21,6 +21,7 @@ from tracker.operations import jobs, trial
 from tracker.operations.enrol import zone_of
 from tracker.operations.evaluate import left_to_judge
 from tracker.operations.trial import Preview
+from tracker.queries import coverage
 from tracker.queries.patients import everybody
 from tracker.queries.yardsticks import Trial
 
@@ -83,12 +84,13 @@ def _preview(opened: Database, job: Job, worker: str, pool: Executor) -> dict[st
     found = Preview(planned.applies_from)
     with opened.reading() as session:
         ids = everybody(session, job.clinic_id)
+        mended = coverage.change(session, job.clinic_id, planned, today)
     tasks = [(opened.url, job.clinic_id, part, planned, today) for part in _parts(ids)]
     for part in _each(pool, preview_part, tasks):
         found.add(part)
         if not _proceed(opened, job, worker, found.patients, len(ids)):
             return None
-    return found.as_json()
+    return found.as_json() | {"coverage": mended._asdict()}
 
 
 def preview_part(task: tuple[str, int, list[int], Trial, date]) -> Preview:

@@ -42,6 +42,7 @@ class _Computed(NamedTuple):
     how: str
     draw: Lab
     comparator: str = ""
+    fasting: bool | None = None
 
 
 def with_computed(labs: Labs, person: Person, observations: Sequence[Observation], limits: Limits) -> Labs:
@@ -71,7 +72,7 @@ def _as_lab(found: _Computed, limits: Limits) -> Lab:
         None, found.analyte, draw.collected_at, draw.collected_on,
         found.comparator, found.value, _UNITS[found.analyte], found.value, "", yardstick, no_range,
         draw.laboratory, draw.accession, draw.status, "", found.how, draw.time_known,
-        CALCULATED if found.analyte == "LDL" else "",
+        CALCULATED if found.analyte == "LDL" else "", found.fasting,
     )  # fmt: skip
 
 
@@ -133,11 +134,12 @@ def _lipids(labs: Labs) -> Iterator[_Computed]:
             continue
         rest = non_hdl(_value(chol), _value(hdl)).value
         if rest is not None and at not in measured_rest:
-            yield _Computed("NONHDL", rest, "computed: total less HDL", chol)
+            yield _Computed("NONHDL", rest, "computed: total less HDL", chol, fasting=chol.fasting)
         if tg is not None and chol.collected_on not in measured_ldl:
             ldl = friedewald(_value(chol), _value(hdl), _value(tg)).value
             if ldl is not None:
-                yield _Computed("LDL", ldl, "computed by Friedewald", chol)
+                fasting = chol.fasting if tg.fasting is None else tg.fasting
+                yield _Computed("LDL", ldl, "computed by Friedewald", chol, fasting=fasting)
 
 
 def _kidneys(labs: Labs, person: Person, observations: Sequence[Observation]) -> Iterator[_Computed]:

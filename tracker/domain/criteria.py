@@ -178,15 +178,16 @@ def _start(history: History, rule: Criterion, labs: Sequence[Lab], place: int) -
     if rule.since == BASELINE:
         course = history.course_at(lab.collected_on)
         later = course is not None and lab.collected_on > course.started_on
-        return history.baseline(course, rule.analyte) if course is not None and later else None
-    before = (one for one in reversed(labs[:place]) if not one.same_specimen(lab))
+        return history.baseline(course, rule.analyte, lab) if course is not None and later else None
+    before = (one for one in reversed(labs[:place]) if not one.same_specimen(lab) and one.comparable(lab))
     return next((one for one in before if one.value is not None and not one.comparator), None)
 
 
 def _trend(history: History, rule: Criterion, labs: Sequence[Lab], place: int) -> Verdict:
     if _exact(labs[place]) is None:
         return None, ()
-    series = [lab for lab in labs[: place + 1] if _exact(lab) is not None][-rule.results :]
+    like = (lab for lab in labs[: place + 1] if lab.comparable(labs[place]))
+    series = [lab for lab in like if _exact(lab) is not None][-rule.results :]
     values = [value for lab in series for value in (_exact(lab),) if value is not None]
     if len(values) < rule.results or rule.by is None:
         return False, ()

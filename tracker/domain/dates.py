@@ -3,6 +3,7 @@
 import calendar
 import re
 from datetime import date, timedelta
+from functools import lru_cache
 from typing import NamedTuple
 
 from tracker.domain.errors import BadData
@@ -18,6 +19,7 @@ class Span(NamedTuple):
     months: int
     days: int
 
+    @lru_cache(maxsize=256)  # noqa: B019 - the spans of the protocols, a few dozen values
     def __str__(self) -> str:
         if self.months:
             size, word = next((s, w) for s, w in _UNITS if self.months % s == 0)
@@ -48,6 +50,7 @@ def worded_span(text: str) -> Span | None:
     return None if match is None else span(f"P{match[1]}{match[2][0].upper()}")
 
 
+@lru_cache(maxsize=16384)  # the same few days and intervals come again with every patient
 def add(day: date, length: Span) -> date:
     """`day` plus a span; 30 November plus three months is the last day of February."""
     if length.months:

@@ -264,9 +264,12 @@ def evidence(labs: Sequence[Lab], notes: Callable[[Lab], str] | None = None) -> 
 
 
 def reading(history: History, lab: Lab) -> str:
-    """`Neutrophils 0.46 10*9/L`: name, value and unit as reported; a unit that only repeats the name is left out."""
+    """`Neutrophils 0.46 10*9/L`: name, value and unit as reported; a unit that only repeats the name is left out.
+
+    A lipid or glucose of a sample known to be fasting, or not, says that.
+    """
     unit = "" if lab.unit.startswith("{") else lab.unit.replace("{1.73_m2}", "1.73 m2")
-    return f"{history.name(lab.analyte)} {lab.shown} {unit}".rstrip()
+    return f"{history.name(lab.analyte)} {lab.shown} {unit}".rstrip() + (f" ({lab.meal})" if lab.meal else "")
 
 
 def bounds(limits: Range) -> str:

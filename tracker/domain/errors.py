@@ -23,5 +23,12 @@ class Stale(JakwatchError):
     """Somebody else saved first; nothing was written."""
 
 
+class OutcomeUnknown(JakwatchError):
+    """The last word of the database, whether all of it is stored, did not come: it may be, whole, or not at all."""
+
+    def __init__(self) -> None:
+        super().__init__("Whether this was stored is not known: the database did not answer the last question.")
+
+
 class BadData(JakwatchError):
     """A data file of the project or of the clinic contradicts itself."""

@@ -4,7 +4,7 @@ Two clocks: `as_of` is the clinical day (what had been collected by its end); wh
 is settled when the history is loaded. Rules read a History and nothing else.
 """
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import date, datetime, timedelta
 from decimal import Decimal
@@ -19,6 +19,7 @@ from tracker.domain.overlay import VALUE, Published, shorter
 from tracker.domain.phrases import Bound
 from tracker.domain.protocol import Protocol
 from tracker.domain.ranges import INSIDE, Range, place
+from tracker.domain.readings import fasting_words
 from tracker.domain.targets import Target
 from tracker.domain.values import Number, above, below, brief, plain
 from tracker.domain.values import shown as readable
@@ -26,6 +27,8 @@ from tracker.domain.values import shown as readable
 WASHOUT = timedelta(
     days=7
 )  # composite_rules C5, author-proposed: a dose within 7 days before the sample is "on treatment"
+
+AFTER_MEALS = frozenset({"CHOL", "LDL", "HDL", "NONHDL", "TG", "GLU"})  # a meal before the sample shows in these
 
 
 class Person(NamedTuple):
@@ -60,7 +63,7 @@ class Lab(NamedTuple):
     None where the unit is not one of the analyte's. `text` holds a worded result (`positive`); then `figure` is None.
     `computed` marks a value worked out from others, never a measured one. `no_range` says why `limits` is None.
     `time_known`: a time of day was given; else `collected_at` is the clinic's midnight. `method` is how an LDL was had
-    (`calculated`, `direct`), empty where that was not said.
+    (`calculated`, `direct`), empty where that was not said. `fasting`: None where that was not said.
     """
 
     id: int | None
@@ -81,6 +84,7 @@ class Lab(NamedTuple):
     computed: str = ""
     time_known: bool = True
     method: str = ""
+    fasting: bool | None = None
 
     @property
     def shown(self) -> str:
@@ -150,6 +154,18 @@ class Lab(NamedTuple):
             return (self.accession, self.laboratory) == (other.accession, other.laboratory)
         return same_day and not (self.time_known and other.time_known)
 
+    @property
+    def meal(self) -> str:
+        """`fasting` or `not fasting`, where that was said and says something about the value; else empty."""
+        return "" if self.fasting is None or self.analyte not in AFTER_MEALS else fasting_words(self.fasting)
+
+    def comparable(self, other: "Lab") -> bool:
+        """Whether a change from one to the other would be the patient's, and not the method's or the meal's (B5).
+
+        A sample of which nothing was said may have been fasting: then whoever compares says so.
+        """
+        return self.method == other.method and (self.meal == other.meal or not (self.meal and other.meal))
+
     def evidence(self, note: str = "") -> Evidence:
         """This result as a finding keeps it."""
         limits = self.limits
@@ -157,7 +173,7 @@ class Lab(NamedTuple):
             self.analyte, self.shown, self.unit, self.collected_on, self.id,
             limits.low_text if limits else "", limits.high_text if limits else "",
             limits.origin if limits else "", limits.id if limits else None,
-            note or self.computed,
+            ", ".join(filter(None, (note or self.computed, self.meal))),
         )  # fmt: skip
 
 
@@ -371,19 +387,29 @@ class History:
         pairs = ((course, self.protocols.get(course.protocol_id)) for course in self.courses)
         return tuple((course, protocol) for course, protocol in pairs if protocol is not None)
 
-    def baseline(self, course: Course, analyte: str, method: str | None = None) -> Lab | None:
+    def baseline(self, course: Course, analyte: str, of: Lab | None = None) -> Lab | None:
         """The last numeric result on or before the first dose, at most the baseline window old; not reset by holds.
 
-        composite_rules B1. A censored value is no baseline: a fall from `<5` has no size. `method`: of that one only.
+        composite_rules B1. A censored value is no baseline: a fall from `<5` has no size. `of`: one that this result is
+        comparable with, and of these rather one known to be fasting, or not, as it was.
         """
+        found = None
+        for lab in self._before_first_dose(course, analyte):
+            if of is None or (lab.comparable(of) and lab.meal == of.meal):
+                return lab
+            if found is None and lab.comparable(of):
+                found = lab
+        return found
+
+    def _before_first_dose(self, course: Course, analyte: str) -> Iterator[Lab]:
+        """The results that may be a baseline, the last first."""
         protocol = self.protocol(course)
         window = protocol.baseline_window_days if protocol else 30
         earliest = course.started_on - timedelta(days=window)
         for lab in reversed(self.labs.get(analyte, ())):
             in_window = earliest <= lab.collected_on <= course.started_on
-            if in_window and lab.value is not None and not lab.comparator and method in (None, lab.method):
-                return lab
-        return None
+            if in_window and lab.value is not None and not lab.comparator:
+                yield lab
 
     def course_at(self, day: date) -> Course | None:
         """The latest course begun on or before `day`."""

@@ -5,6 +5,8 @@ Dates and numbers have been read; whether they make clinical sense is settled wh
 """
 
 import re
+from base64 import b64decode, b64encode
+from collections.abc import Callable
 from datetime import UTC, date, datetime, time, timedelta
 from decimal import Decimal
 from functools import lru_cache
@@ -125,7 +127,7 @@ class LabReading(NamedTuple):
     `analyte` is our code, a name or `loinc:1742-6`; `local_code` the sender's own. `value` is text (`5.3`, `<5`,
     `positive`). `ref_low`/`ref_high` are the printed bounds, inclusive, in `unit`. `sub_id` tells results of one test
     and sample apart: the sender's (OBX-4), or one of ours, which begins with APART. `mapped`: our code, where a person
-    said that the sender's test is that (`mapping_id`); it comes before all else.
+    said that the sender's test is that (`mapping_id`); it comes before all else. `fasting`: None where it is not said.
     """
 
     mrn: str
@@ -145,6 +147,12 @@ class LabReading(NamedTuple):
     sub_id: str = ""
     mapped: str = ""
     mapping_id: int | None = None
+    fasting: bool | None = None
+
+
+def fasting_words(fasting: bool | None) -> str:
+    """`fasting`, `not fasting`, or that it is not said."""
+    return "fasting not said" if fasting is None else "fasting" if fasting else "not fasting"
 
 
 class EventReading(NamedTuple):
@@ -207,9 +215,23 @@ class RangeReading(NamedTuple):
     source: str = ""
 
 
+class DocumentReading(NamedTuple):
+    """A document that came within a message or a resource: what its sender calls it, of which sample, and its bytes as
+    they were before they were encoded for the way.
+    """
+
+    mrn: str
+    collected: Moment
+    name: str
+    content: bytes
+    laboratory: str = ""
+    accession: str = ""
+    note: str = ""
+
+
 Reading = (
     PatientReading | CourseReading | CourseEventReading | ExposureReading | LabReading
-    | EventReading | MedicationReading | ObservationReading | RangeReading
+    | EventReading | MedicationReading | ObservationReading | RangeReading | DocumentReading
 )  # fmt: skip
 
 
@@ -223,21 +245,10 @@ class Problem(NamedTuple):
     message: str
 
 
-class Document(NamedTuple):
-    """A document that came within a message: what it is called, its media type ("" where that is not said), and its
-    bytes as they were before they were encoded. With `place` instead of bytes it was only pointed to.
-    """
-
-    name: str
-    media_type: str
-    content: bytes
-    place: str = ""
-
-
 class Row(NamedTuple):
     """One line of a source: its reading, or None with the problems that refused it. Remarks on a good row are
     problems too. `place` names it where a number alone says too little (`Observation/abc`). `about` is what the source
-    says of the patient beside the result, where it says anything. `document` is one that stood in place of a value.
+    says of the patient beside the result, where it says anything.
     """
 
     number: int
@@ -245,13 +256,13 @@ class Row(NamedTuple):
     problems: tuple[Problem, ...] = ()
     place: str = ""
     about: PatientReading | None = None
-    document: Document | None = None
 
 
 KINDS: dict[str, type[Any]] = {
     "patients": PatientReading, "courses": CourseReading, "course_events": CourseEventReading,
     "exposures": ExposureReading, "results": LabReading, "adverse_events": EventReading,
     "medications": MedicationReading, "observations": ObservationReading, "ranges": RangeReading,
+    "documents": DocumentReading,
 }  # fmt: skip
 """Readings by the name of their table."""
 
@@ -267,6 +278,8 @@ def pack(reading: Any) -> list[Any]:
 def _packed(value: Any) -> Any:
     if isinstance(value, Moment):
         return [value.at.isoformat(), value.on.isoformat(), value.time_known]
+    if isinstance(value, bytes):
+        return b64encode(value).decode()
     if isinstance(value, Decimal):
         return str(value)
     return value.isoformat() if isinstance(value, date) else value
@@ -303,10 +316,12 @@ def _unpacked(hint: Any, value: Any) -> Any:
     if hint is Moment:
         return Moment(datetime.fromisoformat(value[0]), date.fromisoformat(value[1]), value[2])
     kinds = get_args(hint) or (hint,)
-    if isinstance(value, str) and Decimal in kinds:
-        return Decimal(value)
-    if isinstance(value, str) and datetime in kinds:
-        return datetime.fromisoformat(value)
-    if isinstance(value, str) and date in kinds:
-        return date.fromisoformat(value)
+    if isinstance(value, str):
+        return next((read(value) for kind, read in _FROM_TEXT if kind in kinds), value)
     return tuple(value) if isinstance(value, list) else value
+
+
+_FROM_TEXT: tuple[tuple[type, Callable[[str], Any]], ...] = (
+    (bytes, b64decode), (Decimal, Decimal), (datetime, datetime.fromisoformat), (date, date.fromisoformat),
+)  # fmt: skip
+"""How the values are read that JSON has no kind for."""

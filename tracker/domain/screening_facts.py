@@ -21,6 +21,13 @@ _WORDS = {
     "indeterminate": UNCLEAR, "borderline": UNCLEAR, "equivocal": UNCLEAR, "trace": UNCLEAR,
 }  # fmt: skip
 
+# Verdicts as flags: HL7 table 0078.
+_FLAGS = {
+    "POS": POSITIVE, "RR": POSITIVE, "DET": POSITIVE, "NEG": NEGATIVE, "NR": NEGATIVE, "ND": NEGATIVE,
+    "IND": UNCLEAR, "WR": UNCLEAR, "E": UNCLEAR,
+}  # fmt: skip
+NORMAL = "N"
+
 TB, HEPATITIS, PREGNANCY = "TB_LATENT", "HEPATITIS_B_C", "PREGNANCY_STATUS"
 NAMES = {
     TB: "TB test", HEPATITIS: "Hepatitis B and C", PREGNANCY: "Pregnancy status",
@@ -35,6 +42,8 @@ _BY_OBSERVATIONS = {
     PREGNANCY: ("pregnancy_status",), "ZOSTER_VACCINE": ("zoster_vaccine",),
     "IMMUNISATIONS": ("immunisations", "zoster_vaccine"), BOXED_RISK: (OBSERVED,),
 }  # fmt: skip
+READ_IN_WORDS = ("IGRA", "HBSAG", "ANTIHBC", "ANTIHCV", "VZVIGG", "UPROT")
+"""Analytes without a unit of their own: a number of theirs has to be read as positive or negative."""
 # How many days before the first dose it may have been done, where not at any time. Author-proposed.
 _RECENT = {PREGNANCY: 30, "RENAL_FUNCTION": 90}
 _NOT_DONE = ("", "no", "none", "not given", "not done", "unknown", "0", "pending", "not asked")
@@ -62,6 +71,11 @@ def answered(history: History, course: Course, screen: Screen) -> list[date]:
         no_answer = no_answer | NOTHING_FOUND if known_risks(history, course) else no_answer - NOTHING_FOUND
     days = {o.on for o in seen if o.value.strip().casefold() not in no_answer}
     return sorted(days.union(_days(history, "HCG" if screen.item == PREGNANCY else screen.item, earliest)))
+
+
+def asks_for(screen: Screen, code: str) -> bool:
+    """Whether an item of a protocol is answered by this analyte."""
+    return code in _BY_LABS.get(screen.item, (screen.item,))
 
 
 def unanswered(history: History, screen: Screen) -> str:
@@ -98,11 +112,32 @@ def read_words(text: str) -> str | None:
 
 
 def read_test(lab: Lab) -> Reading:
-    """A qualitative result, also where the laboratory printed a number with the bound that divides it."""
+    """A qualitative result, also where the laboratory printed a number with the bound that divides it, or a flag.
+
+    A number is read by one upper bound alone, and only where the flag does not say otherwise: a lower bound divides
+    immune from not immune, and what stands exactly on the bound may be either. Then there is no verdict.
+    """
     verdict = read_words(lab.text)
     if verdict is None and lab.figure is not None:
-        verdict = {HIGH: POSITIVE, INSIDE: NEGATIVE}.get(lab.place or "")
+        verdict = _by_number(lab)
     return Reading(lab.collected_on, lab.collected_at.isoformat(), verdict, lab.shown, lab)
+
+
+def _by_number(lab: Lab) -> str | None:
+    flag = lab.lab_flag.strip().upper()
+    flagged, placed = _FLAGS.get(flag), _by_bound(lab)
+    if flagged is not None:
+        return flagged if placed in (None, flagged) else None
+    expected = {POSITIVE: flag != NORMAL, NEGATIVE: flag in ("", NORMAL)}
+    return placed if placed is not None and expected[placed] else None
+
+
+def _by_bound(lab: Lab) -> str | None:
+    """By the upper bound that divides negative from positive; None without one, and on the bound itself."""
+    limits = lab.limits
+    if limits is None or limits.high is None or limits.low or (lab.figure == limits.high and lab.comparator != "<"):
+        return None
+    return {HIGH: POSITIVE, INSIDE: NEGATIVE}.get(lab.place or "")
 
 
 def read_pregnancy_test(lab: Lab) -> Reading:
@@ -111,8 +146,10 @@ def read_pregnancy_test(lab: Lab) -> Reading:
     General knowledge, and the reference of ABIM. `<5` is how a laboratory prints that there is none.
     """
     reading = read_test(lab)
-    if reading.verdict is not None or lab.value is None or lab.limits is not None:
+    if reading.verdict is not None or lab.value is None:
         return reading
+    if lab.limits is not None:
+        return reading._replace(verdict=UNCLEAR)
     if lab.above(HCG_POSITIVE, inclusive=True):
         return reading._replace(verdict=POSITIVE)
     none_found = lab.comparator in ("<", "<=") and lab.value <= HCG_PRINTED

@@ -250,14 +250,23 @@ def limit_to_canonical(analyte: Analyte, figure: Decimal, unit: str) -> Decimal 
     return figure * rule.multiply / rule.divide
 
 
+def is_index(analyte: Analyte, unit: str) -> bool:
+    """Whether a number in `unit` may be the index (S/CO, a ratio, arbitrary units) of a test that is read in words."""
+    return not analyte.conversions and dimension(unit) in ("", "ratio", "activity")
+
+
 def check(
     analyte: Analyte, number: Number, unit: str, previous: Decimal | None = None
 ) -> tuple[str | None, tuple[str, ...]]:
     """(the sentence that refuses the figure or None, questions to ask). `previous` is canonical.
 
+    The index of an antibody, which has no unit of its own, is asked about: what is read from it is for a rule to say.
     A `<` bound under the possible minimum is asked about, not refused: it is the analyser's, not the
     patient's (`<8` mg/dL of triglycerides).
     """
+    if is_index(analyte, unit):
+        words = ", ".join(analyte.values)
+        return None, (f"{analyte.code} is reported in words ({words}): is {number} an index without its word?",)
     value = to_canonical(analyte, number.figure, unit)
     if value is None:
         return _unit_refusal(analyte, unit), ()

@@ -50,6 +50,7 @@ ORDER = (
     "observations",
     "adverse_events",
     "results",
+    "documents",
 )
 """The order in which the kinds of source are filed, so that nothing comes before what it needs."""
 
@@ -102,13 +103,11 @@ def read(
     opened = open_text(stream)
     found = recognise.form(opened.head)
     if found == recognise.FHIR:
-        parts = fhir.read(opened.whole(fhir.MOST_BYTES), zone)
-        kinds = tuple(sorted(parts.kinds, key=ORDER.index)) or ("results",)
-        rows_in_turn = sorted(parts.rows, key=_turn)
-        return Source(name, found, kinds, parts.remarks, iter(rows_in_turn), 1, fhir.ELEMENTS)
+        resources = fhir.read(opened.whole(fhir.MOST_BYTES), zone)
+        return _in_turn(name, found, resources.rows, resources.remarks, fhir.ELEMENTS)
     if found == recognise.HL7:
-        results = hl7v2.read(opened.whole(hl7v2.MOST_BYTES), zone, test_messages)
-        return Source(name, found, ("results",), results.remarks, iter(results.rows), 1, hl7v2.ELEMENTS)
+        messages = hl7v2.read(opened.whole(hl7v2.MOST_BYTES), zone, test_messages)
+        return _in_turn(name, found, messages.rows, messages.remarks, hl7v2.ELEMENTS)
     if found == recognise.WORKBOOK:
         book = workbook.read(opened.whole(workbook.MOST_BYTES), zone, reader)
         held = tuple(sorted(book.kinds, key=ORDER.index))
@@ -139,6 +138,15 @@ def _of_another_shape(name: str, text: Text, zone: ZoneInfo, reader: shapes.Read
     first = proposal.grid.rows[proposal.shape.header][0] + 1
     found = iter(shapes.Rows(proposal, zone))
     return Source(name, "table", ("results",), tuple(remarks), found, first, proposal.elements, (proposal,))
+
+
+def _in_turn(
+    name: str, form: str, rows: list[Row], remarks: tuple[Problem, ...], elements: Mapping[str, str]
+) -> Source:
+    """A file whose rows are of several kinds, mixed: each comes after what it needs."""
+    held = {KIND_OF[type(row.reading)] for row in rows if row.reading is not None}
+    kinds = tuple(sorted(held, key=ORDER.index)) or ("results",)
+    return Source(name, form, kinds, remarks, iter(sorted(rows, key=_turn)), 1, elements)
 
 
 def _turn(row: Row) -> int:

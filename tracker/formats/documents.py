@@ -3,6 +3,7 @@
 Nothing is decoded: a file is known by its signature, and whole where its own structure says that it ends.
 """
 
+import re
 import zlib
 from collections.abc import Iterator
 
@@ -25,6 +26,13 @@ _OTHERS = (
 )
 _SIZES = frozenset(range(0xC0, 0xD0)) - {0xC4, 0xC8, 0xCC}  # markers of JPEG that come with the picture's size
 _SCAN = 0xDA
+_ODD = re.compile(r"[^\w .,()+-]+")
+
+
+def tidy(name: str) -> str:
+    """The last part of a file's name as it was sent, without what a page or a terminal might stumble over."""
+    last = re.split(r"[/\\]", name)[-1]
+    return _ODD.sub("_", last).strip(" .")[:120] or "file"
 
 
 def kind_of(content: bytes) -> str:

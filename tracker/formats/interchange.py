@@ -48,7 +48,7 @@ TABLES: Mapping[str, tuple[str, ...]] = {
     "course_events": ("mrn", "on", "kind", "dose_mg", "times_per_day", "reason"),
     "results": (
         "mrn", "collected_at", "analyte", "value", "unit", "ref_low", "ref_high", "lab_flag", "laboratory",
-        "accession", "status", "recorded_at", "sub_id",
+        "accession", "status", "recorded_at", "sub_id", "fasting",
     ),
     "adverse_events": (
         "mrn", "kind", "term", "onset_on", "resolved_on", "controlled_on", "site", "organism", "grade", "serious",
@@ -94,8 +94,8 @@ def _interactions(cell: str) -> tuple[str, ...]:
 
 
 def _result(*values: Any) -> LabReading:
-    *before, sub_id = values
-    reading = LabReading(*before)._replace(sub_id=sub_id)
+    *before, sub_id, fasting = values
+    reading = LabReading(*before)._replace(sub_id=sub_id, fasting=fasting)
     if not reading.value and reading.status != CANCELLED:
         raise Misfit("value", "value is empty: every row needs it.")
     lower, upper, said = printed_range(reading.ref_low, reading.ref_high)
@@ -186,6 +186,7 @@ LAYOUTS: Mapping[str, Layout] = {
             Column("status", one_of("a status", STATUSES, empty=FINAL)),
             Column("recorded_at", instant, zoned=True),
             Column("sub_id"),
+            Column("fasting", boolean),
         ),
         _result,
     ),

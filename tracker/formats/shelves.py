@@ -7,7 +7,6 @@ files are. Which shelf is whose never changes, because it says how far an import
 
 import json
 import tempfile
-from base64 import b64decode, b64encode
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from functools import lru_cache
@@ -15,7 +14,7 @@ from typing import IO, Any
 from zlib import crc32
 
 from tracker.domain.errors import Refused
-from tracker.domain.readings import KIND_OF, Document, Problem, RangeReading, Row, pack_row, unpack_row
+from tracker.domain.readings import KIND_OF, Problem, RangeReading, Row, pack_row, unpack_row
 from tracker.formats import Source
 from tracker.formats.cells import text
 from tracker.formats.tables import GUESSED, Rows
@@ -180,17 +179,10 @@ def _by_patient(table: Rows | None, rows: list[Any]) -> list[Any]:
 
 def _packed(row: Row) -> list[Any]:
     kind = KIND_OF[type(row.reading)] if row.reading is not None else ""
-    document = (
-        (*row.document[:2], b64encode(row.document.content).decode(), row.document.place) if row.document else None
-    )
-    return [kind, row.number, pack_row(row) if kind else None, row.problems, row.place, document]
+    return [kind, row.number, pack_row(row) if kind else None, row.problems, row.place]
 
 
 def _row(packed: list[Any]) -> Row:
-    kind, number, reading, problems, place, document = packed
+    kind, number, reading, problems, place = packed
     row = unpack_row(kind, number, reading) if kind else Row(number, None)
-    name, media_type, content, where = document or ("", "", "", "")
-    return row._replace(
-        problems=tuple(Problem(*problem) for problem in problems), place=place,
-        document=Document(name, media_type, b64decode(content), where) if document else None,
-    )  # fmt: skip
+    return row._replace(problems=tuple(Problem(*problem) for problem in problems), place=place)

@@ -7,6 +7,7 @@ are named in a remark.
 import csv
 import io
 import zipfile
+import zlib
 from collections.abc import Iterable, Iterator
 from datetime import date, datetime, time, timedelta
 from decimal import Decimal
@@ -127,15 +128,21 @@ def _sheets(content: bytes) -> Iterator[Sheet]:
 
 
 def _refuse_bombs(content: bytes) -> None:
-    """An XLSX is a ZIP: what it would unpack to is asked before it is unpacked."""
+    """An XLSX is a ZIP: what it would unpack to is asked before it is unpacked, and then whether it came whole, because
+    what reads the cells would read those of a damaged part too.
+    """
     if not content.startswith(b"PK"):
         return
     try:
-        parts = zipfile.ZipFile(io.BytesIO(content)).infolist()
-    except (zipfile.BadZipFile, NotImplementedError, ValueError):
-        raise Refused("The workbook is damaged: it cannot be unpacked. Send it again.") from None
-    if len(parts) > _MOST_PARTS or sum(part.file_size for part in parts) > _MOST_UNPACKED:
-        raise Refused("The workbook unpacks to more than 512 MiB: split it, or save the sheet as “CSV UTF-8”.")
+        package = zipfile.ZipFile(io.BytesIO(content))
+        parts = package.infolist()
+        if len(parts) > _MOST_PARTS or sum(part.file_size for part in parts) > _MOST_UNPACKED:
+            raise Refused("The workbook unpacks to more than 512 MiB: split it, or save the sheet as “CSV UTF-8”.")
+        damaged = package.testzip()
+    except (zipfile.BadZipFile, zlib.error, NotImplementedError, RuntimeError, ValueError, EOFError, OSError):
+        damaged = "all"
+    if damaged is not None:
+        raise Refused("The workbook is damaged: it was not copied whole. Send it again.")
 
 
 def _line(cells: list[Cell]) -> str:

@@ -5,6 +5,7 @@ What cannot be told stays unmatched, for a person to map.
 """
 
 import hashlib
+import re
 import tomllib
 import unicodedata
 from collections.abc import Iterable, Mapping
@@ -16,6 +17,13 @@ from tracker.domain.units import Analyte, Conversion, dimension, normal_unit, un
 from tracker.library import packaged
 
 LOINC = "loinc:"
+_INDEX = r"[<>=≤≥]? ?\d[\d.,:]*(?: ?(?:S/?CO|index|COI|AU/mL|U/mL|IU/mL))?"
+_BESIDE = re.compile(
+    rf"(?P<before>[^\W\d][^\d(\[,;:]*)[,;:]? ?[(\[]?{_INDEX}[)\]]?"
+    rf"|{_INDEX}[,;:]? ?[(\[]?(?P<behind>[^\W\d][^\d)\]]*)[)\]]?",
+    re.IGNORECASE,
+)
+_LONGEST_WORD = 80
 _INVISIBLE = dict.fromkeys(map(ord, "\u200b\u200c\u200d\ufeff\u00ad"))
 
 
@@ -165,6 +173,10 @@ def match(loincs: Iterable[str], names: Iterable[str], unit: str = "") -> Analyt
 
 
 def word(analyte: Analyte, text: str) -> str | None:
-    """One of the analyte's `values` for what the laboratory wrote (`neg.`, `nicht reaktiv`), else None."""
-    said = folded(text.replace("_", " "))
+    """One of the analyte's `values` for what the laboratory wrote (`neg.`, `nicht reaktiv`), else None. An index or a
+    titre beside the word (`0.05 (negativ)`, `positive 1:80`) does not change it.
+    """
+    text = " ".join(text.split())
+    match = _BESIDE.fullmatch(text) if len(text) <= _LONGEST_WORD else None
+    said = folded((match["before"] or match["behind"] if match else text).replace("_", " "))
     return next((value for value in analyte.values if said in _words()[value]), None)

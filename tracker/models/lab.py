@@ -20,7 +20,7 @@ class LabResult(Base):
     is in `unit` as reported; `value` is the same in the analyte's canonical unit. `ref_low`/`ref_high` are as
     printed, inclusive. `sub_id` tells results of one test and sample apart that stand beside each other. `mapping_id`:
     the code mapping that made it an analyte's; no foreign key, for which SQLite would have to rebuild the largest
-    table.
+    table. `fasting`: whether the sample was taken so; None where that is not said.
     """
 
     __tablename__ = "lab_result"
@@ -55,6 +55,7 @@ class LabResult(Base):
     retired_at: Mapped[datetime | None]
     retired_reason: Mapped[str] = mapped_column(default="")
     mapping_id: Mapped[int | None]
+    fasting: Mapped[bool | None]
     __table_args__ = (
         CheckConstraint(f"status IN {STATUSES}", name="status_known"),
         CheckConstraint(f"comparator IN {COMPARATORS}", name="comparator_known"),

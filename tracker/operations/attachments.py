@@ -4,17 +4,18 @@ import hashlib
 from datetime import date
 from typing import NamedTuple
 
-from sqlalchemy import select
+from sqlalchemy import and_, or_, select
 from sqlalchemy.orm import Session
 
 from tracker.domain.errors import Refused
-from tracker.formats.documents import kind_of
+from tracker.domain.readings import DocumentReading
+from tracker.formats.documents import ENDINGS, kind_of, tidy
 from tracker.models import Attachment, LabResult, Patient
 from tracker.operations import audit
 from tracker.operations.actor import Actor
 from tracker.operations.enrol import void, zone_of
 
-__all__ = ["Elsewhere", "Sent", "attach", "void"]
+__all__ = ["Elsewhere", "Sent", "attach", "attach_sent", "void"]
 
 LARGEST = 10 * 1024 * 1024  # bytes, where the configuration names no other
 
@@ -57,6 +58,37 @@ def attach(  # noqa: PLR0913 - what an attachment is kept with
     )  # fmt: skip
     audit.created(session, actor, row, clinic_id=patient.clinic_id, patient_id=patient.id)
     return row
+
+
+def attach_sent(
+    session: Session, actor: Actor, patient: Patient, read: DocumentReading, batch_id: int, largest: int
+) -> bool:
+    """Keep a document that came within a message, with the sample it is about; whether it was new. Raises Refused."""
+    digest = hashlib.sha256(read.content).hexdigest()
+    held = select(Attachment.id).where(
+        Attachment.patient_id == patient.id, Attachment.sha256 == digest, Attachment.voided_at.is_(None)
+    )
+    if session.execute(held).first():
+        return False
+    name = tidy(read.name.replace("/", "_"))
+    sent = Sent(read.content, f"{name}{ENDINGS[kind_of(read.content)]}", read.collected.on, read.note)
+    try:
+        attach(session, actor, patient, sent, _sample(session, patient, read), largest=largest, batch_id=batch_id)
+    except Elsewhere:
+        raise Refused(
+            "The same document is on record for another patient: if it is about both, add it on this patient’s page."
+        ) from None
+    return True
+
+
+def _sample(session: Session, patient: Patient, read: DocumentReading) -> LabResult | None:
+    """A result of the sample that a document is about: of its accession and laboratory or time; of both without one."""
+    r = LabResult
+    same = r.collected_at == read.collected.at
+    theirs = r.laboratory == read.laboratory
+    ours = and_(r.accession == read.accession, or_(theirs, same) if read.accession else and_(theirs, same))
+    found = select(r).where(r.patient_id == patient.id, r.retired_at.is_(None), ours)
+    return session.scalars(found.order_by(same.desc(), r.id).limit(1)).first()
 
 
 def _refuse_twice(session: Session, patient: Patient, digest: str, confirmed: bool) -> None:

@@ -8,7 +8,7 @@ write lock they hold already; PostgreSQL: an advisory lock), so the chain never 
 
 import json
 from collections.abc import Mapping
-from datetime import date, datetime
+from datetime import date, datetime, timedelta
 from decimal import Decimal
 from typing import Any, NamedTuple
 
@@ -26,6 +26,7 @@ _PENDING, _HEAD = "audit_entries", "audit_head"
 _LOCK = 0x4A414B57  # one number for "the audit chain of this database"
 START = "0" * 64
 CHANGE_OF_KEY = "change_key"
+CLOCK_SLACK = timedelta(minutes=5)
 
 
 def plain(value: Any) -> Any:
@@ -247,6 +248,19 @@ def head_fault(session: Session) -> Fault | None:
     if found is None:
         return Fault((last.id if last else 0) + 1, f"it is missing, with all up to {seen.last}, which the anchor saw")
     return None if found == seen.seen[seen.last] else Fault(seen.last, "the anchor saw another one")
+
+
+def clock_fault(session: Session, now: datetime) -> str:
+    """What is wrong with the clock, held against the last entry; "" where nothing is. Writers of several machines
+    differ by some minutes; their order is that of the numbers anyway.
+    """
+    written = session.scalar(select(AuditEntry.at).order_by(AuditEntry.id.desc()).limit(1))
+    if written is None or written <= now + CLOCK_SLACK:
+        return ""
+    return (
+        f"The clock says {now:%Y-%m-%d %H:%M} UTC, before the last entry of the audit trail"
+        f" ({written:%Y-%m-%d %H:%M}): set the clock right."
+    )
 
 
 def begin_again(session: Session, at: datetime) -> None:

@@ -13,6 +13,7 @@ from tracker.domain.errors import Refused
 from tracker.domain.readings import (
     CourseEventReading,
     CourseReading,
+    DocumentReading,
     EventReading,
     ExposureReading,
     MedicationReading,
@@ -22,7 +23,7 @@ from tracker.domain.readings import (
 )
 from tracker.library.protocols import protocols
 from tracker.models import AdverseEvent, Base, Clinic, Medication, Observation, Patient
-from tracker.operations import audit, changes, configure, enrol
+from tracker.operations import attachments, audit, changes, configure, enrol
 from tracker.operations.actor import Actor
 from tracker.operations.record import DUPLICATE, FILED
 
@@ -46,13 +47,17 @@ class Filer:
     """Files single rows in the caller's transaction.
 
     `people` and `affected` are shared with the importer: whom a record number means, and whom to judge, by clinic.
+    `largest`: the most bytes that a document may have.
     """
 
-    def __init__(self, session: Session, actor: Actor, clinics: list[Clinic], may_configure: bool) -> None:
+    def __init__(
+        self, session: Session, actor: Actor, clinics: list[Clinic], may_configure: bool, largest: int
+    ) -> None:
         self.session = session
         self.actor = actor
         self.clinics = clinics
         self.may_configure = may_configure
+        self.largest = largest
         self.people: dict[str, list[Found]] = {}
         self.affected: dict[int, set[int]] = {}
 
@@ -77,6 +82,7 @@ class Filer:
             EventReading: self._event,
             MedicationReading: self._medication,
             ObservationReading: self._observation,
+            DocumentReading: self._document,
         }
         return file_one[type(reading)](reading, enrol.patient_by_id(self.session, found.id), batch_id)
 
@@ -303,3 +309,7 @@ class Filer:
             return DUPLICATE
         enrol.add_observation(self.session, self.actor, patient, reading.on, reading.kind, reading.value, batch_id)
         return FILED
+
+    def _document(self, reading: DocumentReading, patient: Patient, batch_id: int) -> str:
+        new = attachments.attach_sent(self.session, self.actor, patient, reading, batch_id, self.largest)
+        return FILED if new else DUPLICATE

@@ -19,6 +19,7 @@ from tracker.domain.readings import KIND_OF, KINDS, PatientReading, Problem, Row
 from tracker.models import Clinic, HeldRow, ImportBatch, ImportProblem, Patient
 from tracker.operations import audit, enrol
 from tracker.operations.actor import Actor
+from tracker.operations.attachments import LARGEST
 from tracker.operations.evaluate import Changes, evaluate
 from tracker.operations.filing import AnotherPerson, Filer, Found
 from tracker.operations.holding import Stray, hold
@@ -74,16 +75,16 @@ class Report:
 
 class Importer:
     """Files sources for one or several clinics. `clinics` are those whose patients may be matched, the first is the
-    default.
+    default; `largest` is the most bytes that a document within a message may have.
     """
 
     def __init__(self, session: Session, actor: Actor, clinics: list[Clinic], create_patients: bool = False,
-                 may_configure: bool = False) -> None:  # fmt: skip
+                 may_configure: bool = False, largest: int = LARGEST) -> None:  # fmt: skip
         self.session = session
         self.actor = actor
         self.clinics = clinics
         self.create_patients = create_patients
-        self.filer = Filer(session, actor, clinics, may_configure)
+        self.filer = Filer(session, actor, clinics, may_configure, largest)
         self.amended: set[int] = set()
         self.codes: dict[int, Codes] = {}
 

@@ -41,10 +41,15 @@ class Taken:
         return {row for row, (outcome, _) in self.outcomes.items() if outcome == REFUSED}
 
 
-def take(session: Session, actor: Actor, clinic: Clinic, source: Source, sha256: str, most_rows: int) -> Taken:
-    """File a source and judge who it touched. Raises Refused where it has more rows than one request may file."""
+def take(
+    session: Session, actor: Actor, clinic: Clinic, source: Source, sha256: str, most_rows: int, largest: int
+) -> Taken:
+    """File a source and judge who it touched. `largest` is the most bytes that a document within it may have.
+
+    Raises Refused where it has more rows than one request may file.
+    """
     unread: set[int] = set()
-    importer = Importer(session, actor, [clinic])
+    importer = Importer(session, actor, [clinic], largest=largest)
     rows = _watched(source.rows, unread, most_rows)
     report = importer.file(source.name, source.format, source.kind, rows, sha256, source.remarks, source.elements)
     released = importer.release()

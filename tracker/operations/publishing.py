@@ -7,16 +7,15 @@ which judges history again. It happens where nobody else writes (`Database.trans
 being imported is judged by one of the two versions, whole.
 """
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from datetime import date
-from types import MappingProxyType
 
 from sqlalchemy import func, select
 from sqlalchemy.orm import Session
 
 from tracker.domain.errors import NotAllowed, Refused, Stale
 from tracker.domain.ranges import STARTER_FROM
-from tracker.models import ClinicSetting, Job, Patient, ReferenceRange
+from tracker.models import Account, ClinicSetting, Job, Patient, ReferenceRange
 from tracker.operations import audit, jobs, trial
 from tracker.operations.actor import Actor
 from tracker.operations.enrol import zone_of
@@ -25,32 +24,36 @@ from tracker.operations.settings import CHECKS, next_number, published_versions
 from tracker.operations.trial import Preview
 from tracker.queries.patients import everybody
 from tracker.queries.range_table import is_followed_at_once, turn, versions
-from tracker.queries.yardsticks import Trial
+from tracker.queries.yardsticks import Back, Trial, load_yardsticks
 
 FROM_TODAY, BACK_FILL = "today", "history"
 AT_ONCE = 2000  # patients of a clinic that are judged within the request; more are judged by a job
 
 Draft = ReferenceRange | ClinicSetting
-Follows = Mapping[int, int | None]
 
 
-def preview(session: Session, actor: Actor, drafts: Sequence[Draft], applies: str) -> Preview:
-    """What publishing these drafts of one clinic together would change. Reads alone; raises as publishing would."""
-    clinic_id = drafts[0].clinic_id
+def preview(session: Session, actor: Actor, clinic_id: int, planned: Trial) -> Preview:
+    """What a plan would change of the clinic's flags. Reads alone."""
     today = actor.today(zone_of(session, clinic_id))
-    planned = plan(session, drafts, applies, today)
     return trial.preview(session, clinic_id, everybody(session, clinic_id), planned, today)
 
 
-def ask_for_preview(session: Session, actor: Actor, drafts: Sequence[Draft], applies: str) -> Job:
-    """The same by a job, for a clinic that is large. Raises as publishing would."""
-    clinic_id, today = drafts[0].clinic_id, actor.today(zone_of(session, drafts[0].clinic_id))
-    planned = plan(session, drafts, applies, today)
-    return jobs.ask(session, actor, clinic_id, jobs.PREVIEW, planned.as_json() | {"today": today.isoformat()})
+def ask_for_preview(session: Session, actor: Actor, clinic_id: int, planned: Trial) -> Job:
+    """The same by a job, for a clinic that is large; it keeps the digest of the yardsticks it is held against."""
+    told = {"today": actor.today(zone_of(session, clinic_id)).isoformat(), "seen": in_force(session, clinic_id)}
+    return jobs.ask(session, actor, clinic_id, jobs.PREVIEW, planned.as_json() | told)
 
 
-def plan(session: Session, drafts: Sequence[Draft], applies: str, today: date) -> Trial:
-    """From which day each draft would apply, and the number a setting would get. Raises Refused and Stale."""
+def in_force(session: Session, clinic_id: int) -> str:
+    """A digest of all that a clinic has published: another one later, and a preview does not hold any more."""
+    return load_yardsticks(session, clinic_id).digest or "as shipped"
+
+
+def plan(session: Session, actor: Actor, drafts: Sequence[Draft], applies: str) -> Trial:
+    """From which day each draft of one clinic would apply, and the number a setting would get. Raises Refused where one
+    cannot be, Stale where it is a draft no more.
+    """
+    today = actor.today(zone_of(session, drafts[0].clinic_id))
     ranges: dict[int, date] = {}
     settings: dict[int, tuple[date, int]] = {}
     for draft in drafts:
@@ -88,29 +91,34 @@ def applies_from(draft: Draft, applies: str, today: date) -> date:
     )
 
 
-def publish(
-    session: Session, actor: Actor, drafts: Sequence[Draft], applies: str, follows: Follows = MappingProxyType({})
-) -> Changes | None:
+def publish(session: Session, actor: Actor, drafts: Sequence[Draft], applies: str, seen: str = "") -> Changes | None:
     """Put the drafts of one clinic in force together and judge its patients; what that changed, None where a job does
     it.
 
-    `follows` are, by the key of a draft that is a setting, the numbers of the versions that stood on the page. Raises
-    NotAllowed for the person who drafted one of them, Stale where one is no draft any more or another version came
-    first.
+    `seen` is the digest of what was in force when they were looked at. Raises NotAllowed for the person who drafted one
+    of them, Stale where one is no draft any more or something else was published since.
     """
+    _still_may(session, actor)
     for draft in drafts:
         session.refresh(draft, with_for_update=True)
         if draft.state == "draft" and draft.drafted_by == actor.account_id:
             raise NotAllowed("A second person publishes what you drafted.")
-        number = follows.get(draft.id)
-        if isinstance(draft, ClinicSetting) and number is not None and next_number(session, draft) != number + 1:
-            raise Stale("Another version was published meanwhile. Look again at what yours would change.")
     clinic_id = drafts[0].clinic_id
-    planned = plan(session, drafts, applies, actor.today(zone_of(session, clinic_id)))
+    planned = plan(session, actor, drafts, applies)
+    if seen and seen != in_force(session, clinic_id):
+        raise Stale("Something else was published meanwhile. Look again at what yours would change.")
     _bring_up_to_date(session, actor, clinic_id)
     for draft in drafts:
         _put_in_force(session, actor, draft, planned)
     return _judge_all(session, actor, clinic_id)
+
+
+def _still_may(session: Session, actor: Actor) -> None:
+    """Raises NotAllowed for whoever lost their account or their role while they waited for their turn to write."""
+    if actor.account_id is not None:
+        account = session.get_one(Account, actor.account_id, populate_existing=True)
+        if not account.active or account.role != actor.role:
+            raise NotAllowed("Your account was changed meanwhile: nothing was published.")
 
 
 def _put_in_force(session: Session, actor: Actor, draft: Draft, planned: Trial) -> None:
@@ -127,15 +135,30 @@ def _put_in_force(session: Session, actor: Actor, draft: Draft, planned: Trial) 
     )  # fmt: skip
 
 
+def plan_back(session: Session, row: Draft) -> Trial:
+    """A published version taken back. What judges then is what would judge had it never been published: the new version
+    says what the one before it said, from the same day on. Raises Refused for the starter set, Stale for a version that
+    judges nothing any more.
+    """
+    if isinstance(row, ClinicSetting):
+        if row.state != "published" or published_versions(session, row)[0].id != row.id:
+            raise Stale("This is not the latest version any more: only that one can be taken back.")
+    elif row.effective_from == STARTER_FROM:
+        raise Refused("A line of the starter set is not taken back: publish one of your own, which comes before it.")
+    elif row.state != "published" or is_followed_at_once(session, row):
+        raise Stale("This version judges nothing any more: look at the one that took its place.")
+    return Trial({}, {}, Back(row.__tablename__, row.id, row.effective_from))
+
+
 def roll_back(session: Session, actor: Actor, row: ClinicSetting) -> Changes | None:
     """Take the latest version of a setting back: a new version says what the one before it said, from the same day on.
 
     One person is enough, because two people put in force what comes back. Raises Stale where it is not the latest.
     """
+    _still_may(session, actor)
     session.refresh(row, with_for_update=True)
+    plan_back(session, row)
     versions = published_versions(session, row)
-    if row.state != "published" or versions[0].id != row.id:
-        raise Stale("This is not the latest version any more: only that one can be taken back.")
     _bring_up_to_date(session, actor, row.clinic_id)
     again = ClinicSetting(
         clinic_id=row.clinic_id, kind=row.kind, scope=row.scope, body=versions[1].body if len(versions) > 1 else {},
@@ -154,11 +177,9 @@ def roll_back_range(session: Session, actor: Actor, row: ReferenceRange) -> Chan
     One person is enough, as for a setting. Raises Refused for the starter set, Stale where the version is not published
     or another took its place from the same day.
     """
+    _still_may(session, actor)
     session.refresh(row, with_for_update=True)
-    if row.effective_from == STARTER_FROM:
-        raise Refused("A line of the starter set is not taken back: publish one of your own, which comes before it.")
-    if row.state != "published" or is_followed_at_once(session, row):
-        raise Stale("This version judges nothing any more: look at the one that took its place.")
+    plan_back(session, row)
     _bring_up_to_date(session, actor, row.clinic_id)
     audit.created(session, actor, _as_before(session, actor, row), clinic_id=row.clinic_id, reason="taken back")
     return _judge_all(session, actor, row.clinic_id)

@@ -87,10 +87,16 @@ def prepare(reading: LabReading, whose: Whose, now: datetime, previous: Decimal 
         "unit": _unit(analyte.code if analyte else "", reading.unit), "value": value, "text": text,
         "ref_low": reading.ref_low, "ref_high": reading.ref_high, "range_id": None, "lab_flag": reading.lab_flag,
         "laboratory": reading.laboratory, "accession": reading.accession, "sub_id": reading.sub_id,
-        "status": reading.status, "comment": reading.comment, "mapping_id": reading.mapping_id,
-        "recorded_at": reading.recorded_at or now,
+        "status": reading.status, "comment": _comment(reading, text if analyte else ""), "fasting": reading.fasting,
+        "mapping_id": reading.mapping_id, "recorded_at": reading.recorded_at or now,
     }  # fmt: skip
     return Prepared(columns, questions)
+
+
+def _comment(reading: LabReading, word: str) -> str:
+    """The notes; before them what was written, where a word was read out of more (`0.05 (negativ)`)."""
+    has_more = word and word != reading.value and any(c.isdecimal() for c in reading.value)
+    return f"Reported as {reading.value}. {reading.comment}".strip() if has_more else reading.comment
 
 
 def _called(reading: LabReading, analyte: Analyte | None) -> str:
@@ -256,16 +262,18 @@ def _file(  # noqa: PLR0913 - one row and the state it meets
                 return DUPLICATE
             raise NotRecordable(
                 "value",
-                f"The same sample is on file with {old.shown}. Send it with the status “corrected” to replace it.",
+                f"The same sample is on file with {old.told(new)}. Send it with the status “corrected” to replace it.",
             )
         _retire(session, actor, old.id, whose.patient_id, "replaced by the laboratory's correction")
         done.amended.add(old.id)
     elif known.was_cancelled(identity, new) or known.came_otherwise(identity, new):
         return DUPLICATE
+    if old is not None and new["fasting"] is None:
+        new["fasting"] = old.fasting  # how the sample was taken is not changed by another value
     new["replaces_id"] = old.id if old else None
     new["reason"] = "corrected by the laboratory" if old else ""
     new["retired_at"], new["retired_reason"] = None, ""
-    known.hold(identity, Existing(None, new["comparator"], new["figure"], new["text"], new["unit"], new["status"]))
+    known.hold(identity, Existing(None, **{name: new[name] for name in Existing._fields if name != "id"}))
     inserts.append(new)
     return FILED
 

@@ -10,7 +10,7 @@ from typing import Any, NamedTuple
 from sqlalchemy import select
 from sqlalchemy.orm import Session
 
-from tracker.domain.readings import APART, PRELIMINARY, LabReading
+from tracker.domain.readings import APART, PRELIMINARY, LabReading, fasting_words
 from tracker.domain.units import Analyte
 from tracker.domain.values import brief, plain
 from tracker.library import analytes
@@ -33,11 +33,20 @@ class Existing(NamedTuple):
     unit: str
     status: str
     recorded_at: datetime | None = None
+    fasting: bool | None = None
 
     def says(self, new: dict[str, Any]) -> bool:
-        """Whether the new row says the same, however a report is broken into lines: then nothing changes."""
+        """Whether the new row says nothing else: then nothing changes."""
+        return self.same_value(new) and new["fasting"] in (None, self.fasting)
+
+    def same_value(self, new: dict[str, Any]) -> bool:
+        """Whether the value is the same, however a report is broken into lines."""
         number = all(getattr(self, name) == new[name] for name in ("figure", "comparator", "unit"))
         return number and (self.text == new["text"] or self.text.split() == new["text"].split())
+
+    def told(self, new: dict[str, Any]) -> str:
+        """What is on file, and where only the fasting differs, that."""
+        return f"{self.shown}, {fasting_words(self.fasting)}" if self.same_value(new) else self.shown
 
     @property
     def shown(self) -> str:
@@ -65,7 +74,7 @@ class Standing:
         """
         for other in self.of_sample.get(identity[:3], ()):
             old = self.now.get(other)
-            if old is None or other == identity or not old.says(new):
+            if old is None or other == identity or not old.same_value(new):
                 continue
             same_door = old.id is None and other[5] != identity[5]  # one file tells its own results apart
             if not same_door and _one_sample(other, identity):
@@ -86,7 +95,7 @@ class Standing:
 
     def was_cancelled(self, identity: Identity, new: dict[str, Any]) -> bool:
         """Whether a row is one that the laboratory has taken back since."""
-        return any(old.says(new) and old.status == new["status"] for old in self.cancelled.get(identity, ()))
+        return any(old.same_value(new) and old.status == new["status"] for old in self.cancelled.get(identity, ()))
 
 
 def _one_sample(one: Identity, other: Identity) -> bool:
@@ -113,7 +122,8 @@ def in_force(session: Session, rows: Sequence[tuple[LabReading, int]]) -> Standi
     found = session.execute(
         select(
             r.patient_id, r.subject, r.collected_at, r.laboratory, r.accession, r.sub_id,
-            r.id, r.comparator, r.figure, r.text, r.unit, r.status, r.recorded_at, r.retired_at, r.retired_reason,
+            r.id, r.comparator, r.figure, r.text, r.unit, r.status, r.recorded_at, r.fasting, r.retired_at,
+            r.retired_reason,
         ).where(
             r.patient_id.in_(sorted({patient_id for _, patient_id in rows})),
             r.collected_on >= min(days), r.collected_on <= max(days),

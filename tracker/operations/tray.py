@@ -41,12 +41,13 @@ def dismiss(session: Session, actor: Actor, rows: Sequence[HeldRow], reason: str
         _change(session, actor, row, "dismiss", settled, why)
 
 
-def release(session: Session, actor: Actor, clinic: Clinic) -> tuple[int, Changes]:
-    """File the rows whose patients are here now, and judge them; how many rows left the tray.
+def release(session: Session, actor: Actor, clinic: Clinic, largest: int) -> tuple[int, Changes]:
+    """File the rows whose patients are here now, and judge them; how many rows left the tray. `largest` is the
+    most bytes that a document among them may have.
 
     Whatever enrols a patient calls this, so that nothing waits longer than it must.
     """
-    importer = Importer(session, actor, [clinic])
+    importer = Importer(session, actor, [clinic], largest=largest)
     return importer.release(), importer.judge()
 
 

@@ -21,6 +21,7 @@ from tracker.domain.lifecycle import MACHINE_CLEARED, MACHINE_OPEN
 from tracker.models import Flag, Patient
 from tracker.operations.evaluate import same_episode
 from tracker.operations.flag_rows import content_of
+from tracker.operations.pace import no_search_for_cycles
 from tracker.operations.provenance import judged_by
 from tracker.queries.history import BATCH, Loader
 from tracker.queries.yardsticks import Trial, Yardsticks, load_yardsticks
@@ -135,12 +136,13 @@ def preview(session: Session, clinic_id: int, patient_ids: Sequence[int], trial:
     for start in range(0, len(patient_ids), BATCH):
         batch = list(patient_ids[start : start + BATCH])
         part = Preview(trial.applies_from)
-        standing = _standing(session, batch, now, today)
         names = _names(session, batch)
-        for history in Loader(session, clinic_id, today, yardsticks=then).histories(batch):
-            part.patients += 1
-            part.results += sum(len(labs) for labs in history.labs.values())
-            part.take(list(_effects(history, names[history.person.id], standing[history.person.id])))
+        with no_search_for_cycles():
+            standing = _standing(session, batch, now, today)
+            for history in Loader(session, clinic_id, today, yardsticks=then).histories(batch):
+                part.patients += 1
+                part.results += sum(len(labs) for labs in history.labs.values())
+                part.take(list(_effects(history, names[history.person.id], standing[history.person.id])))
         found.add(part)
     return found
 
@@ -194,7 +196,8 @@ def _effects(history: History, name: str, standing: Sequence[_Known]) -> Iterato
     """The difference between how one patient stands and how they would stand."""
     person, findings = history.person, rules.run(history)
     by_fingerprint = {known.fingerprint: known for known in standing}
-    gone = {key: known for key, known in by_fingerprint.items() if key not in {f.fingerprint for f in findings}}
+    found = {finding.fingerprint for finding in findings}
+    gone = {key: known for key, known in by_fingerprint.items() if key not in found}
     for finding in findings:
         known = by_fingerprint.get(finding.fingerprint) or same_episode(finding, gone)
         if known is not None:

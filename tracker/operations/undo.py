@@ -16,6 +16,7 @@ from sqlalchemy.orm import Session
 from tracker.domain.errors import NotAllowed, Refused, Stale
 from tracker.models import (
     AdverseEvent,
+    Attachment,
     AuditEntry,
     Base,
     Course,
@@ -37,10 +38,11 @@ from tracker.operations.evaluate import Changes, evaluate
 from tracker.operations.standing import UNDONE
 
 AT_ONCE = 400  # keys in one statement; SQLite takes 32,766 variables, and lists stay readable
-_SINGLE = (AdverseEvent, Medication, Observation)
+_SINGLE = (AdverseEvent, Attachment, Medication, Observation)
 _CORRECTED = (AdverseEvent, Course, Medication, Observation, Patient)
 _WORDS = {
-    AdverseEvent: ("event", "events"), Medication: ("drug", "drugs"), Observation: ("observation", "observations"),
+    AdverseEvent: ("event", "events"), Attachment: ("document", "documents"), Medication: ("drug", "drugs"),
+    Observation: ("observation", "observations"),
     Course: ("course", "courses"), CourseEvent: ("line of a course", "lines of courses"),
 }  # fmt: skip
 
@@ -214,7 +216,7 @@ def _changed(session: Session, actor: Actor, batch: ImportBatch, why: str, found
 
 
 def _named(row: Any) -> str:
-    for name in ("drug", "term", "name", "kind"):
+    for name in ("drug", "term", "name", "filename", "kind"):
         if isinstance(getattr(row, name, None), str):
             return f"“{getattr(row, name)}”"
     return "The person's details"

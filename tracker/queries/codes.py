@@ -10,7 +10,7 @@ from sqlalchemy import func, select
 from sqlalchemy.orm import Session
 
 from tracker.domain.readings import LabReading
-from tracker.domain.units import Analyte, dimension, normal_unit, unit_of
+from tracker.domain.units import Analyte, dimension, is_index, normal_unit, unit_of
 from tracker.domain.values import plain
 from tracker.library.analytes import ANALYTES, LOINC, find
 from tracker.models import Account, CodeMapping, LabResult, Patient
@@ -150,7 +150,7 @@ def mapped(session: Session, clinic_id: int) -> list[Mapped]:
 
 
 def choices(test: SenderTest) -> list[Analyte]:
-    """The analytes this test can be by its unit: those recorded in it, or in words where it has none."""
+    """The analytes this test can be by its unit: those recorded in it, or read in words."""
     return [analyte for analyte in ANALYTES.values() if fits(analyte, test)]
 
 
@@ -160,7 +160,9 @@ def fits(analyte: Analyte, test: SenderTest) -> bool:
     """
     if set(test.loincs) & set(analyte.loinc_never):
         return False
-    return unit_of(analyte, test.unit) is not None if test.unit else analyte.qualitative
+    if not test.unit:
+        return analyte.qualitative
+    return is_index(analyte, test.unit) or unit_of(analyte, test.unit) is not None
 
 
 def suggestion(test: SenderTest) -> str:

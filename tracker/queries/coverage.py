@@ -4,6 +4,7 @@ from collections.abc import Iterable, Sequence
 from datetime import date
 from typing import NamedTuple
 
+from sqlalchemy import select
 from sqlalchemy.orm import Session
 
 from tracker.domain.coverage import spots
@@ -30,25 +31,32 @@ def problems(session: Session, clinic: Clinic, on: date | None = None) -> list[s
 
 
 class Mended(NamedTuple):
-    """What drafts would make of the table's gaps, ties and overlaps: sentences, in the order of the analytes."""
+    """What a trial would make of the table's gaps, ties and overlaps: sentences, in the order of the analytes."""
 
     made: list[str]
     mended: list[str]
     left: list[str]
 
 
-def change(session: Session, drafts: Sequence[ReferenceRange], on: date) -> Mended:
-    """Before and after these drafts of one clinic, once all of them are in force (by `on` at the earliest)."""
-    day = max(on, *(draft.effective_from for draft in drafts))
-    trial = Trial({draft.id: draft.effective_from for draft in drafts}, {})
-    lines = sorted({(draft.analyte, draft.laboratory) for draft in drafts})
-    before = _sentences(configured(session, drafts[0].clinic_id), lines, day)
-    after = _sentences(configured(session, drafts[0].clinic_id, trial), lines, day)
+def change(session: Session, clinic_id: int, trial: Trial, on: date) -> Mended:
+    """Before and after what is tried out of a clinic's ranges, once all of it is in force (by `on` at the earliest)."""
+    day = max([on, *trial.ranges.values(), *([trial.back.day] if trial.back else [])])
+    line = ReferenceRange
+    keys = [*trial.ranges, *filter(None, [trial.takes_back(line.__tablename__)])]
+    touched = session.execute(select(line.analyte, line.laboratory).where(line.id.in_(keys)).distinct())
+    lines = sorted((row.analyte, row.laboratory) for row in touched)
+    before = _sentences(configured(session, clinic_id), lines, day)
+    after = _sentences(configured(session, clinic_id, trial), lines, day)
     return Mended(
         [said for said in after if said not in before],
         [said for said in before if said not in after],
         [said for said in after if said in before],
     )
+
+
+def of_drafts(session: Session, drafts: Sequence[ReferenceRange], on: date) -> Mended:
+    """The same of drafts of one clinic, each from the day it is dated."""
+    return change(session, drafts[0].clinic_id, Trial({row.id: row.effective_from for row in drafts}, {}), on)
 
 
 def _sentences(table: Iterable[ConfiguredRange], wanted: Sequence[tuple[str, str]], on: date) -> list[str]:

@@ -47,7 +47,7 @@ def _results(session: Session, clinic_ids: Sequence[int]) -> Rows:
             "analyte": row.subject, "value": row.text if row.figure is None else f"{row.comparator}{plain(row.figure)}",
             "unit": row.unit, "ref_low": row.ref_low, "ref_high": row.ref_high, "lab_flag": row.lab_flag,
             "laboratory": row.laboratory, "accession": row.accession, "status": row.status,
-            "recorded_at": row.recorded_at.isoformat(), "sub_id": row.sub_id,
+            "recorded_at": row.recorded_at.isoformat(), "sub_id": row.sub_id, "fasting": row.fasting,
             "local_code": row.local_code, "mapped": bool(row.analyte),
         }  # fmt: skip
 

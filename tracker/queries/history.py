@@ -11,8 +11,6 @@ from itertools import groupby
 from operator import itemgetter
 from typing import Any
 
-from sqlalchemy import ColumnElement, Select, func, select
-from sqlalchemy import false as sql_false
 from sqlalchemy.orm import Session
 
 from tracker.domain.computed import with_computed
@@ -23,10 +21,8 @@ from tracker.domain.units import to_canonical
 from tracker.library.analytes import ANALYTES, method
 from tracker.library.ctcae import ctcae
 from tracker.library.infections import vocabulary
-from tracker.models import AdverseEvent, CourseEvent, ImportBatch, LabResult, Patient, PatientTarget, table_of
-from tracker.models import Course as CourseRow
-from tracker.models import Medication as MedicationRow
-from tracker.models import Observation as ObservationRow
+from tracker.queries import history_rows
+from tracker.queries.history_rows import Statement
 from tracker.queries.waivers import waivers
 from tracker.queries.yardsticks import Yardsticks, load_yardsticks, printed_range
 
@@ -65,12 +61,13 @@ class Loader:
             yield from self._batch(list(patient_ids[start : start + BATCH]))
 
     def _batch(self, ids: list[int]) -> Iterator[History]:
-        people = {row[0]: Person(*row) for row in self.session.execute(_people(ids))}
-        labs = self._grouped(_labs(ids), LabResult)
+        past = self.known_at is not None
+        people = {row[0]: Person(*row) for row in self._rows(history_rows.people(), ids)}
+        labs = self._grouped(history_rows.labs(past), ids)
         courses = self._courses(ids)
-        events = self._grouped(_events(ids, self.as_of), AdverseEvent)
-        drugs = self._grouped(_medications(ids), MedicationRow)
-        seen = self._grouped(_observations(ids, self.as_of), ObservationRow)
+        events = self._grouped(history_rows.events(past), ids)
+        drugs = self._grouped(history_rows.medications(past), ids)
+        seen = self._grouped(history_rows.observations(past), ids)
         waived = waivers(self.session, ids, self.as_of, self.known_at)
         wanted = self._targets(ids)
         for id in ids:
@@ -113,7 +110,7 @@ class Loader:
         for new in self.unsaved:
             if new["patient_id"] == person.id:
                 held = found.setdefault(new["subject"], [])
-                held.append(self._lab(person, [new.get(name) for name in _LAB_COLUMNS], ages))
+                held.append(self._lab(person, [new.get(name) for name in history_rows.LAB_COLUMNS], ages))
                 held.sort(key=lambda lab: lab.collected_at)
         return {subject: tuple(held) for subject, held in found.items()}
 
@@ -140,6 +137,7 @@ class Loader:
             lab_flag,
             time_known,
             local_code,
+            fasting,
         ) = row
         limits: Range | None = None
         why = ""
@@ -169,6 +167,7 @@ class Loader:
             "",
             time_known,
             method(analyte, local_code) if local_code else "",
+            fasting,
         )
 
     def _range_of(self, person: Person) -> Callable[[str, date], tuple[Range | None, str]]:
@@ -193,16 +192,17 @@ class Loader:
 
     def _targets(self, ids: list[int]) -> dict[int, dict[str, tuple[Target, ...]]]:
         found: dict[int, dict[str, list[Target]]] = {}
-        for patient_id, analyte, *columns in self.session.execute(_targets(ids, self.as_of, self.known_at)):
+        rows = self._rows(history_rows.targets(self.known_at is not None), ids)
+        for patient_id, analyte, *columns in rows:
             found.setdefault(patient_id, {}).setdefault(analyte, []).append(_target(analyte, *columns))
         return {id: {code: in_order(held) for code, held in wanted.items()} for id, wanted in found.items()}
 
     def _courses(self, ids: list[int]) -> dict[int, tuple[Course, ...]]:
-        changes = self._grouped(_course_events(ids, self.as_of), CourseEvent)
+        past = self.known_at is not None
+        changes = self._grouped(history_rows.course_events(past), ids)
         found: dict[int, list[Course]] = {}
-        for patient_id, id, protocol_id, drug, indication, started_on, stopped_on in self.session.execute(
-            self._known(_courses(ids), CourseRow)
-        ):
+        for row in self._rows(history_rows.courses(past), ids):
+            patient_id, id, protocol_id, drug, indication, started_on, stopped_on = row
             rows = changes.get(id, [])
             found.setdefault(patient_id, []).append(
                 Course(
@@ -213,19 +213,13 @@ class Loader:
             )  # fmt: skip
         return {patient: tuple(held) for patient, held in found.items()}
 
-    def _grouped(self, statement: Select[*tuple[Any, ...]], table: Any) -> Grouped:
-        rows = self.session.connection().execute(self._known(statement, table)).all()
-        return {key: list(held) for key, held in groupby(rows, key=itemgetter(0))}
+    def _rows(self, statement: Statement, ids: list[int]) -> Sequence[Any]:
+        values = {"ids": ids, "as_of": self.as_of, "known_at": self.known_at}
+        return self.session.connection().execute(statement, values).all()
 
-    def _known(self, statement: Select[*tuple[Any, ...]], table: Any) -> Select[*tuple[Any, ...]]:
-        """Leave out what had been corrected or voided, or was not yet recorded, at `known_at`."""
-        ended = table.retired_at if table is LabResult else table.voided_at
-        if table is LabResult:
-            statement = statement.where(LabResult.collected_on <= self.as_of)
-        if self.known_at is None:
-            return statement.where(ended.is_(None))
-        still: ColumnElement[bool] = ended.is_(None) | (ended > self.known_at)
-        return statement.where(table.recorded_at <= self.known_at, still)
+    def _grouped(self, statement: Statement, ids: list[int]) -> Grouped:
+        rows = self._rows(statement, ids)
+        return {key: list(held) for key, held in groupby(rows, key=itemgetter(0))}
 
 
 def _holds(rows: Iterable[Any]) -> tuple[Hold, ...]:
@@ -245,93 +239,6 @@ def _holds(rows: Iterable[Any]) -> tuple[Hold, ...]:
     return tuple(holds)
 
 
-def _people(ids: list[int]) -> Select[*tuple[Any, ...]]:
-    return select(
-        Patient.id, Patient.mrn, Patient.sex, Patient.birth_date, Patient.stated_age, Patient.stated_age_on
-    ).where(Patient.id.in_(ids))  # fmt: skip
-
-
-_LAB_COLUMNS = (
-    "patient_id",
-    "id",
-    "subject",
-    "analyte",
-    "collected_at",
-    "collected_on",
-    "comparator",
-    "figure",
-    "unit",
-    "value",
-    "text",
-    "ref_low",
-    "ref_high",
-    "range_id",
-    "laboratory",
-    "accession",
-    "status",
-    "lab_flag",
-    "time_known",
-    "local_code",
-)
-
-
-def _labs(ids: list[int]) -> Select[*tuple[Any, ...]]:
-    r = LabResult
-    columns = [
-        table_of(LabResult).c[name] for name in _LAB_COLUMNS
-    ]  # Core columns: the ORM would look at every row once more
-    return select(*columns).where(r.patient_id.in_(ids)).order_by(r.patient_id, r.subject, r.collected_at, r.id)
-
-
-def _courses(ids: list[int]) -> Select[*tuple[Any, ...]]:
-    c = CourseRow
-    return (
-        select(c.patient_id, c.id, c.protocol_id, c.drug, c.indication, c.started_on, c.stopped_on)
-        .where(c.patient_id.in_(ids))
-        .order_by(c.patient_id, c.started_on, c.id)
-    )
-
-
-def _course_events(ids: list[int], as_of: date) -> Select[*tuple[Any, ...]]:
-    e = CourseEvent
-    return (
-        select(e.course_id, e.on, e.kind, e.dose_mg, e.times_per_day, e.reason, e.review_on)
-        .join(CourseRow, CourseRow.id == e.course_id)
-        .where(CourseRow.patient_id.in_(ids), e.on <= as_of)
-        .order_by(e.course_id, e.on, e.id)
-    )
-
-
-def _events(ids: list[int], as_of: date) -> Select[*tuple[Any, ...]]:
-    e = AdverseEvent
-    return (
-        select(
-            e.patient_id, e.id, e.kind, e.term, e.onset_on, e.resolved_on, e.controlled_on, e.site, e.organism, e.grade,
-            e.serious, e.criteria, e.hospitalised, e.opportunistic, e.treated, e.outcome,
-        )
-        .where(e.patient_id.in_(ids), e.onset_on.is_(None) | (e.onset_on <= as_of))
-        .order_by(e.patient_id, e.onset_on, e.id)
-    )  # fmt: skip
-
-
-def _medications(ids: list[int]) -> Select[*tuple[Any, ...]]:
-    m = MedicationRow
-    return (
-        select(m.patient_id, m.id, m.name, m.interaction, m.started_on, m.stopped_on)
-        .where(m.patient_id.in_(ids))
-        .order_by(m.patient_id, m.id)
-    )
-
-
-def _targets(ids: list[int], as_of: date, known_at: datetime | None) -> Select[*tuple[Any, ...]]:
-    t = PatientTarget
-    statement = select(
-        t.patient_id, t.analyte, t.number, t.effective_from, t.severity, t.reason, t.unit, t.low, t.low_inclusive,
-        t.high, t.high_inclusive,
-    ).where(t.patient_id.in_(ids), t.effective_from <= as_of)  # fmt: skip
-    return statement if known_at is None else statement.where(t.recorded_at <= known_at)
-
-
 def _target(  # noqa: PLR0913 - the columns of a row
     analyte: str, number: int, since: date, severity: str, reason: str, unit: str, low: Decimal | None,
     low_inclusive: bool, high: Decimal | None, high_inclusive: bool,
@@ -342,15 +249,3 @@ def _target(  # noqa: PLR0913 - the columns of a row
     above = None if high is None else to_canonical(known, high, unit)
     bounds = Range(below, low_inclusive, above, high_inclusive, known.unit, TARGET)
     return Target(number, since, None if low is None and high is None else bounds, severity, reason)
-
-
-def _observations(ids: list[int], as_of: date) -> Select[*tuple[Any, ...]]:
-    """Those seen by the end of `as_of`, and a weight that came without a date in a table of patients."""
-    o, batch = ObservationRow, ImportBatch
-    undated = (o.kind == "weight_kg") & batch.format.endswith(" patients")
-    return (
-        select(o.patient_id, o.id, o.on, o.kind, o.value, o.figure, func.coalesce(undated, sql_false()))
-        .outerjoin(batch, batch.id == o.batch_id)
-        .where(o.patient_id.in_(ids), (o.on <= as_of) | undated)
-        .order_by(o.patient_id, o.on, o.id)
-    )

@@ -24,11 +24,14 @@ class Line(NamedTuple):
 
     @property
     def words(self) -> str:
-        """`>= 11 and <= 13 g/dL`, or that there is none any more."""
         row = self.row
-        held = Range(row.low, row.low_inclusive, row.high, row.high_inclusive, row.unit, TARGET)
-        sides = " and ".join(filter(None, (held.low_text, held.high_text)))
-        return f"{sides} {row.unit}" if sides else "no target any more"
+        return in_words(Range(row.low, row.low_inclusive, row.high, row.high_inclusive, row.unit, TARGET))
+
+
+def in_words(bounds: Range) -> str:
+    """`>= 11 and <= 13 g/dL`; without bounds, that there is no target any more."""
+    sides = " and ".join(filter(None, (bounds.low_text, bounds.high_text)))
+    return f"{sides} {bounds.unit}" if sides else "no target any more"
 
 
 def versions(session: Session, patient_id: int) -> list[Line]:

@@ -2,14 +2,16 @@
 
 from collections.abc import Sequence
 from datetime import date, datetime, timedelta
-from typing import NamedTuple
+from functools import cache
+from typing import Any, NamedTuple
 
-from sqlalchemy import select
+from sqlalchemy import Select, select
 from sqlalchemy.orm import Session
 
 from tracker.domain.history import Waiver
 from tracker.models import Account, DueStep, Patient
 from tracker.models.desk import OWN, RESUME, WAIVE
+from tracker.queries.history_rows import AS_OF, IDS, KNOWN_AT
 
 DAY = timedelta(days=1)
 MOST_OWNED = 300  # patients
@@ -22,16 +24,10 @@ def waivers(
 
     A later step on the same subject ends an earlier one: with the day before it, or never begun where it is of one day.
     """
-    s = DueStep
-    statement = (
-        select(s.patient_id, s.subject, s.action, s.on, s.until, s.reason)
-        .where(s.patient_id.in_(patient_ids), s.action.in_((WAIVE, RESUME)), s.on <= as_of)
-        .order_by(s.id)
-    )
-    if known_at is not None:
-        statement = statement.where(s.recorded_at <= known_at)
+    statement = _put_off(known_at is not None)
+    values = {"ids": list(patient_ids), "as_of": as_of, "known_at": known_at}
     found: dict[tuple[int, str], list[Waiver]] = {}
-    for patient_id, subject, action, on, until, reason in session.execute(statement):
+    for patient_id, subject, action, on, until, reason in session.execute(statement, values):
         held = found.setdefault((patient_id, subject), [])
         held[:] = [w._replace(until=min(w.until, on - DAY)) for w in held if w.on < on]
         if action == WAIVE and until is not None:
@@ -40,6 +36,17 @@ def waivers(
     for (patient_id, _), held in found.items():
         by_patient[patient_id] = (*by_patient.get(patient_id, ()), *held)
     return by_patient
+
+
+@cache
+def _put_off(past: bool) -> Select[*tuple[Any, ...]]:
+    s = DueStep
+    statement = (
+        select(s.patient_id, s.subject, s.action, s.on, s.until, s.reason)
+        .where(s.patient_id.in_(IDS), s.action.in_((WAIVE, RESUME)), s.on <= AS_OF)
+        .order_by(s.id)
+    )
+    return statement.where(s.recorded_at <= KNOWN_AT) if past else statement
 
 
 def owners(session: Session, patient_ids: Sequence[int]) -> dict[tuple[int, str], int]:

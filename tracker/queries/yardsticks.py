@@ -24,29 +24,49 @@ from tracker.models import Clinic, ClinicSetting, ReferenceRange
 from tracker.models.setting import CLINIC_WIDE, OWN_RULE, PROTOCOL_LINE, RULE
 
 
+class Back(NamedTuple):
+    """A published version taken as if it had never been: its table, its key, and the day it applies from."""
+
+    table: str
+    id: int
+    day: date
+
+
 class Trial(NamedTuple):
-    """Drafts taken as published, by their keys: the day each would apply from, and the number a setting would get."""
+    """Drafts taken as published, by their keys: the day each would apply from, and the number a setting would get. Or
+    one published version taken back.
+    """
 
     ranges: Mapping[int, date]
     settings: Mapping[int, tuple[date, int]]
+    back: Back | None = None
 
     @property
     def applies_from(self) -> date:
         """The first day on which anything of it applies."""
+        if self.back is not None:
+            return self.back.day
         return min([*self.ranges.values(), *(day for day, _ in self.settings.values())])
+
+    def takes_back(self, table: str) -> int | None:
+        """The key of the version of a table that is taken back."""
+        return self.back.id if self.back is not None and self.back.table == table else None
 
     def as_json(self) -> dict[str, Any]:
         """What a job keeps of it; `from_json` reads it back."""
         return {
             "ranges": {str(key): day.isoformat() for key, day in self.ranges.items()},
             "settings": {str(key): [day.isoformat(), number] for key, (day, number) in self.settings.items()},
+            "back": self.back and [self.back.table, self.back.id, self.back.day.isoformat()],
         }
 
     @classmethod
     def from_json(cls, kept: Mapping[str, Any]) -> "Trial":
+        back = kept.get("back")
         return cls(
             {int(key): date.fromisoformat(day) for key, day in kept["ranges"].items()},
             {int(key): (date.fromisoformat(day), number) for key, (day, number) in kept["settings"].items()},
+            back and Back(back[0], back[1], date.fromisoformat(back[2])),
         )
 
 
@@ -188,7 +208,7 @@ def load_yardsticks(session: Session, clinic_id: int, trial: Trial = NOTHING_TRI
 
 
 def configured(session: Session, clinic_id: int, trial: Trial = NOTHING_TRIED) -> list[ConfiguredRange]:
-    """Every published version of the clinic's ranges, and the drafts that are tried out."""
+    """Every published version of the clinic's ranges as the trial has them."""
     r = ReferenceRange
     rows = session.execute(
         select(
@@ -196,7 +216,8 @@ def configured(session: Session, clinic_id: int, trial: Trial = NOTHING_TRIED) -
             r.high_inclusive, r.unit, r.effective_from, r.published_at,
         ).where(r.clinic_id == clinic_id, (r.state == "published") | r.id.in_(trial.ranges))
     )  # fmt: skip
-    lines = [ConfiguredRange._make(row) for row in rows]
+    gone = trial.takes_back(r.__tablename__)
+    lines = [line for line in map(ConfiguredRange._make, rows) if line.id != gone]
     return [
         line._replace(effective_from=trial.ranges[line.id], published_at=NEXT) if line.id in trial.ranges else line
         for line in lines
@@ -210,8 +231,9 @@ def _settings(session: Session, clinic_id: int, trial: Trial) -> list[Published]
         .where(s.clinic_id == clinic_id, (s.state == "published") | s.id.in_(trial.settings))
         .order_by(s.id)
     )
+    gone = trial.takes_back(s.__tablename__)
     found = []
-    for setting in map(Published._make, rows):
+    for setting in (one for one in map(Published._make, rows) if one.id != gone):
         day, number = trial.settings.get(setting.id, (setting.effective_from, setting.number))
         found.append(setting._replace(effective_from=day, number=number))
     return found

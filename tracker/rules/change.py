@@ -6,13 +6,16 @@ haemoglobin fallen by more than 30 %, on two results in a row; ALT at twice the 
 or more, or to 190 mg/dL, by the same method; and, where none of these says it already, a change in the direction
 of concern that is more than chance (reference change value), or three results in a row each further that way, by
 more than chance in all. Results of days without drug neither begin nor continue an episode; they can end it.
+An LDL of a fasting sample is never compared with one of a sample that was not; where one of the two does not say, the
+comparison is made and that is said.
 
 Why it matters:
 A value inside every range can be far from what is usual for this patient. The third yardstick is the patient.
 
 Example:
 Haemoglobin 13.0 and then 9.0 g/dL is a fall of 30.8 %; 13.0 to 9.1 is exactly 30 % and is not flagged. ALT 62 to
-130 U/L with an upper limit of 40 is 2.1 times the baseline.
+130 U/L with an upper limit of 40 is 2.1 times the baseline. LDL 100 mg/dL fasting and 140 mg/dL not fasting are not
+compared.
 
 Source:
 Haemoglobin: trial programme of tofacitinib in ulcerative colitis. ALT and LDL: proposed by the authors. Reference
@@ -24,8 +27,8 @@ from datetime import date
 from decimal import Decimal
 from typing import NamedTuple
 
+from tracker.domain.chance import CHANCE, Chance
 from tracker.domain.dates import Span
-from tracker.domain.derived import Variation, rcv, rcv_log_normal
 from tracker.domain.episodes import (
     NOT_ASKED,
     Run,
@@ -37,7 +40,7 @@ from tracker.domain.episodes import (
     runs,
 )
 from tracker.domain.findings import INFO, ROUTINE, SOON, Finding
-from tracker.domain.history import Course, History, Lab
+from tracker.domain.history import AFTER_MEALS, Course, History, Lab
 from tracker.domain.ranges import HIGH, INSIDE, LOW
 from tracker.domain.values import above, below, shown
 
@@ -49,39 +52,6 @@ THREE_ULN, LDL_VERY_HIGH = Decimal(3), Decimal(190)
 A_WEEK = Span(0, 7)
 SHORTEST_TREND = 3
 DIRECTIONS = (LOW, HIGH)  # as grades come
-A_LITTLE_MORE = 1 + Decimal("1E-9")  # what is this near a bound is weighed, not passed over
-
-
-class _Chance(NamedTuple):
-    """What of the baseline a value must be beyond to be more than chance, in the direction of concern.
-
-    Values of which the least is more than the `steady` share of the most do not differ by more than chance.
-    """
-
-    direction: str
-    factor: Decimal
-    percent: Decimal
-    steady: Decimal
-
-
-def _chance(direction: str, analytical: str, within_person: str, skewed: bool = False) -> _Chance:
-    spread = Variation(Decimal(analytical), Decimal(within_person))
-    both = rcv_log_normal(spread) if skewed else None
-    if direction == LOW:
-        percent = both.fall if both else rcv(spread)
-        return _Chance(LOW, 1 - percent / 100, percent, (1 - percent / 100) * A_LITTLE_MORE)
-    percent = both.rise if both else rcv(spread)
-    return _Chance(HIGH, 1 + percent / 100, percent, A_LITTLE_MORE / (1 + percent / 100))
-
-
-# composite rules B6: coefficients of variation in percent
-CHANCE: Mapping[str, _Chance] = {
-    "HB": _chance(LOW, "1.0", "2.7"),
-    "ANC": _chance(LOW, "3.0", "14.1", skewed=True),
-    "ALT": _chance(HIGH, "3.0", "10.1"),
-    "LDL": _chance(HIGH, "3.0", "8.3"),
-    "CREAT": _chance(HIGH, "2.5", "4.5"),
-}
 
 
 def check(history: History) -> Iterator[Finding]:
@@ -96,26 +66,31 @@ def check(history: History) -> Iterator[Finding]:
 
 def _analyte(history: History, course: Course, analyte: str, labs: Sequence[Lab]) -> Iterator[Finding]:
     """`labs` are of one method: an LDL that was measured and one that was calculated are not compared (B5)."""
-    baseline = history.baseline(course, analyte, labs[0].method)
-    if _steady(CHANCE[analyte], labs if baseline is None else (baseline, *labs)):
+    baselines = {lab.meal: history.baseline(course, analyte, lab) for lab in {lab.meal: lab for lab in labs}.values()}
+    known = [lab for lab in baselines.values() if lab is not None]
+    if _steady(CHANCE[analyte], (*known, *labs)):
         return
     counts = _counts(history, course)
     trends = _trends(analyte, [lab for lab in labs if counts(lab)])
     if trends:
         for run in runs(labs, _trend_verdict(analyte, labs, trends)):
             yield _trend(history, run, trends[id(run.last)])
-    if baseline is None or not baseline.value:
+    if not any(lab.value for lab in known):
         return
-    strong = _strong(analyte, baseline)
-    chance = _beyond(baseline, CHANCE[analyte].direction, CHANCE[analyte].factor)
+
+    def start(lab: Lab) -> Lab | None:
+        return baselines[lab.meal]
+
+    strong = _strong(analyte, start)
+    chance = _beyond(start, CHANCE[analyte].direction, CHANCE[analyte].factor)
     weak = _unless((*strong.values(), lambda lab: id(lab) in trends), chance)
     for entry, meets in (*strong.items(), (RCV, weak)):
         if any(meets(lab) for lab in labs):
             for run in runs(labs, _only(counts, meets)):
-                yield _against_baseline(history, course, entry, baseline, run)
+                yield _against_baseline(history, course, entry, start(run.last), run)
 
 
-def _steady(chance: _Chance, labs: Sequence[Lab]) -> bool:
+def _steady(chance: Chance, labs: Sequence[Lab]) -> bool:
     """The common case: no two values differ by more than chance, so no entry of this rule can be met.
 
     A new LDL of 190 mg/dL is one that may differ by less; it is looked at.
@@ -153,22 +128,27 @@ def _unless(stronger: Sequence[Verdict], meets: Verdict) -> Verdict:
     return lambda lab: False if any(says(lab) for says in stronger) else meets(lab)
 
 
-def _strong(analyte: str, baseline: Lab) -> Mapping[str, Verdict]:
+Start = Callable[[Lab], Lab | None]
+"""What a result is compared with; None where there is nothing."""
+
+
+def _strong(analyte: str, start: Start) -> Mapping[str, Verdict]:
     """The changes that count for themselves, by entry."""
     if analyte == "HB":
-        return {FALL: _beyond(baseline, LOW, KEPT_AFTER_FALL)}
+        return {FALL: _beyond(start, LOW, KEPT_AFTER_FALL)}
     if analyte == "ALT":
-        return {DOUBLING: _beyond(baseline, HIGH, TWICE, inclusive=True)}
-    return {RISE: _ldl_rise(baseline)} if analyte == "LDL" else {}
+        return {DOUBLING: _beyond(start, HIGH, TWICE, inclusive=True)}
+    return {RISE: _ldl_rise(start)} if analyte == "LDL" else {}
 
 
-def _beyond(baseline: Lab, direction: str, factor: Decimal, inclusive: bool = False) -> Verdict:
-    """Is a result beyond `factor` times the baseline? Exact in the unit of both, else in the canonical one."""
+def _beyond(start: Start, direction: str, factor: Decimal, inclusive: bool = False) -> Verdict:
+    """Is a result beyond `factor` times its start? Exact in the unit of both, else in the canonical one."""
     compare = below if direction == LOW else above
 
     def verdict(lab: Lab) -> bool | None:
-        now, then = _pair(lab, baseline)
-        if now is None or then is None:
+        baseline = start(lab)
+        now, then = _pair(lab, baseline) if baseline is not None else (None, None)
+        if now is None or not then:  # a baseline of zero is compared with nothing
             return None
         return compare(lab.comparator, now, then * factor, inclusive)
 
@@ -180,11 +160,12 @@ def _pair(lab: Lab, other: Lab) -> tuple[Decimal | None, Decimal | None]:
     return (lab.figure, other.figure) if lab.unit == other.unit else (lab.value, other.value)
 
 
-def _ldl_rise(baseline: Lab) -> Verdict:
-    risen = _beyond(baseline, HIGH, RISEN, inclusive=True)
-    was_lower = baseline.below(LDL_VERY_HIGH)
+def _ldl_rise(start: Start) -> Verdict:
+    risen = _beyond(start, HIGH, RISEN, inclusive=True)
 
     def verdict(lab: Lab) -> bool | None:
+        baseline = start(lab)
+        was_lower = baseline is not None and bool(baseline.value) and baseline.below(LDL_VERY_HIGH)
         very_high = lab.above(LDL_VERY_HIGH, inclusive=True)
         return True if was_lower and very_high else risen(lab)
 
@@ -197,15 +178,27 @@ def _ldl_rise(baseline: Lab) -> Verdict:
 def _trends(analyte: str, counting: Sequence[Lab]) -> dict[int, tuple[Lab, ...]]:
     """By result, the results in a row that it is the last of: three or more, and in all more than chance."""
     ends: dict[int, tuple[Lab, ...]] = {}
-    row: list[Lab] = []
-    for lab in counting:
-        if lab.comparator or lab.value is None:
-            continue
-        row = [*row, lab] if row and _further(analyte, lab, row[-1]) else [lab]
-        chance = _beyond(row[0], CHANCE[analyte].direction, CHANCE[analyte].factor)
-        if len(row) >= SHORTEST_TREND and row[0].value and chance(lab):
-            ends[id(lab)] = tuple(row)
+    for like in _comparable(counting):
+        row: list[Lab] = []
+        for lab in like:
+            if lab.comparator or lab.value is None:
+                continue
+            row = [*row, lab] if row and _further(analyte, lab, row[-1]) else [lab]
+            chance = _beyond(_always(row[0]), CHANCE[analyte].direction, CHANCE[analyte].factor)
+            if len(row) >= SHORTEST_TREND and chance(lab):
+                ends[id(lab)] = tuple(row)
     return ends
+
+
+def _always(start: Lab) -> Start:
+    return lambda _lab: start
+
+
+def _comparable(labs: Sequence[Lab]) -> Sequence[Sequence[Lab]]:
+    """The rows in which results may be compared: one, or those not known to be fasting and those that may be."""
+    if len({lab.meal for lab in labs if lab.meal}) < 2:
+        return (labs,)
+    return [[lab for lab in labs if lab.fasting is not state] for state in (True, False)]
 
 
 def _further(analyte: str, lab: Lab, before: Lab) -> bool:
@@ -222,7 +215,7 @@ def _trend_verdict(analyte: str, labs: Sequence[Lab], ends: Mapping[int, tuple[L
     for lab in labs:
         if id(lab) in ends:
             verdicts[id(lab)], last = True, lab
-        elif last is not None and not lab.comparator and not _further(analyte, lab, last):
+        elif last is not None and not lab.comparator and lab.comparable(last) and not _further(analyte, lab, last):
             verdicts[id(lab)], last = False, None
     return lambda lab: verdicts.get(id(lab))
 
@@ -239,7 +232,10 @@ def _trend(history: History, run: Run, row: tuple[Lab, ...]) -> Finding:
         subject=last.analyte,
         entry=TREND,
         severity=ROUTINE if graded or last.place in (LOW, HIGH) else INFO,
-        sentence=f"{reading(history, last)}, {len(row)} results in a row each {way}, {change}: more than chance",
+        sentence=(
+            f"{reading(history, last)}, {len(row)} results in a row each {way}, {change}: more than chance"
+            f"{_unsaid(row)}"
+        ),
         opened_on=run.first.collected_on,
         last_seen_on=last.collected_on,
         starts=first.collected_at.isoformat(),
@@ -272,7 +268,8 @@ _LINES = {
 }  # fmt: skip
 
 
-def _against_baseline(history: History, course: Course, entry: str, baseline: Lab, run: Run) -> Finding:
+def _against_baseline(history: History, course: Course, entry: str, baseline: Lab | None, run: Run) -> Finding:
+    assert baseline is not None  # without one nothing is met
     line, last = _LINES[entry], run.last
     protocol = history.protocol(course)
     within, by = (protocol.confirm_within, protocol.window_by) if protocol else history.repeat_within(A_WEEK)
@@ -316,7 +313,16 @@ def _sentence(history: History, entry: str, baseline: Lab, lab: Lab) -> str:
     apart = _times(lab, baseline) if entry == DOUBLING else f"{_percent(lab, baseline)} {way}"
     limit = f", {shown(lab.times_uln, 3)} x ULN" if entry == DOUBLING and lab.times_uln is not None else ""
     from_day = f"the baseline {baseline.shown} {baseline.unit} of {baseline.collected_on}"
-    return f"{reading(history, lab)}, {apart} {from_day} ({words}){limit}"
+    return f"{reading(history, lab)}, {apart} {from_day} ({words}){limit}{_unsaid((baseline, lab))}"
+
+
+def _unsaid(labs: Sequence[Lab]) -> str:
+    """The end of a sentence that compares samples of which not all say whether the patient was fasting."""
+    silent = [lab for lab in labs if lab.analyte in AFTER_MEALS and not lab.meal]
+    if not silent:
+        return ""
+    days = "" if len(silent) == len(labs) else f" on {', '.join(str(lab.collected_on) for lab in silent)}"
+    return f"; whether fasting was not said{days}"
 
 
 def _times(lab: Lab, baseline: Lab) -> str:

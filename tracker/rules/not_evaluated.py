@@ -3,9 +3,11 @@
 What it flags:
 For the latest result of each analyte only: no reference range, or one that depends on a sex or an age that is not
 known; a unit that is not one of the analyte's or that cannot be graded; a censored value (`<0.6`) that may lie on
-either side of the range, of a limit (on treatment, or for starting) or of a grade; no number where one is needed. For a
-course: no baseline where the label limits the fall from it; no result before the start where the label limits the
-start; no weight where the label sets the dose by creatinine clearance, no dose where a line of the label would cap it.
+either side of the range, of a limit (on treatment, or for starting) or of a grade; no number where one is needed; the
+index of an antibody that neither its range nor its flag reads as positive or negative. For a course: no baseline where
+the label limits the fall from it; no result before the start where the label limits the start; no weight where the
+label sets the dose by creatinine clearance, no dose where a line of the label would cap it; an LDL whose baseline was
+had by another method, or fasting where this one was not.
 Half of a possible Hy's law (ALT or AST at 3 times the upper limit, or bilirubin above twice it) without the other half.
 For the latest draw: values that contradict each other (a differential that does not add up, haemoglobin against
 haematocrit, direct above total bilirubin, HDL above total cholesterol). Results under names that nobody has
@@ -26,6 +28,7 @@ Composite rules H1 to H6 and B1; the tolerances (10 % of the white count) are pr
 from collections.abc import Iterator, Sequence
 from dataclasses import replace
 from datetime import timedelta
+from itertools import takewhile
 
 from tracker.domain.dosing_facts import unjudged
 from tracker.domain.draws import Contradiction, contradictions
@@ -35,11 +38,14 @@ from tracker.domain.gaps import MEASURED, NO_NUMBER, NO_RANGE, UNDECIDABLE, Gap,
 from tracker.domain.history import Course, History, Lab
 from tracker.domain.liver import AMINOTRANSFERASES, THRICE, TWICE, WINDOW_DAYS
 from tracker.domain.protocol import FALL_FROM_BASELINE, Protocol
+from tracker.domain.screening_facts import READ_IN_WORDS, asks_for, read_test
 
 CODE = "not_evaluated"
 UNMAPPED = "UNMAPPED"
 
 NO_BASELINE, NOT_MEASURED, IMPLAUSIBLE = "no_baseline", "not_measured_before_start", "implausible_pair"
+UNREAD = "unread"
+UNLIKE = "unlike_baseline"
 UNPAIRED, HYS_LAW = "not_paired", "HYS_LAW"
 
 Treatment = tuple[Course, Protocol]
@@ -54,12 +60,14 @@ def check(history: History) -> Iterator[Finding]:
     for analyte, labs in history.labs.items():
         if history.concern.get(analyte) in MEASURED and not plain(history, labs[-1]):
             yield from _latest(history, labs, asked)
+    yield from _unread(history, asked)
     yield from _unmapped(history)
     yield from _unpaired(history, running)
     for wrong in contradictions(history.labs):
         yield _implausible(history, wrong)
     for course, protocol in running:
         yield from _without_baseline(history, course, protocol)
+        yield from _unlike_baseline(history, course, protocol)
     yield from _own_rules(history)
     yield from _without_uln(history)
     yield from _broken_rules(history)
@@ -80,6 +88,25 @@ def _latest(history: History, labs: Sequence[Lab], courses: Sequence[Treatment])
                 break
             since = lab
         yield _finding(last, gap._replace(words=f"{reading(history, last)} could not be judged: {gap.words}"), since)
+
+
+def _unread(history: History, courses: Sequence[Treatment]) -> Iterator[Finding]:
+    """An antibody's index of which neither the printed bound nor the flag says whether it is positive."""
+    for code in READ_IN_WORDS:
+        labs = history.labs.get(code, ())
+        unread = list(takewhile(_is_unread, reversed(labs)))
+        if not unread:
+            continue
+        wanted = any(asks_for(screen, code) for _, protocol in courses for screen in protocol.screening)
+        said = (
+            f"{reading(history, unread[0])} could not be read as positive or negative: neither a range with one upper "
+            "bound nor a flag says which. Look at the report and enter the word"
+        )
+        yield _finding(unread[0], Gap(UNREAD, said, limit=wanted), unread[-1])
+
+
+def _is_unread(lab: Lab) -> bool:
+    return lab.figure is not None and read_test(lab).verdict is None
 
 
 def _unmapped(history: History) -> Iterator[Finding]:
@@ -148,6 +175,31 @@ def _without_baseline(history: History, course: Course, protocol: Protocol) -> I
             )  # fmt: skip
 
 
+def _unlike_baseline(history: History, course: Course, protocol: Protocol) -> Iterator[Finding]:
+    """The latest LDL, where all that was measured before the first dose was had in another way."""
+    last = next((lab for lab in reversed(history.labs.get("LDL", ())) if lab.value is not None), None)
+    if last is None or last.collected_on <= course.started_on:
+        return
+    baseline = history.baseline(course, "LDL")
+    if baseline is not None and history.baseline(course, "LDL", last) is None:
+        said = (
+            f"{reading(history, last)}: the change from the baseline {baseline.shown} {baseline.unit} of "
+            f"{baseline.collected_on} could not be judged: this one was {_apart(last, baseline)}, that one "
+            f"{_apart(baseline, last)}"
+        )
+        yield _finding(
+            last, Gap(UNLIKE, said, minor=True), last, starts=course.started_on.isoformat(),
+            source="composite rule B5", yardstick=protocol.yardstick, others=(baseline,),
+        )  # fmt: skip
+
+
+def _apart(lab: Lab, other: Lab) -> str:
+    """How a result was had, as far as the other was had in another way."""
+    method = "" if lab.method == other.method else lab.method or "of no known method"
+    meal = lab.meal if lab.meal and other.meal and lab.meal != other.meal else ""
+    return " and ".join(filter(None, (method, meal)))
+
+
 def _own_rules(history: History) -> Iterator[Finding]:
     """A clinic's own rule about a change from the baseline, where the running course has none."""
     course = history.course_at(history.as_of)
@@ -155,13 +207,13 @@ def _own_rules(history: History) -> Iterator[Finding]:
         return
     for rule in history.own_rules:
         held = rule.versions[-1][1]
-        if held is None or held.since != "baseline" or history.baseline(course, rule.analyte):
-            continue
         labs = [lab for lab in history.labs.get(rule.analyte, ()) if lab.collected_on > course.started_on]
-        if labs:
+        if held is None or held.since != "baseline" or not labs:
+            continue
+        if not history.baseline(course, rule.analyte, labs[-1]):
             said = (
-                f"{reading(history, labs[-1])}: “{held.title}” cannot be judged, for there is no result of the days "
-                f"before the first dose on {course.started_on}"
+                f"{reading(history, labs[-1])}: “{held.title}” cannot be judged, for there is no result to compare it "
+                f"with of the days before the first dose on {course.started_on}"
             )
             yield _finding(
                 labs[-1], Gap(f"{NO_BASELINE} {rule.key}", said), labs[0], starts=course.started_on.isoformat(),

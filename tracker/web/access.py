@@ -140,6 +140,7 @@ ENDPOINTS: Mapping[str, frozenset[str]] = {
     "events.void_event": RECORDERS,
     "targets.show": STAFF,
     "targets.add": DECIDERS,
+    "targets.check": DECIDERS,
     "targets.end": DECIDERS,
     "ranges.index": STAFF,
     "ranges.show": STAFF,
@@ -149,6 +150,7 @@ ENDPOINTS: Mapping[str, frozenset[str]] = {
     "ranges.preview": ADMINS,
     "ranges.publish": ADMINS,
     "ranges.withdraw": ADMINS,
+    "ranges.look_back": ADMINS,
     "ranges.take_back": ADMINS,
     "range_files.as_csv": STAFF,
     "range_files.as_workbook": STAFF,
@@ -161,11 +163,13 @@ ENDPOINTS: Mapping[str, frozenset[str]] = {
     "range_files.withdraw": ADMINS,
     "settings.index": STAFF,
     "settings.show": STAFF,
-    "settings.line": ADMINS,
-    "settings.draft_line": ADMINS,
+    "protocol_lines.form": ADMINS,
+    "protocol_lines.draft": ADMINS,
+    "protocol_lines.check": ADMINS,
     "settings.preview": ADMINS,
     "settings.publish": ADMINS,
     "settings.withdraw": ADMINS,
+    "settings.look_back": ADMINS,
     "settings.take_back": ADMINS,
     "jobs.index": STAFF,
     "jobs.show": STAFF,
@@ -174,10 +178,13 @@ ENDPOINTS: Mapping[str, frozenset[str]] = {
     "jobs.cancel": ADMINS,
     "clinic_wide.form": ADMINS,
     "clinic_wide.draft": ADMINS,
+    "clinic_wide.check": ADMINS,
     "own_rules.form": ADMINS,
     "own_rules.draft": ADMINS,
+    "own_rules.check": ADMINS,
     "rule_settings.form": ADMINS,
     "rule_settings.draft": ADMINS,
+    "rule_settings.check": ADMINS,
     "burden.index": STAFF,
     "burden.table": STAFF,
     "rules_pages.index": STAFF,
@@ -345,7 +352,7 @@ def typed() -> list[tuple[str, str]]:
     return [
         (name.replace("_", " ").replace("-", " "), value)
         for name, value in request.form.items(multi=True)
-        if value and name not in ("csrf_token", "version", "next") and "password" not in name
+        if value and name not in ("csrf_token", "version", "next", "token") and "password" not in name
     ]
 
 

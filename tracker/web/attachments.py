@@ -11,7 +11,7 @@ from wtforms import BooleanField
 from wtforms.validators import InputRequired
 
 from tracker.domain.errors import NotFound, Refused
-from tracker.formats.documents import ENDINGS
+from tracker.formats.documents import ENDINGS, tidy
 from tracker.models import Attachment, LabResult, Patient
 from tracker.operations.attachments import Elsewhere, Sent, attach, void
 from tracker.queries import attachments as queries
@@ -23,7 +23,6 @@ from tracker.web.database import reading, writing
 from tracker.web.fields import DayField, TextField
 from tracker.web.filters import day, zone
 from tracker.web.forms import Form, refuse
-from tracker.web.uploads import tidy
 
 screen = Blueprint("attachments", __name__)
 
@@ -51,10 +50,16 @@ def file_size(size: int) -> str:
     return f"{size / 1024 / 1024:.1f} MB" if size >= 1024 * 1024 else f"{max(size // 1024, 1)} kB"
 
 
+def largest() -> int:
+    """The most bytes a report may have."""
+    found: int = current_app.config["ATTACHMENT_BYTES"]
+    return found
+
+
 @screen.app_template_global()
 def largest_file() -> str:
     """The most a report may have, in words."""
-    return file_size(current_app.config["ATTACHMENT_BYTES"])
+    return file_size(largest())
 
 
 # ---------------------------------------------------------------------------------------------- pages
@@ -141,12 +146,11 @@ def _sample(session: Session, patient: Patient) -> LabResult | None:
 
 
 def _attach(session: Session, patient: Patient, result: LabResult | None, form: ReportForm) -> Attachment:
-    largest: int = current_app.config["ATTACHMENT_BYTES"]
     typed: dict[str, Any] = form.data
     sent: FileStorage = typed["file"]
-    content = sent.stream.read(largest + 1)  # one byte more tells that it is too large
+    content = sent.stream.read(largest() + 1)  # one byte more tells that it is too large
     told = Sent(content, tidy(sent.filename or ""), typed["on"], typed["note"] or "")
-    return attach(session, current_actor(), patient, told, result, largest=largest, confirmed=bool(typed["both"]))
+    return attach(session, current_actor(), patient, told, result, largest=largest(), confirmed=bool(typed["both"]))
 
 
 def _back(row: Attachment) -> str:

@@ -1,6 +1,6 @@
 """What holds for all patients of a clinic: which range comes first, how soon a repeat is asked for, the grace."""
 
-from flask import Blueprint, render_template, request
+from flask import Blueprint, render_template
 from flask.typing import ResponseReturnValue
 from wtforms import RadioField
 from wtforms.validators import Optional
@@ -10,11 +10,12 @@ from tracker.domain.dates import span
 from tracker.domain.errors import NotFound, Refused
 from tracker.domain.overlay import CONFIRM_WITHIN, GRACE_DAYS, VALUE
 from tracker.models.setting import CLINIC_WIDE
+from tracker.web import drafting
 from tracker.web.access import current_clinic
+from tracker.web.drafting import DraftForm, Told, in_place_of, replaces, store_draft
 from tracker.web.fields import WholeField
 from tracker.web.forms import refuse
 from tracker.web.setting_words import FIRST, WIDE, WIDE_SHIPPED
-from tracker.web.settings import DraftForm, in_place_of, store_draft
 
 screen = Blueprint("clinic_wide", __name__)
 
@@ -64,10 +65,18 @@ def draft(scope: str) -> ResponseReturnValue:
     if given.validate():
         try:
             new = given.proposal(CLINIC_WIDE, scope, given.body(scope))
-            return store_draft(new, request.args.get("replaces", type=int))
+            return store_draft(new, replaces())
         except Refused as error:
             refuse(given, error)
     return _drafting(given, scope), 422
+
+
+@screen.post("/settings/clinic/<scope>/check")
+def check(scope: str) -> ResponseReturnValue:
+    """What is understood of the form while it is written. Stores nothing."""
+    given = _form(scope, ClinicWideForm())
+    told = drafting.told(given, CLINIC_WIDE, lambda: scope, lambda: given.body(scope))
+    return drafting.answer(told, lambda told: _drafting(given, scope, told))
 
 
 def _form(scope: str, found: ClinicWideForm) -> ClinicWideForm:
@@ -77,13 +86,14 @@ def _form(scope: str, found: ClinicWideForm) -> ClinicWideForm:
     return found
 
 
-def _drafting(shown: ClinicWideForm, scope: str) -> str:
+def _drafting(shown: ClinicWideForm, scope: str, told: Told | None = None) -> str:
     return render_template(
         "settings/clinic_wide.html",
         form=shown,
+        told=told,
         scope=scope,
         title=WIDE[scope],
         shipped=WIDE_SHIPPED[scope],
-        replaces=request.args.get("replaces", type=int),
+        replaces=replaces(),
         clinic=current_clinic(),
     )

@@ -68,5 +68,5 @@ def writing(scope: Scope | None = None, alone: bool = False) -> Iterator[Session
 
 
 def init_app(app: Flask) -> None:
-    app.extensions["database"] = Database(app.config["DATABASE_URL"], Seal.of(app.config), my_scope)
+    app.extensions["database"] = Database(app.config["DATABASE_URL"], Seal.of(app.config), my_scope, impatient=True)
     app.teardown_appcontext(stop_reading)

@@ -15,7 +15,7 @@ from sqlalchemy.exc import TimeoutError as PoolTimeout
 from sqlalchemy.orm.exc import StaleDataError
 from werkzeug.exceptions import HTTPException, SecurityError
 
-from tracker.domain.errors import NotAllowed, NotFound, Refused, Stale
+from tracker.domain.errors import NotAllowed, NotFound, OutcomeUnknown, Refused, Stale
 from tracker.web.access import typed
 from tracker.web.database import stop_reading
 
@@ -38,6 +38,7 @@ WORDS: dict[int, tuple[str, str]] = {
 RELOAD = (
     "Nothing was stored: the page had been open for too long, or belongs to another session. Reload it and try again."
 )
+LOOK_FIRST = "It is there as a whole or not at all. Look at the record in a while, before you send it again."
 
 
 def page(status: int, reason: str = "", help_text: str = "") -> Response:
@@ -53,14 +54,23 @@ def page(status: int, reason: str = "", help_text: str = "") -> Response:
         status=status,
         # Without the navigation where it could not be built, or would ask the database that failed.
         bare=status >= 500 or "request_id" not in g,
-        typed=typed() if status == 409 or help_text == RELOAD else [],
+        typed=typed() if status in (409, 503) or help_text == RELOAD else [],
     )
     return make_response(body, status)
 
 
 def _unavailable(error: Exception) -> ResponseReturnValue:
     log.error("database: %s", type(error).__name__)
-    answer = page(503)
+    return _later()
+
+
+def _unknown(error: OutcomeUnknown) -> ResponseReturnValue:
+    log.error("database: the outcome of a commit is not known")
+    return _later(str(error), LOOK_FIRST)
+
+
+def _later(reason: str = "", help_text: str = "") -> Response:
+    answer = page(503, reason, help_text)
     answer.headers["Retry-After"] = RETRY_AFTER
     return answer
 
@@ -109,6 +119,7 @@ def init_app(app: Flask) -> None:
     app.register_error_handler(StaleDataError, _clash)
     app.register_error_handler(IntegrityError, _clash)
     app.register_error_handler(DataError, lambda error: page(400, "Something in it cannot be stored."))
+    app.register_error_handler(OutcomeUnknown, _unknown)
     app.register_error_handler(OperationalError, _unavailable)
     app.register_error_handler(PoolTimeout, _unavailable)
     app.register_error_handler(DBAPIError, lambda e: _unavailable(e) if e.connection_invalidated else _unexpected(e))

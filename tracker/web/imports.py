@@ -17,6 +17,7 @@ from tracker.queries import imports as queries
 from tracker.web import pending, preview, uploads
 from tracker.web.access import current_actor, current_clinic, current_clinics, current_user, get_batch, get_held_row
 from tracker.web.amending import FEW_WORDS, tell
+from tracker.web.attachments import largest
 from tracker.web.database import EVERYWHERE, reading, writing
 from tracker.web.fields import LongTextField
 from tracker.web.filters import count
@@ -123,7 +124,7 @@ def confirm() -> ResponseReturnValue:
     with kept.path.open("rb") as stream, writing() as session:
         clinic, actor = session.get_one(Clinic, kept.clinic_id), current_actor("upload")
         source = pending.source_of(kept, stream, pending.reader_of(session, kept))
-        taken = intake.take(session, actor, clinic, source, kept.sha256, pending.most_rows())
+        taken = intake.take(session, actor, clinic, source, kept.sha256, pending.most_rows(), largest())
         batch_id = taken.batch_id
         if kept.keep_as and source.proposals:
             mapping.keep(session, actor, clinic.id, kept.keep_as, source.proposals[0])
@@ -222,7 +223,8 @@ def dismiss() -> ResponseReturnValue:
 def release() -> ResponseReturnValue:
     """File the rows whose patients are here by now."""
     with writing() as session:
-        released, changes = tray.release(session, current_actor("upload"), session.get_one(Clinic, current_clinic().id))
+        clinic = session.get_one(Clinic, current_clinic().id)
+        released, changes = tray.release(session, current_actor("upload"), clinic, largest())
     if released:
         tell(f"{count(released, 'row')} left the tray.", changes)
     else:

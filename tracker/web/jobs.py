@@ -3,10 +3,11 @@
 from flask import Blueprint, redirect, render_template, url_for
 from flask.typing import ResponseReturnValue
 
-from tracker.models import Job
-from tracker.operations import jobs
+from tracker.models import ClinicSetting, Job, ReferenceRange
+from tracker.operations import jobs, publishing
 from tracker.operations.trial import Preview
 from tracker.queries import jobs as found_jobs
+from tracker.queries.coverage import Mended
 from tracker.rules import TITLES
 from tracker.web.access import current_actor, current_clinic, get_job
 from tracker.web.amending import tell
@@ -28,8 +29,17 @@ def index() -> ResponseReturnValue:
 @screen.get("/jobs/<int:job_id>")
 def show(job_id: int) -> ResponseReturnValue:
     job = get_job(reading(), job_id)
-    found = Preview.from_json(job.result) if job.kind == jobs.PREVIEW and job.result else None
-    return render_template("jobs/show.html", job=job, words=WORDS, preview=found, titles=TITLES, home=home(job))
+    kept = job.result if job.kind == jobs.PREVIEW and job.result else {}
+    return render_template(
+        "jobs/show.html",
+        job=job,
+        words=WORDS,
+        preview=Preview.from_json(kept) if kept else None,
+        coverage=Mended(**kept["coverage"]) if kept.get("coverage") else None,
+        outdated=kept and job.details.get("seen") != publishing.in_force(reading(), job.clinic_id),
+        titles=TITLES,
+        home=home(job),
+    )
 
 
 @screen.get("/jobs/<int:job_id>/progress")
@@ -56,9 +66,17 @@ def cancel(job_id: int) -> ResponseReturnValue:
 
 
 def home(job: Job) -> str:
-    """Where one goes from here: to the draft that a preview is about, "" where there is none."""
-    for number in job.details.get("ranges", ()):
+    """Where one goes from here: to the version that a preview is about, "" where there is none."""
+    table, number = _subject(job)
+    if table == ReferenceRange.__tablename__:
         return url_for("ranges.show", range_id=number)
-    for number in job.details.get("settings", ()):
-        return url_for("settings.show", setting_id=number)
-    return ""
+    return url_for("settings.show", setting_id=number) if table else ""
+
+
+def _subject(job: Job) -> tuple[str, int]:
+    """The table and the key of what a preview is about, the first of several; "" where it is about nothing."""
+    if back := job.details.get("back"):
+        return back[0], back[1]
+    kept = (("ranges", ReferenceRange), ("settings", ClinicSetting))
+    found = ((model.__tablename__, int(key)) for name, model in kept for key in job.details.get(name, ()))
+    return next(found, ("", 0))

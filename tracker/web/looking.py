@@ -15,6 +15,7 @@ from flask.typing import ResponseReturnValue
 from sqlalchemy import insert
 from sqlalchemy.exc import SQLAlchemyError
 
+from tracker.domain.errors import OutcomeUnknown
 from tracker.models import AccessNote, table_of
 from tracker.queries import lookers
 from tracker.queries.patients import dosing
@@ -61,7 +62,7 @@ class Notebook:
         try:
             with database().transaction(brief=True) as session:
                 session.execute(insert(table_of(AccessNote)), waiting)
-        except SQLAlchemyError as error:
+        except (SQLAlchemyError, OutcomeUnknown) as error:
             log.warning("%s notes of who looked wait to be stored: %s", len(waiting), type(error).__name__)
             with self._lock:
                 self._waiting = [*waiting, *self._waiting][-MOST_KEPT:]

@@ -157,6 +157,7 @@ def _answers(before: Proposal, fields: "MultiDict[str, str]") -> Answers:
         "header_row": int(row) if row.isascii() and row.isdigit() and len(row) < 7 else 0,
         "columns": columns, "analytes": tests, "units": units, "dates": fields.get("dates", ""),
         "decimal": fields.get("decimal", ""), "laboratory": fields.get("laboratory", "").strip()[:200],
+        "sampled_on": fields.get("sampled_on", "").strip()[:40],
     })  # fmt: skip
 
 

@@ -17,14 +17,15 @@ from tracker.models.setting import OWN_RULE
 from tracker.queries import clinic_settings
 from tracker.queries.range_table import DRAFT, WITHDRAWN
 from tracker.queries.yardsticks import UNITS
+from tracker.web import drafting
 from tracker.web.access import current_clinic, get_setting
 from tracker.web.clock import today
 from tracker.web.database import reading
+from tracker.web.drafting import DraftForm, Told, store_draft, stored_text, typed_value
 from tracker.web.fields import BoundField, ChoiceField, FigureField, LongTextField, TextField, WholeField
 from tracker.web.filters import zone
 from tracker.web.forms import refuse
 from tracker.web.setting_words import SEVERITY
-from tracker.web.settings import DraftForm, store_draft, stored_text, typed_value
 from tracker.web.wording import ACTIONS, said
 
 screen = Blueprint("own_rules", __name__)
@@ -103,11 +104,19 @@ def draft() -> ResponseReturnValue:
     given, held = OwnRuleForm(), _held()
     if given.validate():
         try:
-            replaces = held.id if held is not None and held.state == DRAFT else None
-            return store_draft(given.proposal(OWN_RULE, given.scope(held), given.body()), replaces)
+            number = held.id if held is not None and held.state == DRAFT else None
+            return store_draft(given.proposal(OWN_RULE, given.scope(held), given.body()), number)
         except Refused as error:
             refuse(given, error)
     return _drafting(given, held), 422
+
+
+@screen.post("/rules/own/check")
+def check() -> ResponseReturnValue:
+    """What is understood of the form while it is written. Stores nothing."""
+    given, held = OwnRuleForm(), _held()
+    told = drafting.told(given, OWN_RULE, lambda: given.scope(held), given.body)
+    return drafting.answer(told, lambda told: _drafting(given, held, told))
 
 
 def _held() -> ClinicSetting | None:
@@ -118,6 +127,8 @@ def _held() -> ClinicSetting | None:
     return held
 
 
-def _drafting(shown: OwnRuleForm, held: ClinicSetting | None) -> str:
+def _drafting(shown: OwnRuleForm, held: ClinicSetting | None, told: Told | None = None) -> str:
     where: dict[str, Any] = {"of": held.id} if held is not None else {}
-    return render_template("settings/own_rule.html", form=shown, held=held, where=where, clinic=current_clinic())
+    return render_template(
+        "settings/own_rule.html", form=shown, told=told, held=held, where=where, clinic=current_clinic()
+    )

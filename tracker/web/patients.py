@@ -16,13 +16,15 @@ from tracker.queries import attachments, patient_card, patient_list, trail
 from tracker.queries.patients import dosing, flags, record
 from tracker.web.access import current_actor, current_clinic, get_patient
 from tracker.web.amending import clash, tell
-from tracker.web.attachments import blank
+from tracker.web.attachments import blank, largest
 from tracker.web.bedside import INTERACTIONS, KINDS, MedicationForm, ObservationForm
+from tracker.web.changed import in_words
 from tracker.web.database import reading, writing
 from tracker.web.fields import ChoiceField, DayField, LongTextField, TextField, VersionField
 from tracker.web.forms import Form, refuse
 
 screen = Blueprint("patients", __name__)
+screen.add_app_template_filter(in_words)
 
 SEXES = (("female", "Female"), ("male", "Male"), ("unknown", "Not known"))
 
@@ -97,7 +99,7 @@ def create() -> ResponseReturnValue:
             with writing() as session:
                 actor = current_actor()
                 patient = add_patient(session, actor, current_clinic().id, form.details())
-                waited, changes = release(session, actor, session.get_one(Clinic, patient.clinic_id))
+                waited, changes = release(session, actor, session.get_one(Clinic, patient.clinic_id), largest())
         except Refused as error:
             refuse(form, error)
         else:

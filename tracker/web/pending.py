@@ -12,7 +12,7 @@ from tracker.formats.shapes import Answers, Reader
 from tracker.models import Clinic
 from tracker.operations import intake
 from tracker.queries import mappings
-from tracker.web import preview, uploads
+from tracker.web import attachments, preview, uploads
 from tracker.web.access import current_actor, current_clinic
 from tracker.web.database import reading, writing
 
@@ -51,7 +51,7 @@ def look(kept: uploads.Upload) -> str:
         with suppress(_Undone), writing() as session:
             actor = current_actor("upload")
             where = session.get_one(Clinic, clinic.id)
-            held.append(intake.take(session, actor, where, source, kept.sha256, most_rows()))
+            held.append(intake.take(session, actor, where, source, kept.sha256, most_rows(), attachments.largest()))
             raise _Undone
     (taken,) = held
     shown = preview.shown(reading(), clinic.id, taken, lambda stream: source_of(kept, stream, reader), kept.path)

@@ -15,6 +15,7 @@ from tracker.domain.errors import Refused
 from tracker.domain.readings import (
     CourseEventReading,
     CourseReading,
+    DocumentReading,
     EventReading,
     ExposureReading,
     LabReading,
@@ -35,6 +36,7 @@ from tracker.operations.evaluate import Changes
 from tracker.operations.importing import Report
 from tracker.operations.intake import Taken
 from tracker.queries.imports import by_number
+from tracker.web.attachments import file_size
 from tracker.web.filters import day
 from tracker.web.wording import said
 
@@ -189,6 +191,7 @@ _WORDS: dict[type[Any], Callable[[Any], Parts]] = {
     MedicationReading: lambda r: (r.name, ", ".join(r.interactions)),
     ObservationReading: lambda r: (r.kind.replace("_", " "), r.value, day(r.on)),
     RangeReading: lambda r: (f"{r.analyte} {said(r.unit)}", r.laboratory, r.sex),
+    DocumentReading: lambda r: (f"{r.name}, {file_size(len(r.content))}", day(r.collected.on), r.laboratory),
 }
 
 

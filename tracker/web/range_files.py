@@ -5,7 +5,7 @@ from flask.typing import ResponseReturnValue
 from flask_wtf.file import FileField, FileRequired
 
 from tracker import formats
-from tracker.domain.errors import Refused
+from tracker.domain.errors import JakwatchError, Refused, Stale
 from tracker.formats.workbook_writing import workbook
 from tracker.models import ReferenceRange
 from tracker.operations import publishing, range_files
@@ -13,16 +13,14 @@ from tracker.operations.range_files import CHANGED, DRAFTED, NEW, REFUSED, SAME
 from tracker.operations.trial import Preview
 from tracker.queries import coverage, range_table
 from tracker.queries.range_table import DRAFT
-from tracker.rules import TITLES
-from tracker.web import uploads
-from tracker.web.access import current_actor, current_clinic, current_user, get_range
+from tracker.web import steps, uploads
+from tracker.web.access import current_actor, current_clinic, get_range
 from tracker.web.amending import FEW_WORDS, tell
 from tracker.web.clock import now, today
 from tracker.web.database import reading, writing
 from tracker.web.fields import LongTextField
 from tracker.web.filters import count, zone
 from tracker.web.forms import Form, refuse
-from tracker.web.settings import APPLIES, applies, judged, look
 
 screen = Blueprint("range_files", __name__)
 
@@ -139,13 +137,7 @@ def show(range_id: int) -> ResponseReturnValue:
 def preview(range_id: int) -> ResponseReturnValue:
     """What publishing the set would change. Nothing is stored."""
     first = get_range(reading(), range_id)
-    try:
-        found = look(range_files.members(reading(), first))
-        if not isinstance(found, Preview):
-            return found
-    except Refused as error:
-        return _page(first, refused=error), 422
-    return _page(first, found)
+    return steps.looked(lambda: steps.look(range_files.members(reading(), first)), _again(range_id))
 
 
 @screen.post("/ranges/sets/<int:range_id>/publish")
@@ -153,10 +145,10 @@ def publish(range_id: int) -> ResponseReturnValue:
     try:
         with writing(alone=True) as session:
             drafts = range_files.members(session, get_range(session, range_id))
-            done = publishing.publish(session, current_actor(), drafts, applies())
-    except Refused as error:
-        return _page(get_range(reading(), range_id), refused=error), 422
-    tell(f"{count(len(drafts), 'range')} published. {judged(done)}")
+            done = publishing.publish(session, current_actor(), drafts, steps.applies(), steps.seen())
+    except (Refused, Stale) as error:
+        return _again(range_id)(None, error), steps.status(error)
+    tell(f"{count(len(drafts), 'range')} published. {steps.judged(done)}")
     return redirect(url_for("range_files.show", range_id=range_id), 303)
 
 
@@ -169,23 +161,20 @@ def withdraw(range_id: int) -> ResponseReturnValue:
     return redirect(url_for("ranges.index"), 303)
 
 
-def _page(first: ReferenceRange, found: Preview | None = None, refused: Refused | None = None) -> str:
+def _again(range_id: int) -> steps.Page:
+    return lambda found, refused: _page(get_range(reading(), range_id), found, refused)
+
+
+def _page(first: ReferenceRange, found: Preview | None = None, refused: JakwatchError | None = None) -> str:
     session, on = reading(), today(zone())
     rows = range_files.members(session, first)
     lines = range_table.lines(session, rows, on)
-    draft = all(row.state == DRAFT for row in rows)
+    shown = steps.shown(rows, found, refused)
     return render_template(
         "ranges/set.html",
         line=lines[0],
         lines=lines,
-        follows={row.id: range_table.followed_by(session, row, on) for row in rows} if draft else {},
-        draft=draft,
-        coverage=coverage.change(session, rows, on) if draft else None,
-        mine=any(row.drafted_by == current_user().id for row in rows),
-        past=draft and any(row.effective_from < on for row in rows),
-        choices=APPLIES,
-        chosen=applies(),
-        preview=found,
-        refused=refused,
-        titles=TITLES,
+        follows={row.id: range_table.followed_by(session, row, on) for row in rows} if shown["draft"] else {},
+        coverage=coverage.of_drafts(session, rows, on) if shown["draft"] else None,
+        **shown,
     )

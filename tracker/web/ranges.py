@@ -5,25 +5,27 @@ from collections.abc import Sequence
 from flask import Blueprint, redirect, render_template, request, url_for
 from flask.typing import ResponseReturnValue
 
-from tracker.domain.errors import NotFound, Refused, Stale
+from tracker.domain.clinic_wide import RANGES_FIRST
+from tracker.domain.errors import JakwatchError, NotFound, Refused, Stale
 from tracker.domain.ranges import STARTER_FROM
 from tracker.models import Clinic, ReferenceRange
+from tracker.models.setting import CLINIC_WIDE
 from tracker.operations import publishing, range_files
 from tracker.operations.configure import draft_range, withdraw_draft
 from tracker.operations.trial import Preview
-from tracker.queries import coverage, range_table
+from tracker.queries import clinic_settings, coverage, range_table
 from tracker.queries.range_check import Understood, understood
-from tracker.queries.range_table import DRAFT
-from tracker.rules import TITLES
-from tracker.web import range_form
-from tracker.web.access import current_actor, current_clinic, current_user, get_range
+from tracker.queries.range_table import DRAFT, IN_FORCE, TO_COME
+from tracker.web import range_form, steps
+from tracker.web.access import current_actor, current_clinic, get_range
 from tracker.web.amending import tell
+from tracker.web.bounds_form import MEASURED, UNITS
 from tracker.web.clock import today
 from tracker.web.database import reading, writing
 from tracker.web.filters import zone
 from tracker.web.forms import refuse
-from tracker.web.range_form import MEASURED, SEXES, RangeForm, form_of
-from tracker.web.settings import APPLIES, applies, judged, look
+from tracker.web.range_form import SEXES, RangeForm, form_of
+from tracker.web.setting_words import described
 
 screen = Blueprint("ranges", __name__)
 
@@ -39,6 +41,7 @@ def index() -> ResponseReturnValue:
     on = today(zone())
     problems = coverage.problems(session, session.get_one(Clinic, clinic.id))
     waiting = range_table.drafts(session, clinic.id)
+    precedence = clinic_settings.lines(session, clinic.id, on, (CLINIC_WIDE, RANGES_FIRST))
     return render_template(
         "ranges/index.html",
         clinic=clinic,
@@ -50,6 +53,9 @@ def index() -> ResponseReturnValue:
         set_of=range_table.set_of,
         problems=[problem.removeprefix(f"{clinic.code}: ") for problem in problems],
         sexes=SEXES,
+        first=next((line for line in precedence if line.state == IN_FORCE), None),
+        coming=[line for line in precedence if line.state == TO_COME],
+        described=described,
     )
 
 
@@ -100,14 +106,7 @@ def check() -> ResponseReturnValue:
 @screen.post("/ranges/<int:range_id>/preview")
 def preview(range_id: int) -> ResponseReturnValue:
     """What publishing would change. Nothing is stored."""
-    try:
-        draft = _draft(get_range(reading(), range_id))
-        found = look([draft])
-        if not isinstance(found, Preview):
-            return found
-    except Refused as error:
-        return _page(get_range(reading(), range_id), refused=error), 422
-    return _page(get_range(reading(), range_id), found)
+    return steps.looked(lambda: steps.look([_draft(get_range(reading(), range_id))]), _again(range_id))
 
 
 @screen.post("/ranges/<int:range_id>/publish")
@@ -115,10 +114,10 @@ def publish(range_id: int) -> ResponseReturnValue:
     try:
         with writing(alone=True) as session:
             draft = _draft(get_range(session, range_id))
-            done = publishing.publish(session, current_actor(), [draft], applies())
-    except Refused as error:
-        return _page(get_range(reading(), range_id), refused=error), 422
-    tell(f"Published. {judged(done)}")
+            done = publishing.publish(session, current_actor(), [draft], steps.applies(), steps.seen())
+    except (Refused, Stale) as error:
+        return _again(range_id)(None, error), steps.status(error)
+    tell(f"Published. {steps.judged(done)}")
     return redirect(url_for("ranges.show", range_id=range_id), 303)
 
 
@@ -130,17 +129,21 @@ def withdraw(range_id: int) -> ResponseReturnValue:
     return redirect(url_for("ranges.index"), 303)
 
 
+@screen.post("/ranges/<int:range_id>/take-back/preview")
+def look_back(range_id: int) -> ResponseReturnValue:
+    """What taking the version back would change. Nothing is stored."""
+    return steps.looked(lambda: steps.look_back(get_range(reading(), range_id)), _again(range_id))
+
+
 @screen.post("/ranges/<int:range_id>/take-back")
 def take_back(range_id: int) -> ResponseReturnValue:
     """One person is enough: what comes back was in force before."""
     try:
         with writing(alone=True) as session:
             done = publishing.roll_back_range(session, current_actor(), get_range(session, range_id))
-    except Stale:
-        raise
     except Refused as error:
-        return _page(get_range(reading(), range_id), refused=error), 422
-    tell(f"Taken back. {judged(done)}")
+        return _again(range_id)(None, error), 422
+    tell(f"Taken back. {steps.judged(done)}")
     return redirect(url_for("ranges.index"), 303)
 
 
@@ -168,13 +171,16 @@ def _can_be_taken_back(row: ReferenceRange) -> bool:
 def _drafting(
     form: RangeForm, line: ReferenceRange | None = None, found: Understood | None = None, wrong: Sequence[str] = ()
 ) -> str:
-    units = sorted({unit for analyte in MEASURED.values() for unit in analyte.units})
     return render_template(
-        "ranges/new.html", form=form, line=line, units=units, clinic=current_clinic(), understood=found, wrong=wrong
+        "ranges/new.html", form=form, line=line, units=UNITS, clinic=current_clinic(), understood=found, wrong=wrong
     )
 
 
-def _page(row: ReferenceRange, found: Preview | None = None, refused: Refused | None = None) -> str:
+def _again(range_id: int) -> steps.Page:
+    return lambda found, refused: _page(get_range(reading(), range_id), found, refused)
+
+
+def _page(row: ReferenceRange, found: Preview | None = None, refused: JakwatchError | None = None) -> str:
     session, on = reading(), today(zone())
     history = range_table.history(session, row, on)
     lines = range_table.table(session, row.clinic_id, on, row.analyte)
@@ -182,17 +188,11 @@ def _page(row: ReferenceRange, found: Preview | None = None, refused: Refused | 
         "ranges/show.html",
         line=next(line for line in history if line.row.id == row.id),
         understood=understood(session, row, on) if row.state == DRAFT else None,
-        coverage=coverage.change(session, [row], on) if row.state == DRAFT else None,
+        coverage=coverage.of_drafts(session, [row], on) if row.state == DRAFT else None,
         history=history,
         beside=[other for other in lines if range_table.scope(other.row) != range_table.scope(row)],
         together=_set(row),
         can_be_taken_back=_can_be_taken_back(row),
-        mine=row.drafted_by == current_user().id,
-        past=row.state == DRAFT and row.effective_from < on,
-        choices=APPLIES,
-        chosen=applies(),
-        preview=found,
-        refused=refused,
-        titles=TITLES,
         sexes=SEXES,
+        **steps.shown([row], found, refused),
     )

@@ -1,6 +1,6 @@
 """What a clinic sets about a rule: on or silent, at least or at most how severe. A draft like any other."""
 
-from flask import Blueprint, render_template, request
+from flask import Blueprint, render_template
 from flask.typing import ResponseReturnValue
 from wtforms import RadioField
 
@@ -9,10 +9,11 @@ from tracker.domain.errors import Refused
 from tracker.domain.overlay import OFF
 from tracker.domain.tailoring import AT_LEAST, AT_MOST, SAFETY
 from tracker.models.setting import RULE
+from tracker.web import drafting
 from tracker.web.access import current_clinic
+from tracker.web.drafting import DraftForm, Told, in_place_of, replaces, store_draft
 from tracker.web.forms import refuse
 from tracker.web.setting_words import LEVELS, SEVERITY
-from tracker.web.settings import DraftForm, in_place_of, store_draft
 
 screen = Blueprint("rule_settings", __name__)
 
@@ -56,18 +57,29 @@ def draft(code: str) -> ResponseReturnValue:
     given.fit(code)
     if given.validate():
         try:
-            return store_draft(given.proposal(RULE, code, given.body()), request.args.get("replaces", type=int))
+            return store_draft(given.proposal(RULE, code, given.body()), replaces())
         except Refused as error:
             refuse(given, error)
     return _drafting(given, page), 422
 
 
-def _drafting(shown: RuleForm, page: rules.Page) -> str:
+@screen.post("/rules/<code>/clinic/check")
+def check(code: str) -> ResponseReturnValue:
+    """What is understood of the form while it is written. Stores nothing."""
+    page = rules.page(code)
+    given = RuleForm()
+    given.fit(code)
+    told = drafting.told(given, RULE, lambda: code, given.body)
+    return drafting.answer(told, lambda told: _drafting(given, page, told))
+
+
+def _drafting(shown: RuleForm, page: rules.Page, told: Told | None = None) -> str:
     return render_template(
         "settings/rule.html",
         form=shown,
+        told=told,
         page=page,
         safety=page.code in SAFETY,
-        replaces=request.args.get("replaces", type=int),
+        replaces=replaces(),
         clinic=current_clinic(),
     )

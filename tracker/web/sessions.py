@@ -21,6 +21,7 @@ from sqlalchemy.exc import DBAPIError
 from sqlalchemy.exc import TimeoutError as PoolTimeout
 from werkzeug.wrappers import Response as BaseResponse
 
+from tracker.domain.errors import OutcomeUnknown
 from tracker.models import Account, BrowserSession, Clinic, Membership
 from tracker.operations.accounts import digest_of
 from tracker.web.clock import now
@@ -185,5 +186,5 @@ def _store(session: SignedIn) -> None:
             stored.execute(
                 update(BrowserSession).where(*mine).values(**values).execution_options(synchronize_session=False)
             )
-    except (DBAPIError, PoolTimeout) as error:
+    except (DBAPIError, PoolTimeout, OutcomeUnknown) as error:
         log.warning("a browser session could not be stored: %s", type(error).__name__)

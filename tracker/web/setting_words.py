@@ -110,7 +110,7 @@ def edit(row: ClinicSetting) -> str:
     if row.kind == CLINIC_WIDE:
         return url_for("clinic_wide.form", scope=row.scope, replaces=replaces)
     protocol_id, _, key = row.scope.partition("/")
-    return url_for("settings.line", protocol_id=protocol_id, key=key, replaces=replaces)
+    return url_for("protocol_lines.form", protocol_id=protocol_id, key=key, replaces=replaces)
 
 
 def home(row: ClinicSetting) -> str:

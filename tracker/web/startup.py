@@ -1,13 +1,14 @@
 """What must hold before the application starts. In production it refuses; the sentences say what to mend."""
 
 from collections.abc import Mapping
+from datetime import UTC, datetime
 from typing import Any
 
 from sqlalchemy.exc import OperationalError
 
 from tracker.db import EVERYWHERE, Database, current_revision, head, self_check
 from tracker.domain.errors import JakwatchError
-from tracker.operations.audit import head_fault
+from tracker.operations.audit import clock_fault, head_fault
 
 SHORTEST_SECRET = 32
 KNOWN_SECRETS = ("changeme", "change-me", "secret", "development", "default", "example", "jakwatch", "password")
@@ -53,7 +54,7 @@ def setting_problems(settings: Mapping[str, Any]) -> list[str]:
 
 def check_storage(database: Database) -> None:
     """Raise Misconfigured where the database would lose what it acknowledged, is of another version, or holds another
-    audit trail than the one that the anchors saw.
+    audit trail than the one that the anchors saw; and where the clock is behind it.
 
     One that cannot be reached is left for later: it answers 503 until it can.
     """
@@ -68,8 +69,10 @@ def check_storage(database: Database) -> None:
         )
     else:
         with database.reading(EVERYWHERE) as session:
-            fault = head_fault(session)
+            fault, clock = head_fault(session), clock_fault(session, datetime.now(UTC))
         if fault:
             problems.append(f"The audit trail is not the one that was left, entry {fault.entry}: {fault.why}.")
+        if clock:
+            problems.append(clock)
     if problems:
         raise Misconfigured("\n".join(problems))

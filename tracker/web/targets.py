@@ -5,49 +5,40 @@ from typing import Any
 from flask import Blueprint, redirect, render_template, request, url_for
 from flask.typing import ResponseReturnValue
 from wtforms import HiddenField, SelectField
-from wtforms.validators import DataRequired, InputRequired, Optional
+from wtforms.validators import InputRequired
 
 from tracker.domain.errors import NotFound, Refused
-from tracker.library.analytes import ANALYTES
 from tracker.models import PatientTarget
 from tracker.operations.evaluate import rejudge
-from tracker.operations.targets import Wanted, end_target, set_target
+from tracker.operations.targets import Wanted, end_target, set_target, try_target
 from tracker.queries.patients import dosing
-from tracker.queries.targets import versions
+from tracker.queries.targets import Line, in_words, versions
+from tracker.web import drafting
 from tracker.web.access import current_actor, get_patient
 from tracker.web.amending import FEW_WORDS, tell
+from tracker.web.bounds_form import MEASURED, UNITS, BoundsForm
 from tracker.web.clock import today
 from tracker.web.database import reading, writing
-from tracker.web.fields import ChoiceField, DayField, FigureField, LongTextField, TextField
+from tracker.web.drafting import Told
+from tracker.web.fields import DayField, LongTextField
 from tracker.web.filters import zone
 from tracker.web.forms import Form, refuse
 
 screen = Blueprint("targets", __name__)
 
-MEASURED = {code: analyte for code, analyte in ANALYTES.items() if analyte.units}
 SEVERITIES = {"routine": "routine", "soon": "soon: this week", "info": "for information"}
 
 
-class TargetForm(Form):
-    analyte = ChoiceField(
-        "Analyte",
-        [InputRequired("Which analyte?")],
-        choices=[(code, f"{analyte.name} ({code})") for code, analyte in MEASURED.items()],
-    )
-    unit = TextField("Unit", [DataRequired("In which unit?")], longest=40, render_kw={"list": "units"})
-    low_op = SelectField("Lower bound is", choices=[(">=", "≥ at least"), (">", "> more than")], default=">=")
-    low = FigureField("Lower bound", [Optional()])
-    high_op = SelectField("Upper bound is", choices=[("<=", "≤ at most"), ("<", "< less than")], default="<=")
-    high = FigureField("Upper bound", [Optional()])
+class TargetForm(BoundsForm):
     severity = SelectField("Outside it the flag is", choices=list(SEVERITIES.items()), default="routine")
     effective_from = DayField("Applies from", [InputRequired("From which day of sampling on?")])
     reason = LongTextField("Why", FEW_WORDS, longest=500)
 
     def wanted(self) -> Wanted:
-        given = self.data
+        given = self.data | self.bounds()
         return Wanted(
             given["analyte"], given["low"], given["low_op"] == ">=", given["high"], given["high_op"] == "<=",
-            given["unit"], given["severity"], given["effective_from"], given["reason"],
+            given["unit"], given["severity"], given["effective_from"] or today(zone()), given["reason"] or "",
         )  # fmt: skip
 
 
@@ -87,6 +78,14 @@ def add(patient_id: int) -> ResponseReturnValue:
     return _page(patient_id, form), 422
 
 
+@screen.post("/patients/<int:patient_id>/targets/check")
+def check(patient_id: int) -> ResponseReturnValue:
+    """What is understood of a target while it is written, and what it would flag. Stores nothing."""
+    form = TargetForm()
+    told = _told(patient_id, form)
+    return drafting.answer(told, lambda told: _page(patient_id, form, told=told))
+
+
 @screen.post("/patients/<int:patient_id>/targets/end")
 def end(patient_id: int) -> ResponseReturnValue:
     form = EndForm(prefix="end")
@@ -104,6 +103,25 @@ def end(patient_id: int) -> ResponseReturnValue:
 
 
 # ---------------------------------------------------------------------------------------------- shared
+
+
+def _told(patient_id: int, form: TargetForm) -> Told:
+    patient = get_patient(reading(), patient_id)
+    if wrong := drafting.mistakes(form, ("effective_from", "reason")):
+        return Told(wrong=wrong)
+    wanted = form.wanted()
+    try:
+        tried = try_target(reading(), current_actor(), patient, wanted)
+    except Refused as error:
+        return Told(wrong=[str(error)])
+    facts = [("Understood", in_words(wanted.bounds))]
+    if wanted.unit != wanted.canonical.unit:
+        facts.append(("That is", in_words(wanted.canonical)))
+    facts += [
+        ("Now", Line(tried.latest, "", True).words if tried.latest else "no target"),
+        ("It would flag", "; ".join(flag.sentence for flag in tried.flags) or "nothing that is on file"),
+    ]
+    return Told(facts, asked=tried.sense.questions)
 
 
 def _follows() -> int:
@@ -129,7 +147,7 @@ def _fill(form: TargetForm, held: PatientTarget) -> None:
         form[name].data = value
 
 
-def _page(patient_id: int, form: TargetForm, ending: EndForm | None = None) -> str:
+def _page(patient_id: int, form: TargetForm, ending: EndForm | None = None, told: Told | None = None) -> str:
     session = reading()
     patient = get_patient(session, patient_id)
     return render_template(
@@ -138,7 +156,8 @@ def _page(patient_id: int, form: TargetForm, ending: EndForm | None = None) -> s
         dosing=dosing(session, patient.id),
         lines=versions(session, patient.id),
         form=form,
+        told=told,
         ending=ending or EndForm(None, prefix="end"),
-        units=sorted({unit for analyte in MEASURED.values() for unit in analyte.units}),
+        units=UNITS,
         severities=SEVERITIES,
     )

@@ -19,13 +19,13 @@ from sqlalchemy import make_url
 from werkzeug.datastructures import FileStorage
 
 from tracker.domain.errors import NotFound
+from tracker.formats.documents import tidy
 from tracker.web.clock import now
 
 KEPT_SECONDS = 3600
 MOST = 5  # waiting files of one session
 GONE = "This preview is gone: it was filed or put away, or an hour is over. Choose the file again."
 _TOKEN = re.compile(r"[A-Za-z0-9_-]{43}")
-_ODD = re.compile(r"[^\w .,()+-]+")
 
 
 class Upload(NamedTuple):
@@ -121,9 +121,3 @@ def _remove(token: str) -> None:
     if _TOKEN.fullmatch(token):
         for suffix in (".upload", ".refused"):
             (folder() / f"{token}{suffix}").unlink(missing_ok=True)
-
-
-def tidy(name: str) -> str:
-    """The last part of the name as it was sent, without what a page or a terminal might stumble over."""
-    last = re.split(r"[/\\]", name)[-1]
-    return _ODD.sub("_", last).strip(" .")[:120] or "file"

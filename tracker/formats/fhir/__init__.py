@@ -1,7 +1,7 @@
 """FHIR R4 (STU3 and R5 where they are the same): a Bundle of any type, a single resource, or one a line (NDJSON).
 
     parts = fhir.read(content, zone)
-    parts.kinds, parts.remarks, parts.rows
+    parts.remarks, parts.rows
 
 Rows are numbered by the entry they stand in, from 1 (of NDJSON by the line); the column of a problem is the path of the
 element. Resources that hold nothing Jakwatch keeps are counted in a remark. Source: http://hl7.org/fhir/R4.
@@ -14,7 +14,7 @@ from typing import NamedTuple
 from zoneinfo import ZoneInfo
 
 from tracker.domain.errors import Refused
-from tracker.domain.readings import KIND_OF, Problem, Reading, Row
+from tracker.domain.readings import Problem, Reading, Row
 from tracker.formats.apart import said_once, told_apart
 from tracker.formats.cells import Misfit
 from tracker.formats.fhir import events, observations, people, treatment
@@ -43,7 +43,6 @@ _ONE_ROW: Mapping[str, Callable[[File, Resource], Reading]] = {
 
 
 class Parts(NamedTuple):
-    kinds: frozenset[str]
     remarks: tuple[Problem, ...]
     rows: list[Row]
 
@@ -60,9 +59,8 @@ def read(content: bytes, zone: ZoneInfo) -> Parts:
         else:
             rows += (_row(resource, make) for make in made)
     rows = said_once(told_apart(rows, "effective[x]"))
-    kinds = frozenset(KIND_OF[type(row.reading)] for row in rows if row.reading is not None)
     remarks = tuple(_remarks(file, unread))
-    return Parts(kinds, remarks if rows or remarks else (_nothing(file),), rows)
+    return Parts(remarks if rows or remarks else (_nothing(file),), rows)
 
 
 def _nothing(file: File) -> Problem:

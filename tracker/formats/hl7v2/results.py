@@ -9,18 +9,19 @@ from tracker.domain.readings import (
     CORRECTED,
     FINAL,
     PRELIMINARY,
-    Document,
+    DocumentReading,
     LabReading,
     Moment,
     PatientReading,
     Problem,
+    Reading,
     Row,
 )
 from tracker.domain.units import normal_unit
 from tracker.formats import cells
+from tracker.formats.bounds import range_of
 from tracker.formats.cells import Misfit
 from tracker.formats.hl7v2 import documents, figures
-from tracker.formats.hl7v2.bounds import range_of
 from tracker.formats.hl7v2.context import Context, Part
 from tracker.formats.hl7v2.er7 import Segment
 
@@ -47,15 +48,15 @@ def row_of(context: Context, part: Part, refused: str = "") -> Row:
     """The row of one OBX; with `refused`, why its message is not read."""
     obx = part.segment
     said: list[tuple[str, str]] = []
+    reading: Reading
     about = context.patient if isinstance(context.patient, PatientReading) else None
     if refused:
         return Row(obx.line, None, (Problem(obx.line, "MSH-11", refused),), context.place, about)
     try:
         if isinstance(context.patient, Refused):
             raise context.patient
-        if obx.part(2).upper() in documents.KINDS:
-            return _document_row(context, obx, about)
-        reading = _reading(context, context.patient.mrn, part, said)
+        read = _document if obx.part(2).upper() in documents.KINDS else _reading
+        reading = read(context, context.patient.mrn, part, said)
     except Misfit as why:
         return Row(obx.line, None, (Problem(obx.line, why.column, str(why)),), context.place, about)
     except Refused as why:
@@ -64,12 +65,17 @@ def row_of(context: Context, part: Part, refused: str = "") -> Row:
     return Row(obx.line, reading, problems, context.place, about)
 
 
-def _document_row(context: Context, obx: Segment, about: PatientReading | None) -> Row:
-    """A document in place of a value: it goes along with the row, which files no result."""
-    found: Document = documents.document_of(obx, _test(context, obx)[0])
-    what = f"{found.media_type or 'of no known type'}, {len(found.content):,} bytes"
-    said = f"“{found.name}” is a document ({found.place or what}), not a value: it is not filed as a result."
-    return Row(obx.line, None, (Problem(obx.line, "OBX-5", said),), context.place, about, found)
+def _document(context: Context, mrn: str, part: Part, said: list[tuple[str, str]]) -> DocumentReading:
+    """A document in place of a value: it is kept with the sample, and is no result."""
+    obx, status = part.segment, _status(context, part.segment)
+    name = _test(context, obx)[0]
+    content = documents.content_of(obx, status)
+    if len(part.notes) > documents.MOST_NOTES:
+        said.append(("NTE", f"Of the notes on the document the first {documents.MOST_NOTES} characters are kept."))
+    return DocumentReading(
+        mrn, _collected(context, obx, said), name, content, obx.part(23) or context.laboratory, context.accession,
+        documents.note_of(status, part.notes),
+    )  # fmt: skip
 
 
 def _reading(context: Context, mrn: str, part: Part, said: list[tuple[str, str]]) -> LabReading:

@@ -5,6 +5,7 @@ from dataclasses import asdict, dataclass, field, fields, replace
 from typing import Any
 
 from tracker.domain.errors import Refused
+from tracker.domain.readings import read_date
 from tracker.formats.cells import listed
 from tracker.formats.shapes.figures import COMMA, DAY_FIRST, MONTH_FIRST, POINT
 from tracker.formats.shapes.headings import ROLES
@@ -16,7 +17,8 @@ _LONGEST = 200
 class Answers:
     """Columns are named by their heading, or `column 5`. `columns`: role to column, "" for none. `analytes`: column to
     the test's code or name, "" for no result. `units`: column (or name of a test in a long table) to its unit.
-    `header_row`: its number, 0 to look for it.
+    `header_row`: its number, 0 to look for it. `sampled_on`: the day of every sample, where no column has it; it is of
+    this one file, and never kept.
     """
 
     header_row: int = 0
@@ -26,6 +28,7 @@ class Answers:
     dates: str = ""
     decimal: str = ""
     laboratory: str = ""
+    sampled_on: str = ""
 
     @classmethod
     def of(cls, told: Mapping[str, Any]) -> "Answers":
@@ -44,7 +47,7 @@ class Answers:
         _check_word("decimal", told, (COMMA, POINT))
         if not isinstance(told.get("laboratory", ""), str):
             raise Refused("laboratory of the mapping is the laboratory's name in quotation marks.")
-        return cls(**dict(told))
+        return cls(**{**told, "sampled_on": _day(told.get("sampled_on", ""))})
 
     def as_dict(self) -> dict[str, Any]:
         """What is kept of them: only what says something."""
@@ -63,7 +66,7 @@ class Answers:
         merged: dict[str, Any] = {name: {**getattr(other, name), **getattr(self, name)} for name in tables}
         for name in ("header_row", "dates", "decimal", "laboratory"):
             merged[name] = getattr(self, name) or getattr(other, name)
-        return Answers(**merged)
+        return Answers(**merged, sampled_on=self.sampled_on)
 
 
 def _check_table(name: str, told: Any) -> None:
@@ -72,6 +75,16 @@ def _check_table(name: str, told: Any) -> None:
     for key, value in told.items():
         if not isinstance(value, str) or len(value) > _LONGEST or len(key) > _LONGEST:
             raise Refused(f"[{name}] of the mapping, “{key[:40]}”: its value is a text in quotation marks.")
+
+
+def _day(told: Any) -> str:
+    """An ISO day, also where TOML has it as a date."""
+    if told == "":
+        return ""
+    try:
+        return read_date(told if isinstance(told, str) else str(told)).isoformat()
+    except Refused as why:
+        raise Refused(f"sampled_on of the mapping: {why}") from None
 
 
 def _check_word(name: str, told: Mapping[str, Any], words: tuple[str, ...]) -> None:

@@ -9,6 +9,7 @@ from tracker.formats.shapes.answers import Answers
 from tracker.formats.shapes.headings import ROLES, role
 
 NO_COLUMN = "no column"
+_NONE_HAS_IT = " Where no column has it, say one day for all samples (sampled_on)."
 _SPLIT_DAY = ("year", "month", "day")
 
 
@@ -77,13 +78,20 @@ class Columns:
         candidates = [*self.sure.get(name, ()), *self.perhaps.get(name, ())]
         some = listed([f"“{label}”" for label in candidates]) if candidates else ""
         asks = f"Is {ROLES[name]} in {some}?" if some else f"No heading says which column holds {ROLES[name]}: which?"
+        asks += _NONE_HAS_IT if name == "date" else ""
         self.questions.append(Question(f"columns.{name}", asks, tuple(self.named), candidates[0] if candidates else ""))
 
     def _ask_for_the_day(self) -> None:
         split = all(name in self.places for name in _SPLIT_DAY)
-        if "date" in self.places or split:
-            for name in _SPLIT_DAY:
-                if "date" in self.places:
-                    self.places.pop(name, None)
-        elif "date" not in self.answers.columns:
+        for_all = self.answers.sampled_on
+        if for_all and ("date" in self.places or split):
+            raise Refused(f"All samples are said to be of {for_all}, and a column has their days too: choose one.")
+        if "date" in self.places:
+            self.drop(_SPLIT_DAY)
+        elif for_all:
+            self.questions = [each for each in self.questions if each.key != "columns.date"]
+        elif not split and "date" not in self.answers.columns:
             self._ask("date")
+        elif not split:
+            asks = "No column holds the day the samples were taken: on which day were all of them?"
+            self.questions.append(Question("sampled_on", asks, ("2026-03-01",)))

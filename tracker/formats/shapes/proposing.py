@@ -54,14 +54,14 @@ class Proposal:
         return digest_of(self.header)
 
     def kept(self) -> Answers:
-        """What a mapping keeps: every column by name, and what a person chose. What the column itself proved is asked
-        of each file anew.
+        """What a mapping keeps: every column by name, and what a person chose. What the column itself proved, and the
+        day of all samples, is asked of each file anew.
         """
         shape, given = self.shape, self.shape.answers
         columns = {name: shape.labels[place] for name, place in shape.places.items()}
         analytes = {m.label: given.analytes.get(m.label, m.name) for m in shape.measured}
         left_out = {label: "" for label, name in given.analytes.items() if not name}
-        return replace(given, header_row=0, columns=columns, analytes=analytes | left_out)
+        return replace(given, header_row=0, columns=columns, analytes=analytes | left_out, sampled_on="")
 
 
 def digest_of(header: Sequence[str]) -> str:

@@ -139,6 +139,8 @@ class Rows:
             raise Trouble(self._label(role), str(why)) from None
 
     def _collected(self, line: _Line) -> Moment:
+        if self.answers.sampled_on:
+            return moment(self.answers.sampled_on, self._cell(line, "time"), "", self.zone)
         if "date" in self.shape.places:
             told = self._cell(line, "date")
             if not told:

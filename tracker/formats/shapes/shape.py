@@ -48,6 +48,8 @@ def understood(grid: Grid, shape: Shape, unread: Sequence[str], proven: str) -> 
     yield f"Read with the header in {place}row {grid.rows[shape.header][0]}; {'; '.join((how, *told))}."
     if proven:
         yield f"Days are read with the {proven.partition(' ')[0]} first: other days of the column can only be read so."
+    if shape.answers.sampled_on:
+        yield f"Every sample is of {shape.answers.sampled_on}, as was said of this table."
     if shape.answers.dates:
         yield f"Days are read {shape.answers.dates}, as was said of this table."
     if shape.answers.decimal:

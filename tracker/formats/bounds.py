@@ -1,4 +1,4 @@
-"""The range that OBX-7 prints. What cannot be read as one range for certain bounds nothing, least of all at 0."""
+"""A range as a laboratory prints it. What cannot be read as one range for certain bounds nothing, least of all at 0."""
 
 import re
 from decimal import Decimal
@@ -15,6 +15,14 @@ _BOTH = re.compile(
 _ONE = re.compile(rf"(?P<op><=?|>=?|≤|≥|=<|=>)\s*(?P<bound>{_FIGURE}){_UNIT}", re.ASCII)
 _LOW_ONLY = re.compile(rf"(?P<low>{_FIGURE})\s*-", re.ASCII)
 _HIGH_ONLY = re.compile(rf"-\s*(?P<high>{_FIGURE.removeprefix('-?')})|-\s+(?P<below>{_FIGURE})", re.ASCII)
+# `<0.9 negative`, `negativ: < 0.9`: the word only says what the bound is for. None beside a lower bound is left out.
+_BELOW_IT = r"(?:neg(?:ativ[eo]?|atif|\.)?|normal|non[- ]?reactive|nicht reaktiv)"
+_WORD_FIRST = re.compile(rf"{_BELOW_IT}\s*:?\s*(?=[<≤])", re.IGNORECASE)
+_WORD_BEHIND = re.compile(rf"(?P<bound>[<≤]=?\s*{_FIGURE})\s*[,:;]?\s*\(?{_BELOW_IT}\)?", re.IGNORECASE | re.ASCII)
+# One bound in words, of languages that laboratories here write in: `bis 5`, `up to 5`, `do 5`, `ab 60`.
+_UPPER_WORDS = r"bis(?: zu)?|unter|up to|less than|below|under|max(?:imal|\.)?|jusqu['’]à|tot|do"
+_LOWER_WORDS = r"ab|über|more than|greater than|above|over|min(?:destens|\.)?|vanaf|od"
+_SPOKEN = re.compile(rf"(?:(?P<upper>{_UPPER_WORDS})|{_LOWER_WORDS})\s*(?={_FIGURE})", re.IGNORECASE)
 _BRACKETS = re.compile(r"[(\[]\s*([^()\[\]]*?)\s*[)\]]\s*([^()\[\]]*)")
 
 _PLAIN = re.compile(r"-?(?:\d+(?:\.\d+)?|\.\d+)", re.ASCII)
@@ -44,12 +52,22 @@ def range_of(text: str, unit: str) -> Bounds:
     bare = _BRACKETS.sub(r"\1 \2", printed, count=1).strip() if _BRACKETS.fullmatch(printed) else printed
     if not bare.strip("- "):
         return Bounds()
+    bare = _without_words(bare)
     try:
         low, high = _bounds(bare, unit)
     except _NoRange as why:
         said = str(why) or "is not a lower and an upper bound"
         return Bounds(said=f"“{printed[:80]}” {said}: no range is taken from it.")
     return Bounds(low, high)
+
+
+def _without_words(bare: str) -> str:
+    """One bound as `<5`, however it was said; anything else as it is."""
+    if (spoken := _SPOKEN.match(bare)) is not None:
+        bare = f"{'<=' if spoken['upper'] else '>='}{bare[spoken.end() :]}"
+    if (first := _WORD_FIRST.match(bare)) is not None:
+        bare = bare[first.end() :]
+    return match["bound"] if (match := _WORD_BEHIND.fullmatch(bare)) else bare
 
 
 def _bounds(bare: str, unit: str) -> tuple[Decimal | None, Decimal | None]:
