@@ -400,7 +400,9 @@ def test_a_limit_published_meanwhile_judges_what_is_stored_and_what_comes(databa
         with database.transaction(alone=True) as session:
             clinic = session.scalars(select(Clinic)).one()
             said = Proposal(PROTOCOL_LINE, LINE, {"value": "4000"}, date(2026, 1, 1), "two cases", "decided together")
-            first, second = (replace(OPERATOR, account_id=person.id) for person in session.scalars(select(Account)))
+            first, second = (
+                replace(OPERATOR, account_id=person.id, role=person.role) for person in session.scalars(select(Account))
+            )
             draft = draft_setting(session, first, clinic.id, said)
             publishing.publish(session, second, [draft], publishing.BACK_FILL)
 

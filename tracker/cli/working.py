@@ -4,24 +4,33 @@ import logging
 import os
 import secrets
 import time
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from concurrent.futures import Executor, Future, ProcessPoolExecutor, ThreadPoolExecutor
 from datetime import UTC, date, datetime
+from functools import partial
 from itertools import islice
+from pathlib import Path
 from typing import Any
+from zoneinfo import ZoneInfo
 
 import click
 
-from tracker.cli.context import database, open_database
+from tracker import formats
+from tracker.cli.context import database, largest_document, open_database
+from tracker.cli.filing import Filing, file_all
 from tracker.cli.judging import CHUNK, judge_part
 from tracker.db import Database
-from tracker.domain.errors import JakwatchError
-from tracker.models import Job
-from tracker.operations import jobs, trial
+from tracker.domain.errors import JakwatchError, Refused
+from tracker.formats.shapes import Answers
+from tracker.formats.shelves import Shelves
+from tracker.models import Account, Clinic, Job
+from tracker.operations import jobs, mapping, trial
+from tracker.operations.actor import Actor
 from tracker.operations.enrol import zone_of
 from tracker.operations.evaluate import left_to_judge
+from tracker.operations.runs import PART
 from tracker.operations.trial import Preview
-from tracker.queries import coverage
+from tracker.queries import coverage, mappings
 from tracker.queries.patients import everybody
 from tracker.queries.yardsticks import Trial
 
@@ -34,7 +43,7 @@ PAUSE = 2.0  # seconds between two looks for work
 @click.option("--once", is_flag=True, help="Do what waits and end.")
 @click.option("--beside", type=int, hidden=True, help="End when the process of this number is the parent no longer.")
 def work(processes: int, once: bool, beside: int | None) -> None:
-    """Do the jobs that pages ask for: previews and judging again in large clinics."""
+    """Do the jobs that pages ask for: previews and judging again in large clinics, long files."""
     with database() as opened:
         done = work_on(opened, processes, once, beside)
     if once:
@@ -62,7 +71,7 @@ def _do(opened: Database, job: Job, worker: str, processes: int) -> None:
     state, message, result = jobs.DONE, "", None
     try:
         with _pool(processes) as pool:
-            result = (_preview if job.kind == jobs.PREVIEW else _judge)(opened, job, worker, pool)
+            result = WORK[job.kind](opened, job, worker, pool)
     except JakwatchError as refusal:
         state, message = jobs.FAILED, str(refusal)
     except Exception:
@@ -76,7 +85,7 @@ def _pool(processes: int) -> Executor:
     return ProcessPoolExecutor(processes) if processes > 1 else ThreadPoolExecutor(1)
 
 
-# ---------------------------------------------------------------------------------------------- the two kinds
+# ---------------------------------------------------------------------------------------------- the kinds
 
 
 def _preview(opened: Database, job: Job, worker: str, pool: Executor) -> dict[str, Any] | None:
@@ -117,6 +126,46 @@ def _judge(opened: Database, job: Job, worker: str, pool: Executor) -> dict[str,
     return total
 
 
+def _import(opened: Database, job: Job, worker: str, _pool: Executor) -> dict[str, Any]:
+    """File what somebody sent; cancelled, it stops after a part, and the same file goes on from there."""
+    path = Path(job.details["path"])
+    with opened.reading() as session:
+        clinic, account = session.get_one(Clinic, job.clinic_id), session.get_one(Account, job.asked_by)
+        reader = mappings.reader(session, [clinic.id], Answers.of(job.details["answers"]))
+    if not path.is_file():
+        raise Refused(
+            "The file is not here any more: send it again. What was stored of it stays, and it goes on from there."
+        )
+    if not account.active:
+        raise Refused(f"The account of {account.name} was closed meanwhile: somebody else has to send the file.")
+    actor = partial(_on_behalf_of, account)
+    filing = Filing(actor, (clinic.id,), largest=largest_document())
+    try:
+        with Shelves(PART) as shelves, path.open("rb") as stream:
+            source = formats.read(job.details["name"], stream, ZoneInfo(clinic.time_zone), reader)
+            shelves.take(source.name, job.details["sha256"], source)
+            how = (clinic.time_zone, job.details["answers"])
+            filed = file_all(
+                opened, shelves, filing, how, lambda rows: _proceed(opened, job, worker, rows, shelves.rows)
+            )
+            if not filed.left:
+                _proceed(opened, job, worker, shelves.rows, shelves.rows)
+                _keep_mapping(opened, job, actor(), source)
+    finally:
+        path.unlink(missing_ok=True)
+    return filed.flags
+
+
+def _on_behalf_of(account: Account) -> Actor:
+    return Actor(account.name, datetime.now(UTC), "upload", account.id, account.role)
+
+
+def _keep_mapping(opened: Database, job: Job, actor: Actor, source: formats.Source) -> None:
+    if job.details["keep_as"] and source.proposals:
+        with opened.transaction() as session:
+            mapping.keep(session, actor, job.clinic_id, job.details["keep_as"], source.proposals[0])
+
+
 def _stale(opened: Database, clinic_id: int) -> list[int]:
     with opened.reading() as session:
         today = datetime.now(zone_of(session, clinic_id)).date()
@@ -139,3 +188,8 @@ def _each(pool: Executor, work: Any, tasks: Iterable[Any]) -> Iterator[Any]:
 def _proceed(opened: Database, job: Job, worker: str, done: int, total: int) -> bool:
     with opened.transaction(waits=False) as session:
         return jobs.proceed(session, job.id, worker, datetime.now(UTC), done, total)
+
+
+WORK: dict[str, Callable[[Database, Job, str, Executor], dict[str, Any] | None]] = {
+    jobs.PREVIEW: _preview, jobs.JUDGE: _judge, jobs.IMPORT: _import,
+}  # fmt: skip

@@ -5,6 +5,7 @@ The importer works in the caller's transaction: rolled back, it was a preview.
 """
 
 import json
+from collections import Counter
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
 from itertools import groupby
@@ -55,8 +56,8 @@ class Report:
     strays: list[Stray] = field(default_factory=list)
     batch: int | None = None
 
-    def count(self, outcome: str) -> None:
-        setattr(self, outcome, getattr(self, outcome) + 1)
+    def count(self, outcome: str, times: int = 1) -> None:
+        setattr(self, outcome, getattr(self, outcome) + times)
 
     def remember(self, row: int, patient_id: int | None, outcome: str) -> None:
         """Keep what became of one row, for a page that shows it; of a very long file the first ones."""
@@ -185,8 +186,9 @@ class Importer:
             for row, found in known
         ]
         done = record(self.session, self.actor, rows, batch_id)
+        for outcome, times in Counter(done.outcomes).items():
+            report.count(outcome, times)
         for (row, found), outcome in zip(known, done.outcomes, strict=True):
-            report.count(outcome)
             if outcome == FILED:
                 self.filer.touch(found)
             report.remember(row.number, found.id, outcome)
