@@ -119,8 +119,12 @@ def refused(token: str) -> ResponseReturnValue:
 
 @screen.post("/imports/file")
 def confirm() -> ResponseReturnValue:
-    """File what was previewed."""
+    """File what was previewed; a long file in the background."""
     kept = uploads.find(request.form.get("token", ""), current_clinic().id)
+    if kept.long:
+        with writing() as session:
+            job = pending.in_background(session, kept)
+        return redirect(url_for("jobs.show", job_id=job.id), 303)
     with kept.path.open("rb") as stream, writing() as session:
         clinic, actor = session.get_one(Clinic, kept.clinic_id), current_actor("upload")
         source = pending.source_of(kept, stream, pending.reader_of(session, kept))
