@@ -1,4 +1,4 @@
-"""passkeys, and what one person looked at in an hour
+"""passkeys, passwords that run out, and what one person looked at in an hour
 
 Revision ID: 0013
 Revises: 0011
@@ -37,9 +37,11 @@ def upgrade() -> None:
         sqlite_strict=True,
     )
     op.create_index(op.f("ix_passkey_account_id"), "passkey", ["account_id"])
+    op.add_column("account", sa.Column("password_until", instant, nullable=True))
     op.create_index("ix_access_note_account_at", "access_note", ["account_id", "at"])
 
 
 def downgrade() -> None:
     op.drop_index("ix_access_note_account_at", "access_note")
+    op.drop_column("account", "password_until")
     op.drop_table("passkey")

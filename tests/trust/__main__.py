@@ -34,6 +34,7 @@ CHECKS = {
     "R19": "chromium:check",
     "R20": "suite:R20",
     "R21": "guessing:check",
+    "R22": "drill:check",
     "R23": "revisions:check",
     "R24": "oddities:check",
     "R25": "load:check",

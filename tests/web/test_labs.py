@@ -286,11 +286,13 @@ def test_a_sample_that_cannot_be_is_refused(
 
 
 def test_a_fasting_sample_is_stored_and_read_back_as_one(bob: Browser, cast: Cast, database: Database) -> None:
-    stored = save(bob, cast.ada, {"LDL": ("95", "mg/dL"), "TG": ("120", "mg/dL")}, fasting="yes")
+    stored = save(bob, cast.a.patient, {"LDL": ("95", "mg/dL"), "TG": ("120", "mg/dL")}, fasting="yes")
     page = words(bob.get(stored.location).text)
     assert re.search("sample of .*, fasting", page)
     with database.reading() as session:
-        rows = session.scalars(select(LabResult).where(LabResult.patient_id == cast.ada, LabResult.subject == "TG"))
+        rows = session.scalars(
+            select(LabResult).where(LabResult.patient_id == cast.a.patient, LabResult.subject == "TG")
+        )
         latest = max(rows, key=lambda row: row.id)
     assert latest.fasting is True
     result = words(bob.get(f"/results/{latest.id}").text)
@@ -298,19 +300,19 @@ def test_a_fasting_sample_is_stored_and_read_back_as_one(bob: Browser, cast: Cas
 
 
 def test_a_sample_of_which_nothing_is_said_is_not_called_fasting(bob: Browser, cast: Cast) -> None:
-    stored = save(bob, cast.ada, {"TG": ("120", "mg/dL")})
+    stored = save(bob, cast.a.patient, {"TG": ("120", "mg/dL")})
     assert "fasting not said" in words(bob.get(stored.location).text)
 
 
 def test_the_same_value_with_another_fasting_state_is_refused_with_what_is_on_file(bob: Browser, cast: Cast) -> None:
-    save(bob, cast.ada, {"TG": ("120", "mg/dL")}, fasting="no")
-    again = save(bob, cast.ada, {"TG": ("120", "mg/dL")}, fasting="yes")
+    save(bob, cast.a.patient, {"TG": ("120", "mg/dL")}, fasting="no")
+    again = save(bob, cast.a.patient, {"TG": ("120", "mg/dL")}, fasting="yes")
     assert again.status_code == 422
     assert "TG 120 mg/dL, not fasting, is on file for this sample already" in words(again.text)
 
 
 def test_fasting_is_one_of_its_answers(bob: Browser, cast: Cast) -> None:
-    assert save(bob, cast.ada, {"TG": ("120", "mg/dL")}, fasting="perhaps").status_code == 422
+    assert save(bob, cast.a.patient, {"TG": ("120", "mg/dL")}, fasting="perhaps").status_code == 422
 
 
 def test_an_empty_grid_is_not_saved(bob: Browser, cast: Cast) -> None:

@@ -32,6 +32,7 @@ PEOPLE = (
     ("doctor", "Dr Ng", "clinician"),
     ("second", "Dr Second", "clinician"),
     ("admin", "Ada Admin", "admin"),
+    ("deputy", "Dee Deputy", "admin"),  # the second person, who publishes
     ("auditor", "Otto Auditor", "auditor"),
 )
 
@@ -145,6 +146,7 @@ def _gunicorn(app: Flask, bind: str, workers: int) -> None:
             # Without a list of requests: their addresses hold what was searched for, and that is about patients.
             self.cfg.set("bind", bind)
             self.cfg.set("workers", workers)
+            self.cfg.set("control_socket_disable", True)  # nobody steers it from outside but by signals
 
         def load(self) -> Flask:
             return app

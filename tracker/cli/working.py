@@ -5,17 +5,19 @@ import os
 import secrets
 import time
 from collections.abc import Iterable, Iterator
-from concurrent.futures import Executor, Future, ProcessPoolExecutor, ThreadPoolExecutor
+from concurrent.futures import Executor, Future
 from datetime import UTC, date, datetime
 from itertools import islice
 from typing import Any
 
 import click
+from sqlalchemy.exc import OperationalError
 
 from tracker.cli.context import database, open_database
 from tracker.cli.judging import CHUNK, judge_part
+from tracker.cli.sharing import pool, writers
 from tracker.db import Database
-from tracker.domain.errors import JakwatchError
+from tracker.domain.errors import JakwatchError, OutcomeUnknown
 from tracker.models import Job
 from tracker.operations import jobs, trial
 from tracker.operations.enrol import zone_of
@@ -27,6 +29,7 @@ from tracker.queries.yardsticks import Trial
 
 log = logging.getLogger("tracker.jobs")
 PAUSE = 2.0  # seconds between two looks for work
+AWAY = (OperationalError, OutcomeUnknown)  # the database, for now
 
 
 @click.command()
@@ -35,34 +38,63 @@ PAUSE = 2.0  # seconds between two looks for work
 @click.option("--beside", type=int, hidden=True, help="End when the process of this number is the parent no longer.")
 def work(processes: int, once: bool, beside: int | None) -> None:
     """Do the jobs that pages ask for: previews and judging again in large clinics."""
-    with database() as opened:
-        done = work_on(opened, processes, once, beside)
+    done = None
+    while done is None:
+        try:
+            with database() as opened:
+                done = work_on(opened, processes, once, beside)
+        except AWAY:  # from the beginning: the machine starts, and we are before the database
+            if once or not _wanted(beside):
+                raise
+            time.sleep(PAUSE)
     if once:
         click.echo(f"{done} {'job' if done == 1 else 'jobs'} done.")
 
 
+def _wanted(beside: int | None) -> bool:
+    """Is the process there beside which this one works?"""
+    return beside is None or os.getppid() == beside
+
+
 def work_on(opened: Database, processes: int, once: bool = False, beside: int | None = None) -> int:
-    """Do jobs until there are none (`once`), or for as long as the parent lives; how many were done."""
+    """Do jobs until there are none (`once`), or for as long as the parent lives; how many were done. While the database
+    is away it waits; a job that was broken off by that is taken up again.
+    """
     worker, done = secrets.token_hex(8), 0
-    while beside is None or os.getppid() == beside:
-        with opened.transaction() as session:
-            job = jobs.take(session, worker, datetime.now(UTC))
-        if job is not None:
-            _do(opened, job, worker, processes)
-            done += 1
-        elif once:
+    while _wanted(beside):
+        try:
+            found = _next(opened, worker, processes)
+        except AWAY as why:
+            if once:
+                raise
+            log.warning("the database is not to be had (%s)", type(why).__name__)
+            found = False
+        done += found
+        if not found and once:
             break
-        else:
+        if not found:
             time.sleep(PAUSE)
     return done
+
+
+def _next(opened: Database, worker: str, processes: int) -> bool:
+    """Do the job that waits for longest; False where none does."""
+    with opened.transaction() as session:
+        job = jobs.take(session, worker, datetime.now(UTC))
+    if job is not None:
+        _do(opened, job, worker, processes)
+    return job is not None
 
 
 def _do(opened: Database, job: Job, worker: str, processes: int) -> None:
     """One job to its end. A fault fails the job and not the worker; what was stored stays, each part whole."""
     state, message, result = jobs.DONE, "", None
     try:
-        with _pool(processes) as pool:
-            result = (_preview if job.kind == jobs.PREVIEW else _judge)(opened, job, worker, pool)
+        looks = job.kind == jobs.PREVIEW
+        with pool(processes if looks else writers(opened.url, processes)) as executor:
+            result = (_preview if looks else _judge)(opened, job, worker, executor)
+    except AWAY:
+        raise  # no fault of the job's: it is taken up again when its lease is over
     except JakwatchError as refusal:
         state, message = jobs.FAILED, str(refusal)
     except Exception:
@@ -72,21 +104,17 @@ def _do(opened: Database, job: Job, worker: str, processes: int) -> None:
         jobs.end(session, job.id, worker, datetime.now(UTC), state, message, result)
 
 
-def _pool(processes: int) -> Executor:
-    return ProcessPoolExecutor(processes) if processes > 1 else ThreadPoolExecutor(1)
-
-
 # ---------------------------------------------------------------------------------------------- the two kinds
 
 
-def _preview(opened: Database, job: Job, worker: str, pool: Executor) -> dict[str, Any] | None:
+def _preview(opened: Database, job: Job, worker: str, executor: Executor) -> dict[str, Any] | None:
     planned, today = Trial.from_json(job.details), date.fromisoformat(job.details["today"])
     found = Preview(planned.applies_from)
     with opened.reading() as session:
         ids = everybody(session, job.clinic_id)
         mended = coverage.change(session, job.clinic_id, planned, today)
     tasks = [(opened.url, job.clinic_id, part, planned, today) for part in _parts(ids)]
-    for part in _each(pool, preview_part, tasks):
+    for part in _each(executor, preview_part, tasks):
         found.add(part)
         if not _proceed(opened, job, worker, found.patients, len(ids)):
             return None
@@ -104,13 +132,13 @@ def preview_part(task: tuple[str, int, list[int], Trial, date]) -> Preview:
         opened.close()
 
 
-def _judge(opened: Database, job: Job, worker: str, pool: Executor) -> dict[str, Any] | None:
+def _judge(opened: Database, job: Job, worker: str, executor: Executor) -> dict[str, Any] | None:
     """Judge whoever is not judged by what is in force, until there is nobody: a job taken up again goes on."""
     total = {"patients": 0, "results": 0, "opened": 0, "changed": 0, "cleared": 0}
     while ids := _stale(opened, job.clinic_id):
         before = total["patients"]
         tasks = [(opened.url, job.clinic_id, part, False) for part in _parts(ids)]
-        for counts in _each(pool, judge_part, tasks):
+        for counts in _each(executor, judge_part, tasks):
             total = {name: total[name] + counts[name] for name in total}
             if not _proceed(opened, job, worker, total["patients"], before + len(ids)):
                 return None
@@ -127,13 +155,13 @@ def _parts(ids: list[int]) -> list[list[int]]:
     return [ids[start : start + CHUNK] for start in range(0, len(ids), CHUNK)]
 
 
-def _each(pool: Executor, work: Any, tasks: Iterable[Any]) -> Iterator[Any]:
+def _each(executor: Executor, work: Any, tasks: Iterable[Any]) -> Iterator[Any]:
     """The results in the order of the tasks, no more than a few of them on the way: a cancelled job ends soon."""
     rest, running = iter(tasks), list[Future[Any]]()
-    running += [pool.submit(work, task) for task in islice(rest, 4)]
+    running += [executor.submit(work, task) for task in islice(rest, 4)]
     while running:
         yield running.pop(0).result()
-        running += [pool.submit(work, task) for task in islice(rest, 1)]
+        running += [executor.submit(work, task) for task in islice(rest, 1)]
 
 
 def _proceed(opened: Database, job: Job, worker: str, done: int, total: int) -> bool:

@@ -8,7 +8,13 @@ class JakwatchError(Exception):
 
 
 class Refused(JakwatchError):
-    """The request breaks a rule of the record (a sample before birth, a unit that does not exist)."""
+    """The request breaks a rule of the record (a sample before birth, a unit that does not exist). `field` names the
+    one that has to be mended, by its name in a file or a form; "" where it is the whole.
+    """
+
+    def __init__(self, message: str, field: str = "") -> None:
+        super().__init__(message)
+        self.field = field
 
 
 class NotFound(JakwatchError):

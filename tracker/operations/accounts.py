@@ -26,6 +26,7 @@ from tracker.operations.passwords import LONGEST, check_new_password
 
 ATTEMPTS = 10
 LOCKED_FOR = timedelta(minutes=15)
+GIVEN_FOR = timedelta(hours=72)  # a password that an administrator made
 OPEN_SESSIONS = 5
 
 
@@ -76,6 +77,12 @@ def add_account(  # noqa: PLR0913 - what an account is made of
     return account
 
 
+def give_for_a_while(session: Session, account: Account, at: datetime) -> None:
+    """The password just set is known to whoever made it: it runs out, and is changed before anything else is done."""
+    account.password_until = at + GIVEN_FOR
+    session.flush()
+
+
 def disable_account(session: Session, actor: Actor, username: str) -> Account:
     """Disable a person: their sessions end, their name stays. Raises NotFound."""
     account = session.scalars(select(Account).where(Account.username == username)).first()
@@ -111,12 +118,13 @@ NOBODY = Claim(None, None)
 
 
 def claim_attempt(session: Session, username: str, at: datetime) -> Claim:
-    """Count an attempt on an account; NOBODY where there is none, or it is disabled or locked."""
+    """Count an attempt on an account; NOBODY where there is none, it is disabled or locked, or its password ran out."""
     open_to_try = or_(Account.locked_until.is_(None), Account.locked_until <= at)
+    in_force = or_(Account.password_until.is_(None), Account.password_until > at)
     tried = case((Account.locked_until.is_not(None), 1), else_=Account.failed_attempts + 1)  # a lock that is over
     row = session.execute(
         update(Account)
-        .where(Account.username == username, Account.disabled_at.is_(None), open_to_try)
+        .where(Account.username == username, Account.disabled_at.is_(None), open_to_try, in_force)
         .values(
             failed_attempts=tried,
             locked_until=case((tried >= ATTEMPTS, literal(at + LOCKED_FOR, UtcDateTime())), else_=None),
@@ -143,7 +151,7 @@ def change_password(session: Session, actor: Actor, account: Account, password: 
     at = select(Clinic).join(Membership, Membership.clinic_id == Clinic.id).where(Membership.account_id == account.id)
     check_new_password(password, account, session.scalars(at))
     account.password_hash = hasher.hash(password)
-    account.failed_attempts, account.locked_until = 0, None
+    account.failed_attempts, account.locked_until, account.password_until = 0, None, None
     session.flush()
     end_sessions(session, account.id, actor.utc)
     audit.note(session, actor, "change_password", "account", account.id)

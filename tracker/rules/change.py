@@ -70,18 +70,16 @@ def _analyte(history: History, course: Course, analyte: str, labs: Sequence[Lab]
     known = [lab for lab in baselines.values() if lab is not None]
     if _steady(CHANCE[analyte], (*known, *labs)):
         return
-    counts = _counts(history, course)
-    trends = _trends(analyte, [lab for lab in labs if counts(lab)])
-    if trends:
-        for run in runs(labs, _trend_verdict(analyte, labs, trends), Lab.same_specimen):
-            yield _trend(history, run, trends[id(run.last)])
-    if not any(lab.value for lab in known):
-        return
 
     def start(lab: Lab) -> Lab | None:
         return baselines[lab.meal]
 
-    strong = _strong(analyte, start)
+    counts, strong = _counts(history, course), _strong(analyte, start)
+    found = _trends(analyte, [lab for lab in labs if counts(lab)])
+    trends = {key: row for key, row in found.items() if not any(says(row[-1]) for says in strong.values())}
+    if trends:
+        for run in runs(labs, _trend_verdict(analyte, labs, trends), Lab.same_specimen):
+            yield _trend(history, run, trends[id(run.last)])
     chance = _beyond(start, CHANCE[analyte].direction, CHANCE[analyte].factor)
     weak = _unless((*strong.values(), lambda lab: id(lab) in trends), chance)
     for entry, meets in (*strong.items(), (RCV, weak)):

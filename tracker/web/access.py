@@ -259,6 +259,9 @@ ENROLLING = frozenset(
     }
 )  # fmt: skip
 
+# What somebody may do whose password was given by somebody else.
+CHANGING = frozenset({"account.show", "account.change_password", "account.left", "account.alive", "sign_in.leave"})
+
 BIGGEST_KEY = 2**63 - 1
 
 
@@ -309,7 +312,7 @@ def may(endpoint: str) -> bool:
     user, allowed = signed_in(), ENDPOINTS.get(endpoint, frozenset())
     if "emergency" in g and allowed < STAFF:
         return False  # the record is open for reading
-    if user is None or (must_enrol(user) and endpoint not in ENROLLING):
+    if user is None or _first_goes_to(user, endpoint):
         return False
     return user.role in allowed
 
@@ -335,9 +338,15 @@ def guard() -> ResponseReturnValue | None:
     if user.role not in allowed:
         log.warning("account %s, %s, was refused %s", user.id, user.role, request.endpoint)
         raise NotAllowed(f"This is not for your role: you are signed in as {user.role}.")
-    if must_enrol(user) and request.endpoint not in ENROLLING:
-        return redirect(url_for("second_factor.show"), 303)
-    return None
+    first = _first_goes_to(user, request.endpoint)
+    return redirect(url_for(first), 303) if first else None
+
+
+def _first_goes_to(user: User, endpoint: str) -> str | None:
+    """The page that this person has to be done with before they may call that one."""
+    if user.must_change and endpoint not in CHANGING:
+        return "account.show"
+    return "second_factor.show" if must_enrol(user) and endpoint not in ENROLLING | CHANGING else None
 
 
 def must_enrol(user: User) -> bool:

@@ -98,6 +98,7 @@ def create() -> ResponseReturnValue:
             person = add_account(
                 session, current_actor(), given["username"], given["name"], given["role"], password, where, hasher
             )
+            accounts.give_for_a_while(session, person, now())
     except Refused as error:
         refuse(form, error, "username")
         return _adding(form), 422
@@ -111,6 +112,7 @@ def new_password(account_id: int) -> ResponseReturnValue:
     with writing() as session:
         person = _colleague_not_me(people.colleague(session, current_clinics(), account_id))
         accounts.change_password(session, current_actor(), person, password, hasher)
+        accounts.give_for_a_while(session, person, now())
     return _shown_once(person, password)
 
 

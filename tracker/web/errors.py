@@ -131,6 +131,7 @@ def _unexpected(error: Exception) -> ResponseReturnValue:
 
 def _strange_host(_error: SecurityError) -> ResponseReturnValue:
     """For a host name that is not ours no address can be built, so there is no page."""
+    logging.getLogger("tracker.security").warning("another host name was asked for and refused")
     return Response("This server does not answer to that host name.\n", 400, mimetype="text/plain")
 
 

@@ -15,7 +15,7 @@ from tracker.web.database import reading, writing
 
 screen = Blueprint("jobs", __name__)
 
-WORDS = {jobs.JUDGE: "Judging everybody again", jobs.PREVIEW: "What a draft would change"}
+WORDS = {jobs.JUDGE: "Judging everybody again", jobs.PREVIEW: "What a version would change"}
 
 
 @screen.get("/jobs")

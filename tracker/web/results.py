@@ -141,7 +141,7 @@ def _reading(form: CorrectionForm, old: LabResult, patient: Patient) -> LabReadi
         patient.mrn, collected, name, typed["value"] or "", typed["unit"] or "", typed["low"], typed["high"],
         old.lab_flag, header.laboratory, header.accession, local_code=old.local_code, comment=old.comment,
         sub_id=old.sub_id, mapped=old.analyte if old.mapping_id else "", mapping_id=old.mapping_id,
-        fasting=form.fasting.said,
+        fasting=form.fasting.said if form.fasting.raw_data else old.fasting,
     )  # fmt: skip
 
 

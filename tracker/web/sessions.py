@@ -22,9 +22,8 @@ from sqlalchemy.exc import TimeoutError as PoolTimeout
 from werkzeug.wrappers import Response as BaseResponse
 
 from tracker.domain.errors import OutcomeUnknown
-from tracker.models import Account, BrowserSession, Clinic, Membership
+from tracker.models import ENROLLED, Account, BrowserSession, Clinic, Membership
 from tracker.operations.accounts import digest_of
-from tracker.operations.second_factor import ENROLLED
 from tracker.web.clock import now
 from tracker.web.database import database, reading, see_mine, stop_reading
 
@@ -59,6 +58,7 @@ class User:
     seen_at: datetime
     begun_at: datetime
     has_factor: bool
+    must_change: bool  # the password was given by somebody else
 
 
 class SignedIn(SecureCookieSession):
@@ -168,7 +168,7 @@ def _signed_in(held: BrowserSession, account: Account, clinics: list[Clinic], en
     current = next((place for place in places if place.id == chosen), places[0] if places else None)
     user = User(
         account.id, account.username, account.name, account.role, places, current,
-        held.id, held.seen_at, held.created_at, enrolled,
+        held.id, held.seen_at, held.created_at, enrolled, account.password_until is not None,
     )  # fmt: skip
     return SignedIn(user, dict(held.data))
 

@@ -24,7 +24,10 @@ from tracker.web.origin import site
 screen = Blueprint("sign_in", __name__)
 log = logging.getLogger("tracker.security")
 
-WRONG = "The user name or the password is not right, or the account is closed for a while after too many attempts."
+WRONG = (
+    "The user name or the password is not right, a password that was given to you has run out, or the account is "
+    "closed for a while after too many attempts."
+)
 NOTICES = {  # what the page may be asked to say; nothing else gets onto it
     "out": "You are signed out.",
     "ended": "Your session has ended. Sign in to go on.",

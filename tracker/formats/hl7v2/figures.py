@@ -14,6 +14,7 @@ PLACEHOLDERS = frozenset((".", "*", "**", "$", "-", "--", "---", "...", "s.u.", 
 
 _DECIMAL_COMMA = re.compile(r"(?<![\d.,])\d+,\d{1,2}(?![\d.,])", re.ASCII)
 _POINT_THREE = re.compile(r"(?:[<>]=?|[≤≥])?\s*[1-9]\d{0,2}\.\d{3}", re.ASCII)
+_ISO = re.compile(r"\d{4}-\d\d-\d\d(?:[T ]\d\d:\d\d(?::\d\d)?(?:\.\d+)?(?:Z|[+-]\d\d:?\d\d)?)?", re.ASCII)
 _STAMP = re.compile(r"(?P<day>\d{8})(?P<time>\d*)(?:\.\d+)?(?P<zone>[+-]\d{4})?\d*$")
 
 
@@ -69,10 +70,13 @@ def unit_of(obx: Segment) -> str:
 
 
 def moment(stamp: str, zone: ZoneInfo) -> Moment | None:
-    """A time stamp (`20260301`, `202603010840`, with seconds, fractions or an offset); None where no whole day.
+    """A time stamp (`20260301`, `202603010840`, with seconds, fractions or an offset, or as ISO 8601 writes it); None
+    where no whole day.
 
     Zeros behind the day mean that only the day is known. Raises Refused for a day that does not exist.
     """
+    if _ISO.fullmatch(stamp.strip()):
+        return _checked(stamp.strip(), stamp, zone)
     match = _STAMP.match(stamp.strip())
     if match is None or match["day"] == "00000000":
         return None
@@ -82,6 +86,10 @@ def moment(stamp: str, zone: ZoneInfo) -> Moment | None:
         clock = f"{time[:2]}:{time[2:4]}" + (f":{time[4:6]}" if len(time) == 6 else "")
         offset = match["zone"]
         text += f"T{clock}" + (f"{offset[:3]}:{offset[3:]}" if offset else "")
+    return _checked(text, stamp, zone)
+
+
+def _checked(text: str, stamp: str, zone: ZoneInfo) -> Moment:
     try:
         return read_moment(text, zone)
     except (Refused, OverflowError, ValueError):

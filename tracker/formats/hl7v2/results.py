@@ -7,6 +7,7 @@ from tracker.domain.errors import Refused
 from tracker.domain.readings import (
     CANCELLED,
     CORRECTED,
+    FASTING_CODES,
     FINAL,
     PRELIMINARY,
     DocumentReading,
@@ -98,6 +99,7 @@ def _reading(context: Context, mrn: str, part: Part, said: list[tuple[str, str]]
         mrn, _collected(context, obx, said), name, _fitting(value.text), unit, bounds.low, bounds.high,
         _flags(obx) or value.flag, obx.part(23) or context.laboratory, context.accession, status, _issued(context),
         local, _comment(" ".join(filter(None, (part.notes, context.notes))), said), _sub_id(obx),
+        fasting=FASTING_CODES.get(context.obr.part(13).upper()) if context.obr else None,
     )  # fmt: skip
 
 
@@ -175,16 +177,23 @@ def _flags(obx: Segment) -> str:
 
 
 def _collected(context: Context, obx: Segment, said: list[tuple[str, str]]) -> Moment:
-    """When the sample was taken: OBX-14, SPM-17, OBR-7; else a time that only stands for it, which is said."""
+    """When the sample was taken: OBX-14, SPM-17, OBR-7; else a time that only stands for it, which is said, unless one
+    was given that cannot be read: another day is never put in its place.
+    """
     obr, header, specimen = context.obr, context.header, context.specimen
-    for segment, number, name, instead in (
-        (obx, 14, "OBX-14", False), (specimen, 17, "SPM-17", False), (obr, 7, "OBR-7", False),
-        (obr, 22, "OBR-22 (the time of the report)", True), (header, 7, "MSH-7 (the time of the message)", True),
-    ):  # fmt: skip
-        at = _stamp(segment, number, context.zone) if segment else None
+    taken = [(segment, number) for segment, number in ((obx, 14), (specimen, 17), (obr, 7)) if segment]
+    for segment, number in taken:
+        if (at := _stamp(segment, number, context.zone)) is not None:
+            return at
+    for segment, number in taken:
+        if (given := segment.part(number).strip()).strip("0"):
+            why = f"“{given[:30]}” is no whole day: it is written 20260301 or 202603010840."
+            raise Misfit(f"{segment.name}-{number}", why)
+    instead = ((obr, 22, "OBR-22 (the time of the report)"), (header, 7, "MSH-7 (the time of the message)"))
+    for holder, number, name in instead:
+        at = _stamp(holder, number, context.zone) if holder else None
         if at is not None:
-            if instead:
-                said.append(("OBX-14", f"When the sample was taken is not said: {name} stands for it."))
+            said.append(("OBX-14", f"When the sample was taken is not said: {name} stands for it."))
             return at
     raise Misfit("OBX-14", "When the sample was taken is not said: neither OBX-14 nor OBR-7 holds a day.")
 

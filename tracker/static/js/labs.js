@@ -194,6 +194,8 @@ form.addEventListener("submit", async (event) => {
     keep();
   }
   await keeping;
+  // Where nothing had to be waited for, the event is not over yet, and until then a form ignores a second submit.
+  await new Promise((done) => setTimeout(done));
   leaving = true;
   form.requestSubmit(event.submitter);
 });
