@@ -26,6 +26,7 @@ from tracker.web.forms import Form, refuse
 screen = Blueprint("imports", __name__)
 
 SHOWN_REASONS = 300
+TOO_LONG = "{} rows are too many for a page: it is undone on the server by “tracker undo {} --reason …”, as a whole."
 
 
 class UploadForm(Form):
@@ -162,6 +163,10 @@ def undo_import(batch_id: int) -> ResponseReturnValue:
     form, looks = UndoForm(), request.form.get("do") != "undo"
     get_batch(reading(), batch_id)
     if not form.validate():
+        return _undo_page(batch_id, form), 422
+    rows = get_batch(reading(), batch_id).rows_in
+    if rows > pending.most_rows():
+        refuse(form, Refused(TOO_LONG.format(rows, batch_id)))
         return _undo_page(batch_id, form), 422
     try:
         with writing(EVERYWHERE) as session:  # a file may have touched another clinic, which is refused
