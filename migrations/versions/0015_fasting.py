@@ -1,7 +1,7 @@
 """whether a sample was taken fasting
 
 Revision ID: 0015
-Revises: 0011
+Revises: 0013
 """
 
 import sqlalchemy as sa
@@ -9,7 +9,7 @@ from alembic import op
 
 
 revision = "0015"
-down_revision = "0011"
+down_revision = "0013"
 branch_labels = None
 depends_on = None
 

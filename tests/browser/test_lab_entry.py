@@ -107,6 +107,22 @@ def test_an_odd_value_is_asked_about_before_it_is_saved(page: Page, live_server:
     assert stored(live_server) == 2
 
 
+def test_a_fasting_sample_is_told_by_the_keyboard_and_one_click_saves_what_was_judged_and_kept(
+    page: Page, live_server: Any
+) -> None:
+    open_grid(page, live_server)
+    page.get_by_label("Fasting").focus()
+    page.keyboard.type("y")
+    page.keyboard.press("Enter")
+    expect(value(page, "WBC")).to_be_focused()
+    value(page, "TG").fill("120")
+    expect(page.get_by_role("button", name="Save 1 value")).to_be_visible()
+    expect(page.get_by_text("Draft kept")).to_be_visible()
+    page.get_by_role("button", name="Save 1 value").click()
+    page.wait_for_url(re.compile(r"/labs/stored/"))
+    expect(page.get_by_role("heading", name=re.compile("1 result on file: .*, fasting"))).to_be_visible()
+
+
 def test_what_was_typed_survives_the_sign_out(page: Page, live_server: Any) -> None:
     open_grid(page, live_server)
     page.keyboard.type("5.4")

@@ -314,6 +314,15 @@ def test_a_tb_test_changes_the_day_after_its_year() -> None:
     assert next_change(told(story)) == date(2025, 12, 31)
 
 
+def test_a_benefit_to_be_weighed_changes_on_its_day() -> None:
+    story = {
+        "as_of": "2025-12-20",
+        "courses": [{"protocol": "ritlecitinib_us", "started_on": "2025-05-01"}],
+        "results": [_result("ALC 2025-05-29"), _result("PLT 2025-05-29")],
+    }
+    assert next_change(told(story)) == date(2026, 1, 8)
+
+
 def test_a_planned_start_and_a_planned_stop_change_things() -> None:
     planned = {"as_of": "2024-10-01", "courses": [COURSE]}
     assert next_change(told(planned)) == date(2024, 12, 2)

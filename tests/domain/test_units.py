@@ -258,6 +258,26 @@ def test_an_everyday_figure_is_taken_without_a_word(code: str, text: str, unit: 
     assert judged(code, text, unit) == (None, ())
 
 
+@pytest.mark.parametrize(
+    ("code", "text", "unit", "whole"),
+    [("WBC", "6.100", "/uL", "6100"), ("PLT", "250.000", "/uL", "250000"), ("CK", "1.234", "U/L", "1234"),
+     ("ALT", "1.234", "U/L", "1234"), ("ANC", "1.500", "/uL", "1500")],
+)  # fmt: skip
+def test_a_point_that_may_part_thousands_is_refused_where_the_decimal_would_be_odd(
+    code: str, text: str, unit: str, whole: str
+) -> None:
+    refusal, _ = judged(code, text, unit)
+    assert refusal is not None
+    assert f"may be {whole} with a point between the thousands" in refusal
+
+
+@pytest.mark.parametrize(
+    ("code", "text", "unit"), [("PLT", "250.000", "10*9/L"), ("ANC", "1.250", "10*9/L"), ("ALT", "31.250", "U/L")]
+)
+def test_three_decimals_of_an_everyday_figure_are_decimals(code: str, text: str, unit: str) -> None:
+    assert judged(code, text, unit) == (None, ())
+
+
 # A severe neutropenia is asked about and not talked into another unit.
 UNUSUAL = """
 ANC  1.5   /uL    | (0.0015 10*9/L) is unusually low (below 0.2 10*9/L): is it 10*9/L?

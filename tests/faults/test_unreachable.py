@@ -1,16 +1,24 @@
 """PostgreSQL goes away, goes silent, or goes between the question whether all is stored and its answer (R3)."""
 
+import time
 from collections.abc import Callable
+from datetime import UTC, datetime
+from threading import Event, Thread
 
 import pytest
+from click.testing import CliRunner
 from sqlalchemy import Connection, event, func, select, text
 from sqlalchemy.exc import OperationalError
 
+from tests.people import Cast
 from tests.web.conftest import Browser, app, app_settings, cast, database, sign_in
 from tracker import db
+from tracker.cli import tracker, working
 from tracker.db import Database, Impatient
 from tracker.domain.errors import OutcomeUnknown
-from tracker.models import Patient
+from tracker.models import Job, Patient
+from tracker.operations import jobs
+from tracker.operations.actor import Actor
 
 __all__ = ["app", "app_settings", "cast", "database", "sign_in"]  # the fixtures
 FERN = {"mrn": "T-1", "family_name": "Fern", "sex": "female", "birth_date": "1990-01-01"}
@@ -86,3 +94,49 @@ def test_commands_wait_for_as_long_as_it_takes(postgres_url: str, monkeypatch: p
     with opened.reading() as session:
         session.execute(text("SELECT pg_sleep(0.4)"))
     opened.close()
+
+
+def test_the_worker_outlives_an_outage_and_does_the_job(
+    database: Database, cast: Cast, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """It is a process of its own beside the service, and nobody starts it again."""
+    monkeypatch.setattr(working, "PAUSE", 0.05)
+    with database.transaction() as session:
+        key = jobs.ask(session, Actor("Alice", datetime.now(UTC), "form"), cast.a.clinic, jobs.PREVIEW).id
+    with database.transaction() as session:
+        for other in session.scalars(select(Job).where(Job.id != key)):
+            other.state = jobs.CANCELLED
+    lose_it_at_commit(database)
+    ended = Event()
+
+    def state() -> str:
+        with database.reading() as session:
+            return session.get_one(Job, key).state
+
+    def work() -> None:
+        monkeypatch.setattr(working.os, "getppid", lambda: 1 if ended.is_set() else 0)
+        working.work_on(database, 1, beside=0)
+
+    thread = Thread(target=work)
+    thread.start()
+    try:
+        for _ in range(600):
+            if state() not in (jobs.WAITING, jobs.RUNNING) or not thread.is_alive():
+                break
+            time.sleep(0.1)
+        assert thread.is_alive()
+        assert state() not in (jobs.WAITING, jobs.RUNNING)
+    finally:
+        ended.set()
+        thread.join()
+
+
+def test_the_worker_waits_for_a_database_that_is_not_there_yet(monkeypatch: pytest.MonkeyPatch) -> None:
+    """The machine starts, and PostgreSQL after us."""
+    asked = iter([0, 0, 0, 1])
+    monkeypatch.setattr(working, "PAUSE", 0.01)
+    monkeypatch.setattr(working.os, "getppid", lambda: next(asked))
+    environment = {"TRACKER_DATABASE_URL": "postgresql://nobody@127.0.0.1:1/none"}
+    outcome = CliRunner().invoke(tracker, ["work", "--beside", "0"], env=environment)
+    assert isinstance(outcome.exception, OperationalError)
+    assert list(asked) == [], "it tried until nobody wanted it any more"

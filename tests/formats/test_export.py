@@ -103,10 +103,11 @@ def _readings(kind: Callable[..., Reading], *fields: st.SearchStrategy[Any]) -> 
 
 
 def _results(bounds: st.SearchStrategy[Any]) -> st.SearchStrategy[Reading]:
-    return _readings(
+    readings = _readings(
         LabReading, some, moments, some, values, words, bounds, words, words, words,
         st.sampled_from(STATUSES), st.none() | moments.map(lambda moment: moment.at),
     )  # fmt: skip
+    return st.builds(lambda reading, fasting: reading._replace(fasting=fasting), readings, answers)
 
 
 def _ranges(bounds: st.SearchStrategy[Any]) -> st.SearchStrategy[Reading]:
@@ -156,9 +157,10 @@ def test_what_is_exported_reads_as_the_same(table: str) -> None:
 def test_the_example_comes_out_in_the_published_columns() -> None:
     lines = [cells(row.reading) for row in rows(RESULTS) if row.reading]
     assert exported("results", lines).splitlines()[:3] == [
-        "mrn,collected_at,analyte,value,unit,ref_low,ref_high,lab_flag,laboratory,accession,status,recorded_at,sub_id",
-        "00231,2026-03-01T07:40:00+00:00,ANC,1.9,10*9/L,2.0,8.25,,,,final,,",
-        "00231,2026-03-08,ANC,<0.5,10*9/L,2.0,8.25,,,,final,,",
+        "mrn,collected_at,analyte,value,unit,ref_low,ref_high,lab_flag,laboratory,accession,status,recorded_at,sub_id,"
+        "fasting",
+        "00231,2026-03-01T07:40:00+00:00,ANC,1.9,10*9/L,2.0,8.25,,,,final,,,",
+        "00231,2026-03-08,ANC,<0.5,10*9/L,2.0,8.25,,,,final,,,",
     ]
 
 

@@ -10,7 +10,14 @@ import pytest
 from tests.formats.fhir import NEUTROPHILS, PATIENT, bundle, observation, only, read, reading, refusal
 from tests.formats.files import opened
 from tracker.domain.errors import Refused
-from tracker.domain.readings import EventReading, ExposureReading, MedicationReading, ObservationReading
+from tracker.domain.readings import (
+    DocumentReading,
+    EventReading,
+    ExposureReading,
+    MedicationReading,
+    ObservationReading,
+    Row,
+)
 
 URINE = {"coding": [{"display": "Urine specimen"}]}
 
@@ -135,6 +142,14 @@ def test_contained_results_are_those_of_their_report() -> None:
     assert found.collected.on == date(2026, 3, 2)
 
 
+@pytest.mark.parametrize(("code", "fasting"), [("F", True), ("NF", False), ("NG", None)])
+def test_whether_the_patient_was_fasting_is_said_by_the_specimen(code: str, fasting: bool | None) -> None:
+    status = {"coding": [{"system": "http://terminology.hl7.org/CodeSystem/v2-0916", "code": code}]}
+    specimen = {"resourceType": "Specimen", "id": "s", "collection": {"fastingStatusCodeableConcept": status}}
+    rows = read(PATIENT, specimen, observation(specimen={"reference": "Specimen/s"}))
+    assert rows[1].reading.fasting is fasting  # type: ignore[union-attr]
+
+
 def test_the_time_is_the_specimens_where_the_observation_has_none() -> None:
     specimen = {"resourceType": "Specimen", "id": "s", "collection": {"collectedDateTime": "2026-03-01T06:00:00Z"}}
     rows = read(PATIENT, specimen, observation(effectiveDateTime=None, specimen={"reference": "Specimen/s"}))
@@ -160,7 +175,10 @@ def test_without_a_loinc_a_sample_that_is_not_of_blood_is_named() -> None:
         ({"low": {"value": 1.8, "unit": "10*9/L"}, "high": {"value": 7.7, "unit": "10*9/L"}}, ("1.8", "7.7")),
         ({"text": "1.8 to 7.7"}, ("1.8", "7.7")),
         ({"text": "<=7.7"}, (None, "7.7")),
-        ({"low": {"value": 1800, "unit": "/uL"}}, (None, None)),
+        ({"text": "bis 7,7"}, (None, "7.7")),
+        ({"text": "1,8 à 7,7 G/L"}, ("1.8", "7.7")),
+        ({"low": {"value": 1800, "unit": "/uL"}}, ("1.800", None)),
+        ({"low": {"value": 1800, "unit": "mg/dL"}}, (None, None)),
         ({"low": {"value": 9}, "high": {"value": 1}}, (None, None)),
         ({"low": {"value": 0}, "high": {"value": 0}}, (None, None)),
         ({"text": "12-14 y Male: 4.4 - 5.2"}, (None, None)),
@@ -326,3 +344,50 @@ def test_xml_says_the_same_as_json() -> None:
 def test_a_history_is_refused() -> None:
     with pytest.raises(Refused, match="several versions"):
         opened(bundle(NEUTROPHILS, type="history"))
+
+
+@pytest.mark.parametrize(
+    ("text", "value", "unit", "flag"),
+    [("31,5 U/l", "31,5", "U/l", ""), ("H 31", "31", "", "H"), ("neg.", "neg.", "", "")],
+)
+def test_what_stands_beside_a_number_in_a_text_is_its_unit_or_its_flag(
+    text: str, value: str, unit: str, flag: str
+) -> None:
+    found = reading(observation(valueQuantity=None, valueString=text))
+    assert (found.value, found.unit, found.lab_flag) == (value, unit, flag)
+
+
+# ------------------------------------------------------------------------------------------- documents
+
+REPORT = {
+    "resourceType": "DiagnosticReport", "id": "r1", "status": "final", "code": {"text": "Blood count"},
+    "subject": {"reference": "Patient/p1"}, "effectiveDateTime": "2026-03-01",
+    "presentedForm": [{"contentType": "application/pdf", "data": "JVBERi0x LjQ=", "title": "Letter"}],
+}  # fmt: skip
+
+
+def document(**changes: Any) -> Row:
+    return read(PATIENT, REPORT | changes)[1]
+
+
+def test_the_document_of_a_report_is_kept_for_its_patient() -> None:
+    found = document().reading
+    assert isinstance(found, DocumentReading)
+    assert (found.mrn, found.name, found.content) == ("00231", "Letter", b"%PDF-1.4")
+    assert found.collected.on == date(2026, 3, 1)
+
+
+@pytest.mark.parametrize(
+    ("changes", "says"),
+    [
+        ({"presentedForm": [{"data": "JVBERi0"}]}, "cannot be decoded"),
+        ({"presentedForm": [{"url": "https://lab/1.pdf"}]}, "only its place (https://lab/1.pdf)"),
+        ({"presentedForm": "soon"}, "presentedForm"),
+        ({"status": "entered-in-error"}, "The report is withdrawn"),
+        ({"effectiveDateTime": None}, "Of which day the report is, is not said"),
+    ],
+)
+def test_a_document_that_cannot_be_kept_is_said(changes: dict[str, Any], says: str) -> None:
+    row = document(**changes)
+    assert row.reading is None
+    assert says in f"{row.problems[0].column}: {row.problems[0].message}"

@@ -18,6 +18,8 @@ _NEST = 100_000
 BOMBS = {
     "nested lists": ('{"resourceType":"Bundle","entry":' + "[" * _NEST, "nested deeper"),
     "nested objects": ('{"resourceType":"Bundle","a":' * _NEST, "nested deeper"),
+    "small lists": ('{"resourceType":"Bundle","entry":[' + "[]," * 1_000_001 + "[]]}", "more than 1,000,000"),
+    "small tags": ('<Patient xmlns="http://hl7.org/fhir">' + "<a/><b/>" * 1_000_001 + "</Patient>", "more than 1,000,"),
     "truncated": (bundle(PATIENT, observation())[:-40], "breaks off"),
     "a name twice": ('{"resourceType":"Patient","id":"1","id":"2"}', "names “id” twice"),
     "NaN": ('{"resourceType":"Observation","valueInteger":NaN}', "NaN, which is not a number"),

@@ -11,6 +11,8 @@ from hypothesis import strategies as st
 from tests.conftest import needs_shared
 from tests.formats.hl7v2 import MSH, OBR, PID, ZONE, code, only, refusal, result, rows
 from tracker.domain.readings import LabReading
+from tracker.domain.units import normal_unit
+from tracker.domain.values import read_number
 from tracker.formats import hl7v2, read
 from tracker.formats.hl7v2.er7 import messages
 from tracker.operations.standing import analyte_of
@@ -87,6 +89,15 @@ def test_a_unit_in_its_ways(unit: str, known: str) -> None:
 def test_a_unit_beside_the_value_and_another_in_its_field_are_refused() -> None:
     assert "given in mmol/l and its unit as mg/dL" in refusal("OBX|1|ST|X^Something||5.4 mmol/l|mg/dL|||||F")
     assert result("OBX|1|ST|X^Something||5.4 G/l|10*9/L|||||F").value == "5.4"
+
+
+@pytest.mark.parametrize(
+    ("information", "fasting"),
+    [("F^Patient was fasting^HL70916", True), ("NF^^HL70916", False), ("NG^^HL70916", None), ("", None), ("F/u", None)],
+)
+def test_whether_the_patient_was_fasting_is_said_by_the_order(information: str, fasting: bool | None) -> None:
+    order = f"{OBR}||||||{information}"
+    assert result("OBX|1|NM|TG^Triglycerides||150|mg/dL|||||F", before=(MSH, PID, order)).fasting is fasting
 
 
 def test_results_that_differ_in_their_sub_id_alone_are_told_apart() -> None:
@@ -316,3 +327,51 @@ def test_no_value_changes_on_its_way(figure: object, comparator: str) -> None:
 def test_a_file_is_recognised_by_its_content() -> None:
     source = read("results.txt", io.BytesIO(WHOLE.encode()), ZONE)
     assert (source.format, source.kind, len(list(source.rows))) == ("hl7v2", "results", 2)
+
+
+@pytest.mark.parametrize(
+    ("value", "text", "flag"),
+    [
+        ("31 (H)", "31", "H"), ("H 12.3", "12.3", "H"), ("12.3 [L]", "12.3", "L"), ("** 250", "250", "**"),
+        ("3+", "3+", ""), ("L <5", "<5", "L"),
+    ],
+)  # fmt: skip
+def test_a_flag_beside_the_number_is_a_flag(value: str, text: str, flag: str) -> None:
+    found = result(f"OBX|1|ST|X^Something||{value}|U/L|||||F")
+    assert (found.value, found.lab_flag) == (text, flag)
+
+
+@pytest.mark.parametrize("unit", ["10^9/l", "10^9/L^^UCUM", "x10^9/L", "10*9/L^10^9/l"])
+def test_a_power_whose_sign_was_not_escaped_is_a_unit(unit: str) -> None:
+    assert normal_unit(result(f"OBX|1|NM|X^Something||5|{unit}|||||F").unit) == "10*9/L"
+
+
+def test_a_point_before_three_digits_is_two_numbers_where_the_message_writes_commas() -> None:
+    found = rows(MSH, PID, OBR, "OBX|1|NM|X^Hb||13,1|g/dl|||||F", "OBX|2|NM|Y^CK||3.250|U/l|||||F")
+    assert [row.reading is not None for row in found] == [True, False]
+    assert "this message writes decimals with a comma" in found[1].problems[0].message
+    assert result("OBX|1|NM|Y^CK||3.250|U/l|||||F").value == "3.250"
+
+
+@pytest.mark.parametrize(("stamp", "day"), [("2026-02-28", "2026-02-28"), ("2026-02-28T08:30:00+01:00", "2026-02-28")])
+def test_a_time_as_iso_writes_it_is_read(stamp: str, day: str) -> None:
+    found = result(f"OBX|1|NM|X^S||5||||||F|||{stamp}", before=(MSH, PID, "OBR|1"))
+    assert found.collected.on.isoformat() == day
+
+
+@pytest.mark.parametrize("stamp", ["28.02.2026", "2026", "202602", "Feb 28"])
+def test_a_day_that_cannot_be_read_is_never_replaced_by_that_of_the_message(stamp: str) -> None:
+    obx = f"OBX|1|NM|X^S||5||||||F|||{stamp}"
+    assert "is no whole day" in refusal(obx, before=(MSH, PID, "OBR|1"))
+    assert result(obx).collected.on.isoformat() == "2026-03-01"  # OBR-7 says when it was taken
+
+
+def test_zeros_in_place_of_a_day_are_none() -> None:
+    assert (
+        result("OBX|1|NM|X^S||5||||||F|||00000000", before=(MSH, PID, "OBR|1")).collected.on.isoformat() == "2026-03-01"
+    )
+
+
+@pytest.mark.parametrize("value", ["<&high&&^5", "<^5^^^lost", "^5&6"])
+def test_a_structured_number_with_more_in_it_than_belongs_there_is_no_number(value: str) -> None:
+    assert read_number(result(f"OBX|1|SN|777-3^Platelets^LN||{value}|10*9/L|||||F").value) is None

@@ -479,3 +479,33 @@ def test_a_real_table_with_a_row_a_result_is_read_without_a_question(shared: Pat
     assert (len(rows), len(read_ones)) == (990, 326)
     platelets = [r for r in read_ones if "loinc:777-3" in r.local_code]
     assert {r.unit for r in platelets} == {"10*3/uL"}
+
+
+@pytest.mark.parametrize(
+    ("printed", "decimal", "low", "high"),
+    [
+        ("bis 35", "", None, "35"), ("150.000 - 400.000", "comma", "150000", "400000"), ("< 1,2", "", None, "1.2"),
+        ("150,000-400,000", "point", "150000", "400000"), ("4,0 - 10,0", "comma", "4.0", "10.0"),
+    ],
+)  # fmt: skip
+def test_a_range_of_a_table_is_read_as_any_other_and_by_the_mark_that_is_known(
+    printed: str, decimal: str, low: str | None, high: str | None
+) -> None:
+    told = {"decimal": decimal} if decimal else {}
+    (row,) = opened(LONG.replace("10-50", printed).replace("31,5", "31"), **told).rows
+    assert isinstance(row.reading, LabReading)
+    bounds = (row.reading.ref_low, row.reading.ref_high)
+    assert tuple(None if b is None else str(b) for b in bounds) == (low, high)
+
+
+def test_a_range_written_otherwise_than_the_table_says_is_none() -> None:
+    (row,) = opened(LONG.replace("10-50", "1.5-5.0"), decimal="comma").rows
+    assert isinstance(row.reading, LabReading)
+    assert (row.reading.ref_low, row.reading.ref_high) == (None, None)
+    assert "is not written with a decimal comma: no range is taken from it" in row.problems[0].message
+
+
+def test_a_flag_before_the_figure_is_a_flag() -> None:
+    assert figure("H 16,3") == ("16.3", "H", "")
+    assert figure("H 1.234,5", "comma") == ("1234.5", "H", "")
+    assert figure("L side") == ("L side", "", "")

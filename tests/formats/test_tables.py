@@ -66,9 +66,23 @@ def test_a_decimal_comma_needs_no_quotation_marks_between_semicolons() -> None:
     assert (row.reading.value, str(row.reading.ref_low)) == ("1,9", "2.0")
 
 
+@pytest.mark.parametrize(("cell", "fasting"), [("yes", True), ("no", False), ("", None)])
+def test_whether_a_sample_was_fasting_is_said_or_left_open(cell: str, fasting: bool | None) -> None:
+    (row,) = rows(f"mrn,collected_at,analyte,value,unit,fasting\n1,2026-03-01,TG,150,mg/dL,{cell}\n")
+    assert isinstance(row.reading, LabReading)
+    assert row.reading.fasting is fasting
+
+
+def test_fasting_is_yes_or_no_and_nothing_else() -> None:
+    (row,) = rows("mrn,collected_at,analyte,value,unit,fasting\n1,2026-03-01,TG,150,mg/dL,perhaps\n")
+    assert row.reading is None
+    assert [(problem.row, problem.column) for problem in row.problems] == [(2, "fasting")]
+    assert "write yes or no" in row.problems[0].message
+
+
 def test_an_unknown_column_is_said_and_ignored() -> None:
-    source = opened("mrn,collected_at,analyte,value,units,fasting\n1,2026-03-01,ANC,1.9,10*9/L,yes\n")
-    assert [(p.row, p.column) for p in source.remarks] == [(1, "units"), (1, "fasting")]
+    source = opened("mrn,collected_at,analyte,value,units,tube\n1,2026-03-01,ANC,1.9,10*9/L,yes\n")
+    assert [(p.row, p.column) for p in source.remarks] == [(1, "units"), (1, "tube")]
     assert "ignored. If unit is meant, rename it." in source.remarks[0].message
     assert "ignored" in source.remarks[1].message
     assert [row.problems for row in source.rows] == [()]
@@ -176,6 +190,20 @@ def test_a_gzip_file_that_unpacks_without_end_is_refused(monkeypatch: pytest.Mon
     good, message = _last(gzip.compress((RESULTS + "1,2026-03-01,ANC,1.9,,,\n" * 200_000).encode()))
     assert good[:3] == READ
     assert "more than 1 GiB" in message
+
+
+def test_a_gzip_file_that_unpacks_to_hundreds_of_times_its_size_is_refused(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(opening, "SMALL", 3 << 20)
+    good, message = _last(gzip.compress((RESULTS + "1,2026-03-01,ANC,1.9,,,\n" * 4_000_000).encode()))
+    assert good[:3] == READ
+    assert "to far more than a table would" in message
+
+
+def test_empty_rows_count_for_nothing_until_there_are_more_than_a_sheet_has() -> None:
+    assert [row.number for row in rows(RESULTS + "\n,,,,,,\n" * 5000 + "1,2026-03-01,ANC,1.9,,,\n")][-1] == 10_005
+    good, message = _last((RESULTS + "\n" * (1 << 20) + "\n").encode())
+    assert good == READ
+    assert "more than 1,048,576 empty rows" in message
 
 
 class _Endless(io.RawIOBase):

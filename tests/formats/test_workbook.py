@@ -84,7 +84,7 @@ def test_a_workbook_that_unpacks_to_too_much_is_refused_before_it_is_unpacked() 
     with zipfile.ZipFile(stream, "w", zipfile.ZIP_DEFLATED) as archive:
         archive.writestr("[Content_Types].xml", "<Types/>")
         archive.writestr("xl/worksheets/sheet1.xml", b" " * (600 << 20))
-    with pytest.raises(Refused, match="unpacks to more than"):
+    with pytest.raises(Refused, match="unpacks to far more than"):
         workbook.read(stream.getvalue(), ZONE)
 
 
@@ -108,3 +108,59 @@ def test_a_workbook_that_did_not_come_whole_is_refused_or_read_as_it_was() -> No
         except Refused:
             refused += 1
     assert refused > len(whole) / 10
+
+
+def reaching(reference: str, more: str = "") -> bytes:
+    """A workbook with one more cell, at that place."""
+    whole, made = zipfile.ZipFile(io.BytesIO(book(R=RESULTS))), io.BytesIO()
+    row = reference.lstrip("ABCDEFGHIJKLMNOPQRSTUVWXYZ")
+    cell = f'<row r="{row}"><c r="{reference}"><v>1</v></c></row>{more}</sheetData>'
+    with zipfile.ZipFile(made, "w") as package:
+        for name in whole.namelist():
+            content = whole.read(name)
+            package.writestr(name, content.replace(b"</sheetData>", cell.encode()) if "sheet1" in name else content)
+    return made.getvalue()
+
+
+@pytest.mark.parametrize("reference", ["XFD1048576", "A1048576", "ZZ100000"])
+def test_one_cell_far_from_the_table_does_not_take_the_memory_of_the_machine(reference: str) -> None:
+    with pytest.raises(Refused, match="one of them lies far from the table"):
+        opened(reaching(reference))
+
+
+def test_a_cell_some_way_off_is_read_as_a_row_of_its_own() -> None:
+    assert max(row.number for row in opened(reaching("H900")).rows) == 900
+
+
+def test_a_sheet_that_is_not_well_formed_is_refused() -> None:
+    with pytest.raises(Refused, match="damaged"):
+        opened(reaching("A9", '<row><c r="XFD1048576">&x;</c>'))
+
+
+def test_another_kind_of_package_is_refused() -> None:
+    made = io.BytesIO()
+    with zipfile.ZipFile(made, "w") as package:
+        package.writestr("mimetype", "application/vnd.oasis.opendocument.spreadsheet")
+        package.writestr("content.xml", "<a/>")
+    with pytest.raises(Refused, match="This kind of workbook is not read"):
+        opened(made.getvalue())
+
+
+def test_a_damaged_old_workbook_is_refused_and_takes_nothing_along() -> None:
+    """Of an XLS a wrong byte may ask the library for 8 GB, which ends its process, or make it panic."""
+    whole = (Path(__file__).parent / "samples" / "ward.xls").read_bytes()
+    for size in (40, 600, len(whole) - 2000):
+        with pytest.raises(Refused, match="damaged"):
+            opened(whole[:size])
+    sectors_of_8_gb = whole[:30] + bytes([33]) + whole[31:]
+    with pytest.raises(Refused, match="save the sheet as"):
+        opened(sectors_of_8_gb)
+
+
+def test_a_sheet_in_an_encoding_that_nobody_knows_is_refused() -> None:
+    whole, made = zipfile.ZipFile(io.BytesIO(book(R=RESULTS))), io.BytesIO()
+    with zipfile.ZipFile(made, "w") as package:
+        for name in whole.namelist():
+            package.writestr(name, whole.read(name).replace(b"UTF-8", b"UT8"))
+    with pytest.raises(Refused, match="damaged"):
+        opened(made.getvalue())

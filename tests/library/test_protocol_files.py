@@ -10,6 +10,7 @@ import pytest
 from tracker.library.analytes import ANALYTES, PANELS
 
 SECTIONS = ("schedule", "initiation", "on_treatment", "screening", "event", "dose_adjust")
+BENEFIT = ("tofacitinib_us", "tofacitinib_eu", "baricitinib_us", "ritlecitinib_us", "deuruxolitinib_us")
 DRUGS = (
     "tofacitinib_us", "tofacitinib_eu", "baricitinib_us", "ritlecitinib_us",
     "deuruxolitinib_us", "upadacitinib_us", "abrocitinib_us",
@@ -62,6 +63,13 @@ def test_what_the_draft_lacks_is_not_called_verified(draft: dict[str, Any], drug
     for section, entry in entries(drug):
         known = any(line.items() <= entry.items() for line in draft["drug"][drug].get(section, ()))
         assert known or entry["verified"] is False, entry["id"]
+
+
+def test_the_drugs_taken_for_alopecia_areata_say_when_the_benefit_is_weighed() -> None:
+    said = {drug: protocol(drug)["benefit"] for drug in DRUGS if "benefit" in protocol(drug)}
+    assert set(said) == set(BENEFIT)
+    assert all(line["source"] and line["text"] and line["verified"] is False for line in said.values())
+    assert (said["tofacitinib_us"]["after"], said["ritlecitinib_us"]["after"]) == ("P24W", "P36W")
 
 
 @pytest.mark.parametrize("drug", DRUGS)

@@ -24,7 +24,7 @@ from tracker.db import (
     upgrade,
 )
 from tracker.domain.readings import LabReading, read_moment
-from tracker.models import Base, LabResult, Patient
+from tracker.models import Account, Base, LabResult, Patient
 from tracker.operations import configure, enrol, entry
 from tracker.operations.actor import Actor
 from tracker.operations.audit import first_bad_entry
@@ -79,6 +79,15 @@ def _fill(url: str) -> dict[str, int]:
         counts = {t.name: session.scalar(select(func.count()).select_from(t)) or 0 for t in Base.metadata.sorted_tables}
     database.close()
     return counts
+
+
+def test_a_new_database_has_nobody_in_it(empty_database_url: str) -> None:
+    """No account exists from the start, with whatever password."""
+    upgrade(empty_database_url)
+    database = Database(empty_database_url)
+    with database.reading() as session:
+        assert session.scalars(select(Account)).all() == []
+    database.close()
 
 
 def test_rows_survive_an_upgrade_that_has_nothing_to_do(empty_database_url: str) -> None:

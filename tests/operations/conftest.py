@@ -86,10 +86,16 @@ class Desk:
 @pytest.fixture
 def desk(database_url: str) -> Iterator[Desk]:
     database = Database(database_url)
+    yield open_desk(database)
+    database.close()
+
+
+def open_desk(database: Database, code: str = "") -> Desk:
+    """Another clinic with its own people and its own Ada; `code` tells it from others of the database."""
     operator = Actor("setup", NOW - timedelta(days=90), "cli")
     with database.transaction() as session:
-        clinic = configure.add_clinic(session, operator, "derm", "Dermatology")
-        people = [_account(session, operator, clinic, *who) for who in
+        clinic = configure.add_clinic(session, operator, f"derm{code}", "Dermatology")
+        people = [_account(session, operator, clinic, f"{name}{code}", role) for name, role in
                   (("nora", "recorder"), ("dora", "clinician"), ("dan", "clinician"))]  # fmt: skip
         ada = enrol.add_patient(
             session, operator, clinic.id,
@@ -101,9 +107,7 @@ def desk(database_url: str) -> Iterator[Desk]:
             (Decimal(5), 2),
         )  # fmt: skip
         actors = [Actor(p.name, NOW, "form", p.id, p.role) for p in people]
-        found = Desk(database, clinic.id, ada.id, *actors)
-    yield found
-    database.close()
+        return Desk(database, clinic.id, ada.id, *actors)
 
 
 @pytest.fixture

@@ -1,5 +1,7 @@
 """A laboratory's own test is mapped to an analyte: its results are judged, and the way back is open."""
 
+from datetime import date
+from decimal import Decimal
 from typing import Any
 
 import pytest
@@ -8,7 +10,9 @@ from sqlalchemy import select
 from tests.operations.conftest import NOW, Desk
 from tests.operations.test_undo import file, standing, take_back
 from tracker.domain.errors import Refused, Stale
+from tracker.domain.readings import RangeReading
 from tracker.models import AuditEntry, CodeMapping, LabResult
+from tracker.operations import configure, publishing
 from tracker.operations.audit import first_bad_entry
 from tracker.operations.codes import Remapped, end, map_test
 from tracker.queries.codes import SenderTest, choices, suggestion, unmapped
@@ -162,3 +166,49 @@ def test_only_what_is_reported_in_the_unit_can_be_chosen() -> None:
     codes = {analyte.code for analyte in choices(SenderTest("Risch", "", "Crea-X", "umol/L"))}
     assert "CREAT" in codes
     assert not codes & {"ALT", "ANC", "HB", "IGRA"}
+
+
+# ---------------------------------------------------------------------------------------------- two laboratories
+
+NORTH, SOUTH = SenderTest("North", "", "G1", "10*9/L"), SenderTest("South", "", "G1", "10*9/L")
+
+
+def of_laboratory(desk: Desk, laboratory: str, low: str) -> None:
+    """A range of haemoglobin of women at one laboratory, in force since January."""
+    told = RangeReading("HB", "g/dL", date(2026, 1, 1), laboratory, "female", 18, None, Decimal(low), ">=", Decimal(16),
+                        "<=", f"letter of {laboratory}")  # fmt: skip
+    with desk.database.transaction(alone=True) as session:
+        row = configure.draft_range(session, desk.doctor, desk.clinic_id, told, "its own analyser")
+        publishing.publish(session, desk.second, [row], publishing.BACK_FILL)
+
+
+def out_of_range(desk: Desk) -> dict[str, list[date]]:
+    """By analyte, the days on which an open flag of the first layer began."""
+    found: dict[str, list[date]] = {}
+    for flag in desk.flags():
+        if flag.rule == "out_of_range" and flag.machine == "open":
+            found.setdefault(flag.subject, []).append(flag.opened_on)
+    return found
+
+
+def test_one_code_of_two_laboratories_is_two_tests_and_each_is_judged_by_its_own_range(desk: Desk) -> None:
+    """G1 is neutrophils at North and lymphocytes at South. Haemoglobin 12.3 is low at North, which begins at 12.5, and
+    not at South, which begins at 11.5; the clinic's own line begins at 12.
+    """
+    of_laboratory(desk, "North", "12.5")
+    of_laboratory(desk, "South", "11.5")
+    for laboratory, day in (("North", "2026-03-02"), ("South", "2026-03-09")):
+        rows = f"0001,{day},G1,0.8,10*9/L,{laboratory}\n0001,{day},HB,12.3,g/dL,{laboratory}\n"
+        assert file(desk, HEAD + rows).filed == 2
+    assert {found.test for found in to_do(desk)} == {NORTH, SOUTH}
+    assert out_of_range(desk) == {}  # HB: the later sample, of South, is inside, and ends the episode of North
+    map_to(desk, NORTH, "ANC")
+    map_to(desk, SOUTH, "ALC")
+    assert (standing(desk, "ANC"), standing(desk, "ALC"), to_do(desk)) == (["0.8"], ["0.8"], [])
+    assert out_of_range(desk) == {"ANC": [date(2026, 3, 2)], "ALC": [date(2026, 3, 9)]}
+    assert desk.flag("action_limit", "ANC").opened_on == date(2026, 3, 2)
+    assert not [flag for flag in desk.flags() if flag.rule == "action_limit" and flag.subject == "ALC"]
+    file(desk, HEAD + "0001,2026-03-16,HB,12.3,g/dL,North\n")
+    flag = desk.flag("out_of_range", "HB")
+    assert flag.opened_on == date(2026, 3, 16)
+    assert [(one["low"], one["range_from"]) for one in flag.evidence] == [(">= 12.5", "laboratory")]

@@ -85,6 +85,27 @@ def test_another_value_for_the_same_sample_is_refused_until_it_is_called_a_corre
     assert desk.flag("action_limit", "ANC").suggested == "stop"
 
 
+def test_a_corrected_value_is_still_of_the_fasting_sample(desk: Desk) -> None:
+    desk.labs(("TG", "150", "mg/dL", "2026-03-01"), fasting=True)
+    desk.labs(("TG", "160", "mg/dL", "2026-03-01"), status="corrected")
+    assert (str(desk.result("TG").figure), desk.result("TG").fasting) == ("160", True)
+
+
+def test_the_same_value_that_says_no_more_changes_nothing(desk: Desk) -> None:
+    desk.labs(("TG", "150", "mg/dL", "2026-03-01"), fasting=True)
+    desk.labs(("TG", "150", "mg/dL", "2026-03-01"))
+    with desk.database.reading() as session:
+        assert session.scalars(select(LabResult.fasting)).all() == [True]
+
+
+def test_the_same_value_said_to_be_fasting_after_all_is_never_dropped_silently(desk: Desk) -> None:
+    desk.labs(("TG", "150", "mg/dL", "2026-03-01"), fasting=False)
+    with pytest.raises(Refused, match=r"on file with 150 mg/dL, not fasting\. Send it with the status “corrected”"):
+        desk.labs(("TG", "150", "mg/dL", "2026-03-01"), fasting=True)
+    desk.labs(("TG", "150", "mg/dL", "2026-03-01"), fasting=True, status="corrected")
+    assert desk.result("TG").fasting is True
+
+
 def test_a_final_result_replaces_its_preliminary(desk: Desk) -> None:
     desk.labs(("ANC", "0.4", "10*9/L", "2026-03-01"), status="preliminary")
     desk.labs(("ANC", "2.4", "10*9/L", "2026-03-01"))

@@ -24,7 +24,7 @@ APPLICABLE, LEAST = 184, 140
 
 
 def exists(reference: str) -> bool:
-    """Is `tests/x.py::test_y`, `tests/x.py` or `docs/x.md#section` there?"""
+    """Is `tests/x.py::test_y`, `deploy/probe.py::y`, `tests/x.py` or `docs/x.md#section` there?"""
     path, test, section = *reference.partition("::")[::2], ""
     path, _, section = path.partition("#")
     if not (ROOT / path).is_file():
@@ -40,8 +40,7 @@ def exists(reference: str) -> bool:
 
 def test_every_line_that_applies_is_there_once_and_most_are_met() -> None:
     assert len({line["id"] for line in ASVS}) == len(ASVS) == APPLICABLE
-    met = [line for line in ASVS if line["status"] in ("covered", "document")]
-    assert len(met) >= LEAST
+    assert len([line for line in ASVS if line["status"] == "covered"]) >= LEAST
     assert {line["status"] for line in ASVS} == {"covered", "document", "open"}
 
 

@@ -156,3 +156,17 @@ def test_that_role_deletes_no_record_and_changes_no_row_of_what_only_grows(servi
     for statement in refused:
         with pytest.raises(DBAPIError, match="permission denied"), service.transaction() as session:
             session.execute(text(statement))
+
+
+def test_that_role_makes_changes_and_empties_no_table_and_gives_itself_nothing(service: Database) -> None:
+    for statement in (
+        "CREATE TABLE mine (id int)", "DROP TABLE patient", "ALTER TABLE audit_entry ADD COLUMN x int",
+        "TRUNCATE audit_entry", "ALTER TABLE audit_entry DISABLE TRIGGER ALL", "DROP POLICY of_my_clinics ON patient",
+        "CREATE ROLE another", "ALTER ROLE CURRENT_USER SUPERUSER",
+        "UPDATE alembic_version SET version_num = 'x'", "COPY patient TO PROGRAM 'cat'",
+    ):  # fmt: skip
+        with pytest.raises(DBAPIError, match=r"permission denied|must be owner"), service.transaction() as session:
+            session.execute(text(statement))
+    with service.reading() as session:
+        assert session.scalar(text("SELECT rolsuper OR rolcreaterole OR rolbypassrls FROM pg_roles "
+                                   "WHERE rolname = CURRENT_USER")) is False  # fmt: skip

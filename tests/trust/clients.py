@@ -11,6 +11,7 @@ from contextlib import closing
 from datetime import UTC, datetime, timedelta
 from http.client import HTTPConnection, HTTPException
 from http.cookies import SimpleCookie
+from select import select
 from typing import NamedTuple
 from urllib.parse import urlencode
 
@@ -42,8 +43,10 @@ class Visitor:
         self.cookies: dict[str, str] = {}
         self.token = ""
 
-    def ask(self, path: str, form: dict[str, object] | None = None, file: tuple[str, str] | None = None) -> Answer:
-        """One request; `file` is (name, content), sent with the form."""
+    def ask(
+        self, path: str, form: dict[str, object] | None = None, file: tuple[str, str] | None = None, lose: bool = False
+    ) -> Answer:
+        """One request; `file` is (name, content), sent with the form. `lose`: the answer comes and is not read."""
         headers = {
             "Host": HOST, "X-Forwarded-Proto": "https", "X-Forwarded-For": "192.0.2.1", "X-Forwarded-Host": HOST,
             "Referer": f"https://{HOST}{path}", "Cookie": "; ".join(f"{k}={v}" for k, v in self.cookies.items()),
@@ -52,6 +55,9 @@ class Visitor:
         try:
             with closing(HTTPConnection("127.0.0.1", self.port, timeout=self.timeout)) as connection:
                 connection.request("GET" if body is None else "POST", path, body, headers)
+                if lose:
+                    select([connection.sock], [], [], self.timeout)
+                    return Answer(0)
                 answer = connection.getresponse()
                 text = answer.read().decode(errors="replace")
         except (OSError, HTTPException):

@@ -33,6 +33,7 @@ CODES = {
     "clinic_setting": {"kind", "scope", "state"},
     "draft": {"form"},
     "import_batch": {"sha256", "format", "origin"},
+    "passkey": {"credential", "public_key", "handle"},
     "patient": {"sex", "judged_digest"},
     "recovery_code": {"digest"},
     "reference_range": {"analyte", "sex", "unit", "state"},

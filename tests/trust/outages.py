@@ -8,14 +8,14 @@ from collections.abc import Iterator
 from contextlib import closing
 from random import Random
 
-from tests.trust import line
+from tests.trust import wire
 from tests.trust.clients import Client
 from tests.trust.lines import Line
-from tests.trust.service import Running, at_work, kept, running
+from tests.trust.service import Running, at_work, kept, log_of, running
 
 BACK_WITHIN = 10.0  # seconds from the end of an outage until everybody's work went on
-LASTING = 8.0  # seconds that the line is out of order
-OUT_OF_ORDER = (line.CUT, line.DEAD, line.SLOW)
+LASTING = 8.0  # seconds that the wire is out of order
+OUT_OF_ORDER = (wire.CUT, wire.DEAD, wire.SLOW)
 
 
 def check(full: bool) -> Iterator[Line]:
@@ -28,14 +28,14 @@ def disturbed(kills: int, restarts: int, cuts: int, dice_seed: int = 1) -> Itera
     plan += [OUT_OF_ORDER[number % len(OUT_OF_ORDER)] for number in range(cuts)]
     dice.shuffle(plan)
     back: dict[str, float] = {}
-    with closing(line.Line()) as between, running("PostgreSQL", between) as here:
+    with closing(wire.Wire()) as between, running("PostgreSQL", between) as here:
         staff = here.staff()
         with at_work(staff):
             for what in plan:
                 time.sleep(dice.uniform(1, 3))
                 _disturb(here, between, what)
                 back[what] = max(back.get(what, 0), _went_on(staff))
-        found = kept(here.owner, here.cast, staff)
+        found = kept(here.owner, here.cast, log_of(staff))
     wrong = [words for one in staff for words in one.wrong]
     refused, silent = (sum(one.statuses[status] for one in staff) for status in (503, 0))
     figure = (
@@ -50,7 +50,7 @@ def disturbed(kills: int, restarts: int, cuts: int, dice_seed: int = 1) -> Itera
     yield Line("R3", "PostgreSQL is back", told, f"within {BACK_WITHIN:.0f} s", max(back.values()) <= BACK_WITHIN)
 
 
-def _disturb(here: Running, between: line.Line, what: str) -> None:
+def _disturb(here: Running, between: wire.Wire, what: str) -> None:
     """Until it is over."""
     assert here.postgres is not None
     if what in OUT_OF_ORDER:

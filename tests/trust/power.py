@@ -18,12 +18,14 @@ from pathlib import Path
 from random import Random
 from tempfile import TemporaryDirectory
 
-from tests.people import seed
+from tests.people import add_account, seed
 from tests.trust.disk import MARKED, Disk, Files, Note, read_notes
 from tests.trust.lines import Line
-from tests.trust.staff import SECRET
+from tests.trust.orders import compiled
+from tests.trust.staff import SECOND, SECRET
 from tracker.db import Database, sqlite_driver, upgrade
 from tracker.domain.keyring import Keyring
+from tracker.models import Clinic
 from tracker.operations import audit
 from tracker.operations.anchors import Seal
 
@@ -47,6 +49,12 @@ class Outcome:
     failures: int = 0  # crash points at which any of these was found
     examples: list[str] = field(default_factory=list)
 
+    def told(self) -> str:
+        return (
+            f"{self.points} cuts ({self.distinct} differing disks, {self.answers} answers, {self.commits} commits):"
+            f" {self.lost} lost, {self.partial} partial, {self.corrupt} corrupt, {self.audit} audit faults"
+        )
+
 
 @dataclass(frozen=True)
 class Recording:
@@ -54,6 +62,7 @@ class Recording:
 
     before: Files
     notes: list[Note]
+    sealed: bool = True  # is the audit trail that of this version, so that it can be examined?
 
 
 SETTINGS = (("WAL", "FULL", False), ("DELETE", "EXTRA", False), ("WAL", "NORMAL", True), ("WAL", "OFF", True))
@@ -66,24 +75,10 @@ def check(full: bool) -> Iterator[Line]:
         share = max(points // (20 if weak else 1), 200)
         with TemporaryDirectory() as folder:
             outcome = replay(record(Path(folder), journal, synchronous, rounds), share)
-        figure = (
-            f"{outcome.points} cuts ({outcome.distinct} differing disks, {outcome.answers} answers, {outcome.commits}"
-            f" commits): {outcome.lost} lost, {outcome.partial} partial, {outcome.corrupt} corrupt,"
-            f" {outcome.audit} audit faults"
-        )
         wanted = "losses are found" if weak else "0 of each"
         passed = outcome.lost > 0 if weak else outcome.failures == 0
         what = f"power cut, SQLite {journal}+{synchronous}" + (" (control)" if weak else "")
-        yield Line("R1", what, figure, wanted, passed, "; ".join([] if weak else outcome.examples))
-
-
-def compile_recorder(folder: Path) -> Path:
-    target = folder / "recorder.so"
-    compiler = os.environ.get("CC", "cc")
-    subprocess.run(
-        [compiler, "-shared", "-fPIC", "-O1", "-Wall", "-o", str(target), str(HERE / "recorder.c"), "-ldl"], check=True
-    )
-    return target
+        yield Line("R1", what, outcome.told(), wanted, passed, "; ".join([] if weak else outcome.examples))
 
 
 def record(folder: Path, journal: str, synchronous: str, rounds: int) -> Recording:
@@ -93,16 +88,25 @@ def record(folder: Path, journal: str, synchronous: str, rounds: int) -> Recordi
     url = f"sqlite:///{data / NAME}"
     upgrade(url)
     database = Database(url, Seal(Keyring(SECRET), data / ANCHOR))
-    (folder / "cast.json").write_text(json.dumps(asdict(seed(database))))
+    cast = seed(database)
+    with database.transaction() as session:
+        add_account(session, SECOND, "Erin Elm", "clinician", session.get_one(Clinic, cast.a.clinic))
+    (folder / "cast.json").write_text(json.dumps(asdict(cast)))
     database.close()
     with closing(sqlite_driver().connect(str(data / NAME))) as connection:
         connection.execute(f"PRAGMA journal_mode={journal}").fetchall()
+    return taken_down(folder, "tests.trust.power_workload", str(folder), journal, synchronous, str(rounds))
+
+
+def taken_down(folder: Path, *workload: str) -> Recording:
+    """What that module does to FOLDER/data, run with these arguments."""
+    data = folder / "data"
     before = {path.name: path.read_bytes() for path in data.iterdir() if path.name not in FORGOTTEN}
+    recorder = compiled("recorder.c", folder)
     environment = os.environ | {
-        "LD_PRELOAD": str(compile_recorder(folder)), "RECORD_FOLDER": str(data), "RECORD_TO": str(folder / "notes"),
+        "LD_PRELOAD": str(recorder), "RECORD_FOLDER": str(data), "RECORD_TO": str(folder / "notes"),
     }  # fmt: skip
-    arguments = [sys.executable, "-m", "tests.trust.power_workload", str(folder), journal, synchronous, str(rounds)]
-    subprocess.run(arguments, env=environment, cwd=HERE.parent.parent, check=True)
+    subprocess.run([sys.executable, "-m", *workload], env=environment, cwd=HERE.parent.parent, check=True)
     notes = [note for note in read_notes((folder / "notes").read_bytes()) if note.name not in FORGOTTEN[:1]]
     return Recording(before, notes)
 
@@ -135,6 +139,7 @@ class Judge:
     def __init__(self, recording: Recording, scratch: Path, outcome: Outcome) -> None:
         self.scratch, self.outcome = scratch, outcome
         self.stored = 0  # transactions that SQLite has called stored so far
+        self.sealed = recording.sealed
         self._seen: dict[str, tuple[int | None, str]] = {}
         self.states = self._states(recording)
 
@@ -177,6 +182,8 @@ class Judge:
                 return None, f"corrupt: {wrong}"
             if content not in self.states:
                 return None, "partial: this state was never between two transactions"
+            if not self.sealed:
+                return self.states[content], ""
             database = Database(f"sqlite:///{self.scratch / NAME}", Seal(Keyring(SECRET), self.scratch / ANCHOR))
             with database.reading() as session:
                 fault = audit.examine(session)

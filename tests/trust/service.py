@@ -1,6 +1,5 @@
 """The service as in production: gunicorn over SQLite or PostgreSQL, people at work, and what is left of their work."""
 
-import os
 import signal
 import time
 from collections import Counter
@@ -16,8 +15,8 @@ from sqlalchemy.orm import Session
 
 from deploy.rehearse import SECRET, Postgres, Service, free_port
 from tests.people import Cast, add_account, seed
-from tests.trust import line
-from tests.trust.clients import NOTHING, PANEL, ROWS, STORED, Client, Importer, Recorder, Visitor
+from tests.trust import wire
+from tests.trust.clients import NOTHING, PANEL, ROWS, STORED, Client, Importer, Recorder, Tried, Visitor
 from tracker.cli.grants import statements
 from tracker.db import Database, upgrade
 from tracker.domain.keyring import Keyring
@@ -66,8 +65,8 @@ def patients_of(importer: int) -> list[str]:
 
 
 @contextmanager
-def running(kind: str, through: line.Line | None = None) -> Iterator[Running]:
-    """The service over a database of that kind; `through` a line that one may cut."""
+def running(kind: str, through: wire.Wire | None = None) -> Iterator[Running]:
+    """The service over a database of that kind; `through` a wire that one may cut."""
     with ExitStack() as stack:
         folder = Path(stack.enter_context(TemporaryDirectory(prefix="jakwatch-trust-", dir="/tmp")))
         folder.chmod(0o755)  # run by root, PostgreSQL belongs to another user
@@ -111,10 +110,8 @@ def _people(database: Database) -> Cast:
 
 def end(service: Service) -> None:
     """Whatever of it is still there."""
-    assert service.process is not None
     with suppress(ProcessLookupError):
-        os.killpg(service.pid, signal.SIGKILL)
-    service.process.wait(30)
+        service.stop(signal.SIGKILL)
 
 
 @contextmanager
@@ -139,7 +136,7 @@ class Kept:
     """What became of the work of all: counts, and the first of each that is wrong in words."""
 
     acknowledged: int
-    unanswered: int
+    unanswered: int  # or told that nothing was stored
     lost: list[str]
     partial: list[str]
     denied: list[str]  # “nothing was stored” was said, and it was
@@ -154,7 +151,7 @@ class Kept:
 
     def told(self) -> str:
         return (
-            f"{self.acknowledged} acknowledged, {self.unanswered} without a clear answer: {len(self.lost)} lost,"
+            f"{self.acknowledged} acknowledged, {self.unanswered} not acknowledged: {len(self.lost)} lost,"
             f" {len(self.partial)} partial or twice, {len(self.denied)} stored and denied, {len(self.flags)} flags"
             f" missing, audit {'broken' if self.audit else 'whole'}"
         )
@@ -163,9 +160,13 @@ class Kept:
 WHOLE = {"patient": 1, "course": 1, "panel": len(PANEL), "file": ROWS}
 
 
-def kept(database: Database, cast: Cast, staff: list[Client]) -> Kept:
-    """Hold what everybody was told against what the database has."""
-    log = [tried for one in staff for tried in one.log]
+def log_of(staff: list[Client]) -> list[Tried]:
+    """What everybody was told so far."""
+    return [tried for one in staff for tried in list(one.log)]
+
+
+def kept(database: Database, cast: Cast, log: list[Tried]) -> Kept:
+    """Hold what people were told against what the database has."""
     with database.reading() as session:
         there = _there(session)
         flags = _unjudged(session, cast.a.clinic)

@@ -1,4 +1,4 @@
-"""What staff do in the runs of this folder, through the pages: enter a panel, correct, decide, import a file."""
+"""What staff do in the runs of this folder, through the pages: enter, correct, propose, sign, decide, import, enrol."""
 
 import io
 import re
@@ -28,12 +28,16 @@ def application(url: str, **more: object) -> Flask:
     return create_app(config.from_environment(environment) | {"PASSWORD_HASHER": WEAK, **more})
 
 
-class Staff:
-    """bob, who records, and alice, who decides, each at a browser."""
+REVIEW = re.compile(r'name="review"[^>]*?value="([^"]+)"')
+SECOND = "erin"  # the colleague who confirms or declines what alice proposed
 
-    def __init__(self, app: Flask, cast: Cast) -> None:
+
+class Staff:
+    """bob, who records, and alice, who decides, each at a browser; and for `sign`, erin."""
+
+    def __init__(self, app: Flask, cast: Cast, kind: type[Browser] = Browser) -> None:
         self.cast = cast
-        self.bob, self.alice = Browser(app), Browser(app)
+        self.bob, self.alice, self.erin = kind(app), kind(app), kind(app)
         for browser, name in ((self.bob, "bob"), (self.alice, "alice")):
             answered(browser.sign_in(name), 303)
 
@@ -41,8 +45,13 @@ class Staff:
         """One use case after the other; yields the name of each when its answer has come."""
         for number in range(rounds):
             day = datetime.now(UTC).date() - timedelta(days=2 * number + 2)
-            answered(self.enter(day, number % 10), 303)
+            stored = answered(self.enter(day, number % 10), 303)
             yield "entry"
+            answered(self.correct(stored, number % 10), 303)
+            yield "edit"
+            for answer in self.propose_and_sign():
+                answered(answer, 303)
+                yield "sign"
             answered(self.decide(), 303)
             yield "review"
             answered(self.import_file(day - timedelta(days=1), number % 10), 303)
@@ -56,6 +65,28 @@ class Staff:
         blank = [""] * len(LINES)
         grid = {"day": day.isoformat(), "analyte": codes, "value": [v.format(digit) for v in values], "unit": units}
         return self.bob.post(path, {**grid, "low": blank, "high": blank, "do": "save", "confirmed": "1"})
+
+    def correct(self, stored: TestResponse, digit: int) -> TestResponse:
+        """A result of what was just stored, with the value it should have had."""
+        found = re.search(r"stored/(\d+)", stored.headers["Location"])
+        assert found, stored.headers["Location"]
+        page = self.bob.get(f"/results/{found[1]}").text
+        day = re.search(r'name="day"[^>]*?value="([^"]+)"', page)
+        unit = re.search(r'<option selected value="([^"]+)"', page)
+        assert day, page
+        assert unit, page
+        form = {"value": f"1.{digit}1", "unit": unit[1], "day": day[1], "reason": "typed wrongly", "confirmed": "1"}
+        return self.bob.post(f"/results/{found[1]}/correct", form)
+
+    def propose_and_sign(self) -> Iterator[TestResponse]:
+        """Alice proposes to stop the drug, and erin declines, so that it can be proposed again."""
+        path = f"/patients/{self.cast.a.patient}/review"
+        flags = KEY.findall(self.alice.get(path).text)
+        yield self.alice.post(path, {"flag": flags[:1], "action": "stop", "comment": "confirmed neutropenia"})
+        review = REVIEW.search(self.erin.get(path).text)
+        assert review, "there is no proposal"
+        form = {"review": review[1], "answer": "decline", "comment": "wait for the repeat"}
+        yield self.erin.post(f"{path}/second", form)
 
     def decide(self) -> TestResponse:
         path = f"/patients/{self.cast.a.patient}/review"

@@ -18,7 +18,7 @@ from tests import pages
 from tests.oracle import watching
 from tests.people import BY_ROLE, CLINICS, Cast, Records, account, add_account
 from tracker.db import Database
-from tracker.models import Account, BrowserSession
+from tracker.models import Account, BrowserSession, Passkey
 from tracker.operations.accounts import digest_of, start_session
 from tracker.web import access
 from tracker.web.database import reading
@@ -82,13 +82,19 @@ def cells() -> Iterator[tuple[str, str, str, str, str]]:
 
 
 def somebodys_session(database: Database, cast: Cast) -> None:
-    """Session number 1 belongs to mallory, so that nobody who tries may end it."""
+    """Session and passkey number 1 belong to mallory, so that nobody who tries may end or remove them."""
     with database.transaction() as session:
         row = account(session, "mallory")
         session.add(
             BrowserSession(
                 token_digest=digest_of(FOREIGN_TOKEN), account_id=row.id, created_at=row.created_at,
                 seen_at=row.created_at, data={},
+            )
+        )  # fmt: skip
+        session.add(
+            Passkey(
+                account_id=row.id, name="of somebody else", credential="AA", public_key="AA", handle="AA", counter=0,
+                challenged_at=row.created_at, made_at=row.created_at,
             )
         )  # fmt: skip
 

@@ -1,9 +1,11 @@
 """People: added with a password shown once, signed out, disabled, never deleted; only those of one's own clinics."""
 
 from collections.abc import Callable
+from datetime import UTC, datetime
 from importlib.metadata import version
 
 import pytest
+import time_machine
 from sqlalchemy import select
 
 from tests.people import PASSWORD, Cast, account
@@ -109,6 +111,40 @@ def test_a_forgotten_password_is_replaced(sign_in: SignIn, visitor: Browser, cas
     assert bob.get("/patients").status_code == 303
     assert visitor.sign_in("bob", PASSWORD).status_code == 401
     assert visitor.sign_in("bob", secret.get_text()).status_code == 303
+
+
+def given(carol: Browser, account_id: int) -> str:
+    """The password an administrator makes for somebody."""
+    secret = soup(carol.post(f"/admin/people/{account_id}/password")).select_one(".rec-secret")
+    assert secret is not None
+    return secret.get_text()
+
+
+def test_a_given_password_is_changed_before_anything_else_is_done(
+    sign_in: SignIn, visitor: Browser, cast: Cast
+) -> None:
+    secret = given(sign_in("carol"), cast.accounts["bob"])
+    visitor.sign_in("bob", secret)
+    for path in ("/", "/patients", f"/patients/{cast.a.patient}", "/account/second-factor"):
+        assert visitor.get(path).headers["Location"] == "/account", path
+    new = {"mrn": "AL-0078", "family_name": "Fern", "sex": "female", "birth_date": "1990-01-01"}
+    assert visitor.post("/patients/new", new).headers["Location"] == "/account"
+    assert "given to you by an administrator" in words(visitor.get("/account"))
+    own = "nine dry otters doze"
+    change = {"current_password": secret, "new_password": own, "again_password": own}
+    assert visitor.post("/account/password", change).status_code == 303
+    assert visitor.get("/patients").status_code == 200
+    assert "given to you" not in words(visitor.get("/account"))
+
+
+@pytest.mark.parametrize(("seconds", "status"), [(72 * 3600 - 1, 303), (72 * 3600, 401)])
+def test_a_given_password_runs_out_after_72_hours(
+    sign_in: SignIn, visitor: Browser, cast: Cast, seconds: int, status: int
+) -> None:
+    with time_machine.travel(datetime(2026, 3, 2, 8, 0, tzinfo=UTC), tick=False) as clock:
+        secret = given(sign_in("carol"), cast.accounts["bob"])
+        clock.shift(seconds)
+        assert visitor.sign_in("bob", secret).status_code == status
 
 
 @pytest.mark.parametrize("act", ["disable", "password"])

@@ -45,7 +45,7 @@ def test_mapped_in_the_browser_it_is_judged_and_the_page_says_what_changed(alice
     assert alice.post("/imports/codes/test", TEST | {"analyte": "PLT", "reason": "another idea"}).status_code == 409
 
     links = BeautifulSoup(alice.get("/imports/codes").text, "html5lib").find_all("a", string="End it")
-    address = next(a["href"] for a in links if a["aria-label"] == "End the mapping of Neutro-X")
+    address = next(a["href"] for a in links if a["aria-label"] == "End it: the mapping of Neutro-X")
     ended = alice.post(address, {"reason": "it was the per cent"})
     assert ended.status_code == 303
     assert "1 test is not mapped" in words(alice.get("/imports/codes").text)

@@ -1,5 +1,6 @@
 """What went wrong is said in words, with what to do; never a traceback, a statement, or a patient's data in the log."""
 
+import errno
 import logging
 from collections.abc import Callable
 from typing import Any
@@ -7,7 +8,7 @@ from typing import Any
 import pytest
 from flask import Flask
 from sqlalchemy import text
-from sqlalchemy.exc import IntegrityError, OperationalError
+from sqlalchemy.exc import DatabaseError, IntegrityError, OperationalError
 from sqlalchemy.exc import TimeoutError as PoolTimeout
 from sqlalchemy.orm.exc import StaleDataError
 from werkzeug.exceptions import RequestEntityTooLarge
@@ -15,7 +16,7 @@ from werkzeug.exceptions import RequestEntityTooLarge
 from tests.people import WEAK
 from tracker import create_app
 from tracker.db import Database
-from tracker.domain.errors import NotAllowed, NotFound, Refused, Stale
+from tracker.domain.errors import Gone, NotAllowed, NotFound, OutcomeUnknown, Refused, Stale
 from tracker.web import access, sessions
 from tracker.web.database import database, reading
 
@@ -29,6 +30,11 @@ CASES: list[tuple[Exception, int, str]] = [
     (IntegrityError("INSERT", {}, Exception(CANARY)), 409, "sent twice"),
     (OperationalError("SELECT", {}, Exception(CANARY)), 503, "Try again in a while"),
     (PoolTimeout(CANARY), 503, "Try again in a while"),
+    (DatabaseError("SELECT", {}, Exception(CANARY)), 503, "Try again in a while"),
+    (OutcomeUnknown(), 503, "Look at the record in a while"),
+    (OSError(errno.ENOSPC, CANARY), 503, "The disk of the server is full"),
+    (OSError(errno.ENOENT, CANARY), 500, "report the reference"),
+    (Gone("Choose the file again."), 404, "Choose the file again."),
     (RequestEntityTooLarge(), 413, "Split it"),
     (RuntimeError(CANARY), 500, "report the reference"),
     (KeyError(CANARY), 500, "report the reference"),
@@ -178,3 +184,10 @@ def test_a_connection_lost_while_somebody_is_recognised_is_the_database_gone(
     assert (answer.status_code, answer.headers["Retry-After"]) == (503, "10")
     monkeypatch.undo()
     assert "Alice Archer" in alice.get("/account").text
+
+
+@pytest.mark.parametrize("body", ["username=" + "x" * 5_300_000, "&".join("a=1" for _ in range(20_001))])
+def test_a_form_of_more_than_a_form_has_is_refused_before_it_is_taken_apart(visitor: Any, body: str) -> None:
+    answer = visitor.client.post("/sign-in", data=body, content_type="application/x-www-form-urlencoded")
+    assert answer.status_code == 413
+    assert "larger than is taken here" in answer.text

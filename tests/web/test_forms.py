@@ -1,5 +1,7 @@
 """Fields read what people write, refuse what could mean two things, and give back what was typed."""
 
+import importlib
+import pkgutil
 from collections.abc import Iterator
 from datetime import date
 from decimal import Decimal
@@ -9,19 +11,23 @@ from typing import Any
 import pytest
 from bs4 import BeautifulSoup
 from flask import Flask, g, render_template_string
+from flask_wtf import FlaskForm
 from werkzeug.datastructures import MultiDict
 from wtforms import Form as PlainForm
-from wtforms import FormField, RadioField
-from wtforms.validators import InputRequired, Optional
+from wtforms import FormField, PasswordField, RadioField, StringField
+from wtforms.validators import InputRequired, Length, Optional
 
+import tracker.web
 from tracker.domain.errors import Refused, Stale
 from tracker.web.fields import (
+    BoundField,
     ChoiceField,
     DayField,
     FigureField,
     LongTextField,
     NotAfter,
     NotBefore,
+    SpanField,
     TextField,
     VersionField,
     WholeField,
@@ -192,3 +198,39 @@ def test_every_input_has_its_label_and_optional_ones_say_so(request_context: Non
     assert page.find("label", attrs={"for": "why"}).get_text() == "Indication (optional)"
     assert page.select_one("fieldset legend").get_text() == "Still there? (optional)"
     assert page.select_one(".input-group-text").get_text() == "mg"
+
+
+# Fields of words without a longest length of their own, and what bounds them.
+BOUNDED_ELSEWHERE = {
+    ("SignInForm", "username"): "compared, never stored",
+    ("SignInForm", "next"): "a path of 500 characters at most: own_path()",
+    ("CodeForm", "code"): "compared, never stored",
+    ("KeyForm", "answer"): "20,000 characters: operations/passkeys.py",
+    ("AnswerForm", "answer"): "20,000 characters: operations/passkeys.py",
+    ("EndForm", "analyte"): "a code that is looked up",
+}
+
+
+def forms_of_the_program() -> list[type[FlaskForm]]:
+    for module in pkgutil.iter_modules(tracker.web.__path__):
+        importlib.import_module(f"tracker.web.{module.name}")
+    found, waiting = [], [FlaskForm]
+    while waiting:
+        waiting += (below := waiting.pop().__subclasses__())
+        found += [form for form in below if form.__module__.startswith("tracker.")]
+    return found
+
+
+def test_every_field_of_words_in_every_form_has_a_longest_length_or_reads_a_value(bare_app: Flask) -> None:
+    """A password has its bound where it is digested."""
+    reads = (DayField, FigureField, BoundField, WholeField, SpanField, VersionField, PasswordField)
+    looked_at = set()
+    with bare_app.test_request_context():
+        for kind in forms_of_the_program():
+            for field in kind(meta={"csrf": False}):
+                if isinstance(field, StringField) and not isinstance(field, reads):
+                    looked_at.add((kind.__name__, field.short_name))
+                    bounded = any(isinstance(check, Length) and check.max > 0 for check in field.validators)
+                    assert bounded or (kind.__name__, field.short_name) in BOUNDED_ELSEWHERE, (kind, field.name)
+    assert set(BOUNDED_ELSEWHERE) <= looked_at
+    assert len(looked_at) > 50

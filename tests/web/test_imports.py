@@ -603,3 +603,18 @@ def test_a_long_file_that_is_gone_is_said(bob: Browser, cast: Cast, database: Da
         Path(session.scalars(select(Job).where(Job.kind == "import")).one().details["path"]).unlink()
     working.work_on(database, 1, once=True)
     assert "The file is not here any more: send it again." in words(bob.get(page).text)
+
+
+def test_rows_of_which_the_same_is_said_are_folded_in_the_preview_and_on_the_page_and_none_is_lost(
+    bob: Browser, cast: Cast
+) -> None:
+    head = "patient,date,test,value,unit,category\n"
+    lines = "AL-0001,2026-02-03,Pain score,3,,survey\n" * 20 + "AL-0001,2026-02-03,CRP,3,mg/L,laboratory\n"
+    looked = send(bob, head + lines, "surveys.csv")
+    assert sums(looked) == [21, 1, 0, 0, 20]
+    assert "And 15 rows more: This is of survey, no result of a laboratory." in words(looked.text)
+    filed = bob.post("/imports/file", {"token": token(looked)}).location
+    page = bob.get(filed)
+    assert words(page.text).count("This is of survey") == 1
+    assert "2 and 19 more, to 21" in words(page.text)
+    assert bob.get(f"{filed}/problems.csv").text.count("This is of survey") == 20

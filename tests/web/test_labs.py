@@ -148,6 +148,13 @@ def test_the_change_since_the_last_value_is_shown_in_the_unit_typed(bob: Browser
     assert words(preview(bob, cast.a.patient, {"ANC": ("<0.4", "10*9/L")})["rows"][0]["change"]) == ""
 
 
+@pytest.mark.parametrize("value", ["1e999", "9" * 60])
+def test_a_figure_beyond_all_figures_is_refused_and_has_no_change(bob: Browser, cast: Cast, value: str) -> None:
+    """There is one of 0.46 to hold it against."""
+    (row,) = preview(bob, cast.a.patient, {"ANC": (value, "10*9/L")})["rows"]
+    assert (row["state"], words(row["change"])) == ("refused", "")
+
+
 def test_looking_stores_nothing(bob: Browser, cast: Cast, database: Database) -> None:
     before = on_file(database, cast.a.patient)
     told = preview(bob, cast.a.patient, PANEL | {"ANC": ("0.4", "10*9/L")})
@@ -276,6 +283,36 @@ def test_a_sample_that_cannot_be_is_refused(
     assert answer.status_code == 422
     assert said in words(answer.text)
     assert on_file(database, cast.a.patient).keys() == {("ANC", "2026-02-09")}
+
+
+def test_a_fasting_sample_is_stored_and_read_back_as_one(bob: Browser, cast: Cast, database: Database) -> None:
+    stored = save(bob, cast.a.patient, {"LDL": ("95", "mg/dL"), "TG": ("120", "mg/dL")}, fasting="yes")
+    page = words(bob.get(stored.location).text)
+    assert re.search("sample of .*, fasting", page)
+    with database.reading() as session:
+        rows = session.scalars(
+            select(LabResult).where(LabResult.patient_id == cast.a.patient, LabResult.subject == "TG")
+        )
+        latest = max(rows, key=lambda row: row.id)
+    assert latest.fasting is True
+    result = words(bob.get(f"/results/{latest.id}").text)
+    assert "Fasting yes" in result
+
+
+def test_a_sample_of_which_nothing_is_said_is_not_called_fasting(bob: Browser, cast: Cast) -> None:
+    stored = save(bob, cast.a.patient, {"TG": ("120", "mg/dL")})
+    assert "fasting not said" in words(bob.get(stored.location).text)
+
+
+def test_the_same_value_with_another_fasting_state_is_refused_with_what_is_on_file(bob: Browser, cast: Cast) -> None:
+    save(bob, cast.a.patient, {"TG": ("120", "mg/dL")}, fasting="no")
+    again = save(bob, cast.a.patient, {"TG": ("120", "mg/dL")}, fasting="yes")
+    assert again.status_code == 422
+    assert "TG 120 mg/dL, not fasting, is on file for this sample already" in words(again.text)
+
+
+def test_fasting_is_one_of_its_answers(bob: Browser, cast: Cast) -> None:
+    assert save(bob, cast.a.patient, {"TG": ("120", "mg/dL")}, fasting="perhaps").status_code == 422
 
 
 def test_an_empty_grid_is_not_saved(bob: Browser, cast: Cast) -> None:

@@ -450,7 +450,7 @@ def test_the_times_are_a_setting(app: Any, alice: Any) -> None:
 
 
 def test_hours_that_are_none_are_refused_in_a_sentence() -> None:
-    with pytest.raises(ValueError, match="three whole numbers of hours"):
+    with pytest.raises(ValueError, match="3 whole numbers"):
         config.from_environment({"TRACKER_ENV": "development", "TRACKER_REVIEW_HOURS": "24,never"})
 
 

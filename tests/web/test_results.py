@@ -133,6 +133,30 @@ def test_what_cannot_be_is_refused_and_what_was_typed_stays(
     assert open_limits(database, cast.a.patient)
 
 
+def test_whether_the_patient_was_fasting_is_corrected_alone_and_once(
+    bob: Browser, cast: Cast, database: Database
+) -> None:
+    said = corrected(value="0.46", fasting="yes", reason="asked the patient")
+    stored = bob.post(f"/results/{cast.a.result}/correct", said)
+    assert stored.status_code == 303
+    assert "Fasting yes" in words(bob.get(stored.location).text)
+    again = bob.post(f"{stored.location}/correct", said)
+    assert again.status_code == 422
+    assert "Nothing differs" in words(again.text)
+    with database.reading() as session:
+        newest = session.scalars(select(LabResult).where(LabResult.replaces_id == cast.a.result)).one()
+    assert (f"{newest.figure}", newest.fasting) == ("0.46", True)
+
+
+def test_a_correction_that_does_not_speak_of_it_leaves_it_as_it_was(
+    bob: Browser, cast: Cast, database: Database
+) -> None:
+    first = bob.post(f"/results/{cast.a.result}/correct", corrected(fasting="no"))
+    second = bob.post(f"{first.location}/correct", corrected(value="4.7"))
+    with database.reading() as session:
+        assert session.get_one(LabResult, int(second.location.rpartition("/")[2])).fasting is False
+
+
 def test_an_odd_correction_is_asked_about(bob: Browser, cast: Cast) -> None:
     asked = bob.post(f"/results/{cast.a.result}/correct", corrected(value="90"))
     assert asked.status_code == 422

@@ -40,7 +40,7 @@ def test_a_protocol_shows_every_line_with_its_source(sign_in: SignIn, protocol_i
     text = words(page.main)
     parts = (
         protocol.initiation, protocol.on_treatment, protocol.schedule, protocol.screening, protocol.events,
-        protocol.dose_adjust,
+        protocol.dose_adjust, filter(None, [protocol.benefit]),
     )  # fmt: skip
     lines = [line for part in parts for line in part]
     assert len(page.select("main tbody tr")) == len(lines)

@@ -8,7 +8,8 @@ from typing import Any
 
 import pytest
 from flask import request
-from sqlalchemy import text
+from sqlalchemy import Engine, event, text
+from sqlalchemy.exc import OperationalError
 
 import config
 from tracker import create_app, load_settings
@@ -47,6 +48,18 @@ def test_production_refuses_what_would_leave_it_open(environ: dict[str, str], sa
 def test_production_refuses_the_demonstrations_accounts() -> None:
     with pytest.raises(Misconfigured, match="do not belong in production"):
         create_app(settings() | {"DEMO_SIGN_INS": [("Ann", "clinician", "ann", "password")]})
+
+
+@pytest.mark.parametrize(
+    ("place", "open_way"),
+    [("db.example.org/jakwatch", True), ("db.example.org/jakwatch?sslmode=require", True),
+     ("db.example.org/jakwatch?sslmode=verify-full", False), ("localhost/jakwatch", False),
+     ("/jakwatch?host=/run", False), ("/jakwatch?host=db.example.org", True)],
+)  # fmt: skip
+def test_the_way_to_a_database_on_another_machine_has_to_be_encrypted(place: str, open_way: bool) -> None:
+    told = startup.setting_problems(settings(TRACKER_DATABASE_URL=f"postgresql://jakwatch:hush@{place}"))
+    assert any("verify-full" in problem for problem in told) is open_way
+    assert not any("hush" in problem for problem in told)
 
 
 def test_every_problem_is_named_at_once() -> None:
@@ -198,4 +211,23 @@ def test_what_a_proxy_says_of_the_visitor_counts_only_where_there_is_one(
 
     app.test_client().get("/healthz", headers={"X-Forwarded-Proto": "https", "X-Forwarded-For": "203.0.113.7"})
     assert found == [seen]
+    app.extensions["database"].close()
+
+
+def test_a_database_that_goes_away_while_it_is_looked_at_is_waited_for(sqlite_url: str) -> None:
+    """After a power cut both start at once: the service stays, and answers 503 until the database is there."""
+    asked: list[str] = []
+
+    def gone(_connection: Any, _cursor: Any, statement: str, *_: Any) -> None:
+        if "audit_entry" in statement:
+            asked.append(statement)
+            raise OperationalError(statement, {}, Exception("the server closed the connection"))
+
+    event.listen(Engine, "before_cursor_execute", gone)
+    try:
+        app = create_app(settings(TRACKER_DATABASE_URL=sqlite_url))
+    finally:
+        event.remove(Engine, "before_cursor_execute", gone)
+    assert asked
+    assert app.test_client().get("/healthz", base_url="https://localhost").status_code == 200
     app.extensions["database"].close()

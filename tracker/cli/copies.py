@@ -12,7 +12,7 @@ from collections.abc import Iterator, Mapping
 from contextlib import closing, contextmanager
 from datetime import datetime
 from pathlib import Path
-from tempfile import TemporaryDirectory
+from tempfile import TemporaryDirectory, gettempdir
 from typing import Any
 
 from sqlalchemy import Connection, Engine, LargeBinary, inspect, make_url, text
@@ -38,6 +38,12 @@ def back_up(url: str, target: Path, at: datetime, key: str | None = None) -> dic
                 raise Refused("The database is empty: there is nothing to back up.")
             manifest = {"format": FORMAT, "made_at": at.isoformat(), "database": engine.dialect.name, **found}
             archive.pack(target, manifest, content, key, scratch)
+    except (OSError, sqlite_driver().OperationalError) as why:
+        said = getattr(why, "strerror", None) or why
+        raise Refused(
+            f"The backup could not be made: {said}. Until it is packed, the copy lies in {gettempdir()};"
+            " TMPDIR names another folder."
+        ) from why
     finally:
         engine.dispose()
     return manifest

@@ -17,6 +17,7 @@ from tracker.cli.context import clinics, database, largest_document, operator, s
 from tracker.cli.filing import Filed, Filing, dry, file_all, stoppable
 from tracker.domain.errors import Refused
 from tracker.domain.readings import Problem
+from tracker.domain.reasons import Reason, reasons
 from tracker.formats.fhir.writing import WRITTEN
 from tracker.formats.shapes import Answers
 from tracker.formats.shelves import Shelves
@@ -24,7 +25,7 @@ from tracker.operations.importing import Report
 from tracker.operations.runs import PART
 from tracker.queries import exports, mappings
 
-SHOWN_PROBLEMS = 20
+SHOWN_REASONS = 20
 LONG = 1 << 22  # bytes that take long enough to be read for a bar to be shown
 INTERRUPTED = 130  # how a command ends that was stopped from the keyboard
 STOPPED = (
@@ -165,15 +166,21 @@ def _print(reports: list[Report], filed: Filed, dry_run: bool) -> None:
             f" + {report.unmatched} unmatched + {report.refused} refused"
             + (f" (import {report.batch})" if report.batch else "")
         )
-        for problem in report.problems[:SHOWN_PROBLEMS]:
-            place = f"{formats.ROW_NAMES.get(report.format, 'row')} {problem.row}" if problem.row else "file"
-            click.echo(f"  {place}{', ' + problem.column if problem.column else ''}: {problem.message}")
-        if len(report.problems) > SHOWN_PROBLEMS:
-            click.echo(f"  … and {len(report.problems) - SHOWN_PROBLEMS} more (use --json for all)")
+        said = reasons(report.problems)
+        for reason in said[:SHOWN_REASONS]:
+            click.echo(f"  {_place(report.format, reason)}: {reason.message}")
+        if len(said) > SHOWN_REASONS:
+            click.echo(f"  … and {len(said) - SHOWN_REASONS} more (use --json for all)")
     flags = filed.flags
     click.echo(f"Flags: {flags['opened']} opened, {flags['changed']} changed, {flags['cleared']} cleared.")
     if dry_run:
         click.echo("Nothing was stored (dry run).")
+
+
+def _place(form: str, reason: Reason) -> str:
+    """Where something is said of: `row 2 and 5 more, to 91, unit`."""
+    rows = f"{formats.ROW_NAMES.get(form, 'row')} {reason.first}" if reason.first else "file"
+    return ", ".join(filter(None, (f"{rows} {reason.more}".strip(), reason.column)))
 
 
 TABLES = ("patients", "results", "flags", "audit")

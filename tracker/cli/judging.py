@@ -2,7 +2,6 @@
 
 import time
 from collections.abc import Iterator
-from concurrent.futures import ProcessPoolExecutor
 from datetime import UTC, date, datetime
 from typing import Any
 
@@ -11,6 +10,7 @@ from sqlalchemy import select
 from sqlalchemy.orm import Session
 
 from tracker.cli.context import Day, clinics, database, database_url, open_database, operator, say_json
+from tracker.cli.sharing import pool, writers
 from tracker.domain.errors import NotFound
 from tracker.domain.schedule import DUE, OVERDUE
 from tracker.models import Clinic, Patient
@@ -117,7 +117,10 @@ def _ordered(session: Session, clinic_id: int, day: date) -> Iterator[dict[str, 
 )
 @click.option("--dry-run", is_flag=True, help="Say what would change and store nothing.")
 @click.option(
-    "--processes", type=click.IntRange(1, 64), default=1, help="Share the patients among this many processes."
+    "--processes",
+    type=click.IntRange(1, 64),
+    default=1,
+    help="Share the patients among so many; SQLite stores with one.",
 )
 @click.option("--json", "as_json", is_flag=True, help="One JSON document on standard output.")
 def evaluate_patients(everybody: bool, only_stale: bool, dry_run: bool, processes: int, as_json: bool) -> None:
@@ -154,12 +157,14 @@ def _work(session: Session, everybody: bool, only_stale: bool) -> dict[int, list
 
 
 def _in_parallel(chunks: list[Chunk], dry_run: bool, processes: int) -> Iterator[dict[str, int]]:
-    jobs = [(database_url(), clinic_id, ids, dry_run) for clinic_id, ids in chunks]
-    if processes == 1 or len(jobs) < 2:
-        yield from map(judge_part, jobs)
+    url = database_url()
+    parts = [(url, clinic_id, ids, dry_run) for clinic_id, ids in chunks]
+    shared = processes if dry_run else writers(url, processes)
+    if shared == 1 or len(parts) < 2:
+        yield from map(judge_part, parts)
         return
-    with ProcessPoolExecutor(processes) as pool:
-        yield from pool.map(judge_part, jobs)
+    with pool(shared) as executor:
+        yield from executor.map(judge_part, parts)
 
 
 def judge_part(job: tuple[str, int, list[int], bool]) -> dict[str, int]:

@@ -48,13 +48,13 @@ def disable(username: str) -> None:
 @user.command("reset-factor")
 @click.argument("username")
 def reset_factor(username: str) -> None:
-    """Take the second factor from a person whose telephone is lost."""
+    """Take telephone and passkeys from a person who lost them."""
     with database() as opened, opened.transaction() as session:
         account = session.scalars(select(Account).where(Account.username == username)).first()
         if account is None:
             raise NotFound(f"There is no account “{username}”.")
         second_factor.take_away(session, operator(), account, "reset on the server")
-    click.echo(f"{username} signs in with the password alone, and enrols another telephone.")
+    click.echo(f"{username} signs in with the password alone, and enrols another telephone or passkey.")
 
 
 @user.command("list")

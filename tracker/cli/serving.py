@@ -10,7 +10,7 @@ from zoneinfo import ZoneInfo
 
 import click
 import waitress
-from gunicorn.app import wsgiapp
+from flask import Flask
 from sqlalchemy import func, select
 from sqlalchemy.orm import Session
 
@@ -32,6 +32,7 @@ PEOPLE = (
     ("doctor", "Dr Ng", "clinician"),
     ("second", "Dr Second", "clinician"),
     ("admin", "Ada Admin", "admin"),
+    ("deputy", "Dee Deputy", "admin"),  # the second person, who publishes
     ("auditor", "Otto Auditor", "auditor"),
 )
 
@@ -127,10 +128,28 @@ def _waitress(host: str, port: int, threads: int) -> None:
 @click.option("--jobs/--no-jobs", default=True, help="Also do the long jobs here; else “tracker work” does, elsewhere.")
 def serve(bind: str, workers: int, jobs: bool) -> None:
     """The production server (gunicorn); a proxy with TLS stands in front."""
-    database_url()  # settings that cannot be read are refused here, with a sentence, rather than in every worker,
-    create_app().extensions["database"].close()  # and so are unsafe ones; no connection is shared with a worker
-    if jobs:  # it ends with this process, whose number gunicorn keeps
+    database_url()  # settings that cannot be read are refused here, with a sentence,
+    app = create_app()  # and so are unsafe ones
+    if jobs:  # it ends with this process
         subprocess.Popen([sys.executable, "-m", "tracker", "work", "--beside", str(os.getpid())])  # noqa: S603
-    # Without a list of requests: their addresses hold what was searched for, and that is about patients.
-    sys.argv = ["gunicorn", "--bind", bind, "--workers", str(workers), "tracker:create_app()"]
-    wsgiapp.run()  # in this process, which has all modules: a worker that takes another's place begins at once
+    _gunicorn(app, bind, workers)
+
+
+def _gunicorn(app: Flask, bind: str, workers: int) -> None:
+    """The application is made once and the workers are forked from it: one that dies is replaced at once, where making
+    it anew takes seconds on a busy machine.
+    """
+    from gunicorn.app.base import BaseApplication  # noqa: PLC0415 - not to be had on Windows, where demo runs
+
+    class Server(BaseApplication):  # type: ignore[misc]
+        def load_config(self) -> None:
+            # Without a list of requests: their addresses hold what was searched for, and that is about patients.
+            self.cfg.set("bind", bind)
+            self.cfg.set("workers", workers)
+            self.cfg.set("control_socket_disable", True)  # nobody steers it from outside but by signals
+
+        def load(self) -> Flask:
+            return app
+
+    app.extensions["database"].close()  # each worker opens connections of its own
+    Server().run()

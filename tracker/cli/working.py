@@ -5,7 +5,7 @@ import os
 import secrets
 import time
 from collections.abc import Callable, Iterable, Iterator
-from concurrent.futures import Executor, Future, ProcessPoolExecutor, ThreadPoolExecutor
+from concurrent.futures import Executor, Future
 from datetime import UTC, date, datetime
 from functools import partial
 from itertools import islice
@@ -14,14 +14,16 @@ from typing import Any
 from zoneinfo import ZoneInfo
 
 import click
+from sqlalchemy.exc import OperationalError
 
 from tracker import formats
 from tracker.cli.context import database, largest_document, open_database
-from tracker.cli.filing import Filing, file_all
+from tracker.cli.filing import Filed, Filing, file_all
 from tracker.cli.judging import CHUNK, judge_part
+from tracker.cli.sharing import pool, writers
 from tracker.db import Database
-from tracker.domain.errors import JakwatchError, Refused
-from tracker.formats.shapes import Answers
+from tracker.domain.errors import JakwatchError, OutcomeUnknown, Refused
+from tracker.formats.shapes import Answers, Reader
 from tracker.formats.shelves import Shelves
 from tracker.models import Account, Clinic, Job
 from tracker.operations import jobs, mapping, trial
@@ -36,6 +38,7 @@ from tracker.queries.yardsticks import Trial
 
 log = logging.getLogger("tracker.jobs")
 PAUSE = 2.0  # seconds between two looks for work
+AWAY = (OperationalError, OutcomeUnknown)  # the database, for now
 
 
 @click.command()
@@ -44,34 +47,62 @@ PAUSE = 2.0  # seconds between two looks for work
 @click.option("--beside", type=int, hidden=True, help="End when the process of this number is the parent no longer.")
 def work(processes: int, once: bool, beside: int | None) -> None:
     """Do the jobs that pages ask for: previews and judging again in large clinics, long files."""
-    with database() as opened:
-        done = work_on(opened, processes, once, beside)
+    done = None
+    while done is None:
+        try:
+            with database() as opened:
+                done = work_on(opened, processes, once, beside)
+        except AWAY:  # from the beginning: the machine starts, and we are before the database
+            if once or not _wanted(beside):
+                raise
+            time.sleep(PAUSE)
     if once:
         click.echo(f"{done} {'job' if done == 1 else 'jobs'} done.")
 
 
+def _wanted(beside: int | None) -> bool:
+    """Is the process there beside which this one works?"""
+    return beside is None or os.getppid() == beside
+
+
 def work_on(opened: Database, processes: int, once: bool = False, beside: int | None = None) -> int:
-    """Do jobs until there are none (`once`), or for as long as the parent lives; how many were done."""
+    """Do jobs until there are none (`once`), or for as long as the parent lives; how many were done. While the database
+    is away it waits; a job that was broken off by that is taken up again.
+    """
     worker, done = secrets.token_hex(8), 0
-    while beside is None or os.getppid() == beside:
-        with opened.transaction() as session:
-            job = jobs.take(session, worker, datetime.now(UTC))
-        if job is not None:
-            _do(opened, job, worker, processes)
-            done += 1
-        elif once:
+    while _wanted(beside):
+        try:
+            found = _next(opened, worker, processes)
+        except AWAY as why:
+            if once:
+                raise
+            log.warning("the database is not to be had (%s)", type(why).__name__)
+            found = False
+        done += found
+        if not found and once:
             break
-        else:
+        if not found:
             time.sleep(PAUSE)
     return done
+
+
+def _next(opened: Database, worker: str, processes: int) -> bool:
+    """Do the job that waits for longest; False where none does."""
+    with opened.transaction() as session:
+        job = jobs.take(session, worker, datetime.now(UTC))
+    if job is not None:
+        _do(opened, job, worker, processes)
+    return job is not None
 
 
 def _do(opened: Database, job: Job, worker: str, processes: int) -> None:
     """One job to its end. A fault fails the job and not the worker; what was stored stays, each part whole."""
     state, message, result = jobs.DONE, "", None
     try:
-        with _pool(processes) as pool:
-            result = WORK[job.kind](opened, job, worker, pool)
+        with pool(_processes(opened, job, processes)) as executor:
+            result = WORK[job.kind](opened, job, worker, executor)
+    except AWAY:
+        raise  # no fault of the job's: it is taken up again when its lease is over
     except JakwatchError as refusal:
         state, message = jobs.FAILED, str(refusal)
     except Exception:
@@ -81,21 +112,24 @@ def _do(opened: Database, job: Job, worker: str, processes: int) -> None:
         jobs.end(session, job.id, worker, datetime.now(UTC), state, message, result)
 
 
-def _pool(processes: int) -> Executor:
-    return ProcessPoolExecutor(processes) if processes > 1 else ThreadPoolExecutor(1)
+def _processes(opened: Database, job: Job, processes: int) -> int:
+    """How many share a job: all of them a preview, as many as may write a judging; one an import."""
+    if job.kind == jobs.IMPORT:
+        return 1
+    return processes if job.kind == jobs.PREVIEW else writers(opened.url, processes)
 
 
 # ---------------------------------------------------------------------------------------------- the kinds
 
 
-def _preview(opened: Database, job: Job, worker: str, pool: Executor) -> dict[str, Any] | None:
+def _preview(opened: Database, job: Job, worker: str, executor: Executor) -> dict[str, Any] | None:
     planned, today = Trial.from_json(job.details), date.fromisoformat(job.details["today"])
     found = Preview(planned.applies_from)
     with opened.reading() as session:
         ids = everybody(session, job.clinic_id)
         mended = coverage.change(session, job.clinic_id, planned, today)
     tasks = [(opened.url, job.clinic_id, part, planned, today) for part in _parts(ids)]
-    for part in _each(pool, preview_part, tasks):
+    for part in _each(executor, preview_part, tasks):
         found.add(part)
         if not _proceed(opened, job, worker, found.patients, len(ids)):
             return None
@@ -113,13 +147,13 @@ def preview_part(task: tuple[str, int, list[int], Trial, date]) -> Preview:
         opened.close()
 
 
-def _judge(opened: Database, job: Job, worker: str, pool: Executor) -> dict[str, Any] | None:
+def _judge(opened: Database, job: Job, worker: str, executor: Executor) -> dict[str, Any] | None:
     """Judge whoever is not judged by what is in force, until there is nobody: a job taken up again goes on."""
     total = {"patients": 0, "results": 0, "opened": 0, "changed": 0, "cleared": 0}
     while ids := _stale(opened, job.clinic_id):
         before = total["patients"]
         tasks = [(opened.url, job.clinic_id, part, False) for part in _parts(ids)]
-        for counts in _each(pool, judge_part, tasks):
+        for counts in _each(executor, judge_part, tasks):
             total = {name: total[name] + counts[name] for name in total}
             if not _proceed(opened, job, worker, total["patients"], before + len(ids)):
                 return None
@@ -138,22 +172,28 @@ def _import(opened: Database, job: Job, worker: str, _pool: Executor) -> dict[st
         )
     if not account.active:
         raise Refused(f"The account of {account.name} was closed meanwhile: somebody else has to send the file.")
-    actor = partial(_on_behalf_of, account)
-    filing = Filing(actor, (clinic.id,), largest=largest_document())
+    filing = Filing(partial(_on_behalf_of, account), (clinic.id,), largest=largest_document())
     try:
-        with Shelves(PART) as shelves, path.open("rb") as stream:
-            source = formats.read(job.details["name"], stream, ZoneInfo(clinic.time_zone), reader)
-            shelves.take(source.name, job.details["sha256"], source)
-            how = (clinic.time_zone, job.details["answers"])
-            filed = file_all(
-                opened, shelves, filing, how, lambda rows: _proceed(opened, job, worker, rows, shelves.rows)
-            )
-            if not filed.left:
-                _proceed(opened, job, worker, shelves.rows, shelves.rows)
-                _keep_mapping(opened, job, actor(), source)
-    finally:
+        filed = _file(opened, job, worker, path, filing, reader, ZoneInfo(clinic.time_zone))
+    except AWAY:
+        raise  # the job is taken up again, and needs the file
+    except BaseException:
         path.unlink(missing_ok=True)
+        raise
+    path.unlink(missing_ok=True)
     return filed.flags
+
+
+def _file(opened: Database, job: Job, worker: str, path: Path, filing: Filing, reader: Reader, zone: ZoneInfo) -> Filed:
+    with Shelves(PART) as shelves, path.open("rb") as stream:
+        source = formats.read(job.details["name"], stream, zone, reader)
+        shelves.take(source.name, job.details["sha256"], source)
+        how = (zone.key, job.details["answers"])
+        filed = file_all(opened, shelves, filing, how, lambda rows: _proceed(opened, job, worker, rows, shelves.rows))
+        if not filed.left:
+            _proceed(opened, job, worker, shelves.rows, shelves.rows)
+            _keep_mapping(opened, job, filing.actor(), source)
+        return filed
 
 
 def _on_behalf_of(account: Account) -> Actor:
@@ -176,13 +216,13 @@ def _parts(ids: list[int]) -> list[list[int]]:
     return [ids[start : start + CHUNK] for start in range(0, len(ids), CHUNK)]
 
 
-def _each(pool: Executor, work: Any, tasks: Iterable[Any]) -> Iterator[Any]:
+def _each(executor: Executor, work: Any, tasks: Iterable[Any]) -> Iterator[Any]:
     """The results in the order of the tasks, no more than a few of them on the way: a cancelled job ends soon."""
     rest, running = iter(tasks), list[Future[Any]]()
-    running += [pool.submit(work, task) for task in islice(rest, 4)]
+    running += [executor.submit(work, task) for task in islice(rest, 4)]
     while running:
         yield running.pop(0).result()
-        running += [pool.submit(work, task) for task in islice(rest, 1)]
+        running += [executor.submit(work, task) for task in islice(rest, 1)]
 
 
 def _proceed(opened: Database, job: Job, worker: str, done: int, total: int) -> bool:

@@ -186,13 +186,21 @@ def _start(history: History, rule: Criterion, labs: Sequence[Lab], place: int) -
 def _trend(history: History, rule: Criterion, labs: Sequence[Lab], place: int) -> Verdict:
     if _exact(labs[place]) is None:
         return None, ()
-    like = (lab for lab in labs[: place + 1] if lab.comparable(labs[place]))
-    series = [lab for lab in like if _exact(lab) is not None][-rule.results :]
+    series = _row(labs, place)[-rule.results :]
     values = [value for lab in series for value in (_exact(lab),) if value is not None]
     if len(values) < rule.results or rule.by is None:
         return False, ()
     steps = [later - earlier if rule.direction == RISE else earlier - later for earlier, later in pairwise(values)]
     return all(step > 0 for step in steps) and sum(steps) >= rule.by, tuple(series[:-1])
+
+
+def _row(labs: Sequence[Lab], place: int) -> list[Lab]:
+    """The results up to that one, oldest first, which can be compared with it; of one specimen the last."""
+    found = [labs[place]]
+    for lab in reversed(labs[:place]):
+        if _exact(lab) is not None and lab.comparable(labs[place]) and not lab.same_specimen(found[-1]):
+            found.append(lab)
+    return found[::-1]
 
 
 def _exact(lab: Lab) -> Decimal | None:

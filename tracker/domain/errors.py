@@ -8,15 +8,33 @@ class JakwatchError(Exception):
 
 
 class Refused(JakwatchError):
-    """The request breaks a rule of the record (a sample before birth, a unit that does not exist)."""
+    """The request breaks a rule of the record (a sample before birth, a unit that does not exist). `field` names the
+    one that has to be mended, by its name in a file or a form; "" where it is the whole.
+    """
+
+    def __init__(self, message: str, field: str = "") -> None:
+        super().__init__(message)
+        self.field = field
 
 
 class NotFound(JakwatchError):
     """There is no such thing, or it is not the user's to see: the two are not told apart."""
 
 
+class Gone(NotFound):
+    """What was kept for a while, for this person, is there no longer; the message says what to do."""
+
+
 class NotAllowed(JakwatchError):
     """The user's role does not allow this."""
+
+
+class TooMuch(JakwatchError):
+    """More than one person may have in an hour; `seconds` until there is more."""
+
+    def __init__(self, message: str, seconds: int) -> None:
+        super().__init__(message)
+        self.seconds = seconds
 
 
 class Stale(JakwatchError):

@@ -153,6 +153,14 @@ class DatedLimit(NamedTuple):
     versions: tuple[tuple[date, Limit | None], ...]
 
 
+class Benefit(NamedTuple):
+    """How long after the first dose a SALT that is no better is put before a clinician."""
+
+    id: str
+    after: Span
+    origin: Sourced
+
+
 @dataclass(frozen=True, slots=True)
 class Protocol:
     """One drug in one region, with the digest of the file it was read from.
@@ -185,6 +193,7 @@ class Protocol:
     versions: tuple[tuple[date, "Protocol"], ...] = ()
     grace_by: str = ""
     window_by: str = ""
+    benefit: Benefit | None = None
 
     @property
     def title(self) -> str:
@@ -296,6 +305,10 @@ def _screen(entry: Entry) -> Screen:
     )  # fmt: skip
 
 
+def _benefit(entry: Entry | None) -> Benefit | None:
+    return None if entry is None else Benefit(str(entry["id"]), span(entry["after"]), _origin(entry))
+
+
 def _entries(data: Entry, name: str) -> Sequence[Entry]:
     entries: Sequence[Entry] = data.get(name, ())
     return entries
@@ -318,6 +331,7 @@ def build(data: Entry, digest: str) -> Protocol:
             screening=tuple(_screen(e) for e in _entries(data, "screening")),
             events=tuple(EventLine(e["event"], e["action"], _origin(e)) for e in _entries(data, "event")),
             dose_adjust=tuple(_adjust(e) for e in _entries(data, "dose_adjust")),
+            benefit=_benefit(data.get("benefit")),
         )  # fmt: skip
     except KeyError as missing:
         raise BadData(f"protocol {data.get('id', '?')}: an entry has no {missing}.") from missing

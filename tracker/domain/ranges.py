@@ -168,6 +168,6 @@ def rank(line: ConfiguredRange) -> tuple[bool, tuple[bool, int]]:
 def check_bounds(low: Decimal | None, high: Decimal | None) -> None:
     """Raise Refused where the bounds contradict each other or there are none."""
     if low is None and high is None:
-        raise Refused("A range needs at least one bound.")
+        raise Refused("A range needs at least one bound.", "low")
     if low is not None and high is not None and low > high:
-        raise Refused(f"The lower bound {plain(low)} is above the upper bound {plain(high)}.")
+        raise Refused(f"The lower bound {plain(low)} is above the upper bound {plain(high)}.", "low")

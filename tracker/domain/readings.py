@@ -150,6 +150,10 @@ class LabReading(NamedTuple):
     fasting: bool | None = None
 
 
+FASTING_CODES = {"F": True, "NF": False}
+"""HL7's table 0916, as far as it answers the question (OBR-13, Specimen.collection.fastingStatus)."""
+
+
 def fasting_words(fasting: bool | None) -> str:
     """`fasting`, `not fasting`, or that it is not said."""
     return "fasting not said" if fasting is None else "fasting" if fasting else "not fasting"

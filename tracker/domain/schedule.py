@@ -332,6 +332,8 @@ def _days_of_checks(history: History) -> Iterator[date]:
 def _days_of_courses(history: History) -> Iterator[date]:
     for course, protocol in history.treatments():
         yield from (course.started_on, course.started_on - timedelta(days=protocol.baseline_window_days))
+        if protocol.benefit is not None:
+            yield add(course.started_on, protocol.benefit.after)
         if course.stopped_on is not None:
             yield from (course.stopped_on, course.stopped_on + AFTERMATH + DAY)
         for hold in course.holds:

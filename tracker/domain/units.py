@@ -123,7 +123,7 @@ _POWERS = {
 }  # fmt: skip
 
 _POWER_WORDS = {
-    "": 0, "1": 0, "k": 3, "th": 3, "tsd": 3, "thou": 3, "thous": 3, "thousand": 3, "thousands": 3, "1000": 3,
+    "": 0, "1": 0, "k": 3, "th": 3, "tsd": 3, "tys": 3, "thou": 3, "thous": 3, "thousand": 3, "thousands": 3, "1000": 3,
     "m": 6, "mi": 6, "mil": 6, "mill": 6, "mio": 6, "million": 6, "millions": 6,
     "giga": 9, "gi": 9, "gpt": 9, "bil": 9, "bill": 9, "billion": 9, "mrd": 9,
     "t": 12, "ti": 12, "tpt": 12, "tera": 12, "tril": 12, "trillion": 12,
@@ -157,12 +157,14 @@ _LONGHAND = tuple(
         (r"cu\.?\s*mm\.?|c\.?mm\b|mm\s*[\^*]?\s*3|mmc\b", "ul"),
     )
 )
+_TEMPERATURE = re.compile(r"\s*[(\[]?(?:@|bei|at)?\s*37\s*°?\s*C[)\]]?\s*$", re.IGNORECASE)  # `U/l 37°C`: as all are
 _PER_VOLUME = re.compile(r"[./*\s]*\b([dmunp]?l)\s*\^?-1$")
 
 
 def _folded(text: str) -> str:
     """One unit in lower case, without blanks, with the micro sign as u and long words shortened."""
     text = unicodedata.normalize("NFKC", text.translate(_INVISIBLE)).replace("\\S\\", "^").replace("μ", "u")
+    text = _TEMPERATURE.sub("", text)
     text = _LOST_MICRO.sub("u", text).lower().strip()
     for pattern, short in _LONGHAND:
         text = pattern.sub(short, text)
@@ -270,7 +272,7 @@ def check(
     value = to_canonical(analyte, number.figure, unit)
     if value is None:
         return _unit_refusal(analyte, unit), ()
-    refusal = _impossible(analyte, number, unit, value)
+    refusal = _impossible(analyte, number, unit, value) or _thousands(analyte, number, unit, value)
     if refusal:
         return refusal, ()
     questions = (_unusual(analyte, number, unit, value), _leap(analyte, number, unit, value, previous))
@@ -299,6 +301,24 @@ def _impossible(analyte: Analyte, number: Number, unit: str, value: Decimal) -> 
     likely = everyday or _looks_like(analyte, number.figure, unit, (analyte.hard_min, analyte.hard_max))
     sentence = f"{_written(analyte, number, unit, value)} is {bound} {analyte.unit}".rstrip()
     return f"{sentence}: it looks like {likely}." if likely else f"{sentence}."
+
+
+def _thousands(analyte: Analyte, number: Number, unit: str, value: Decimal) -> str | None:
+    """`6.100` /uL, which is six thousand one hundred where a point parts the thousands: three digits behind a point, a
+    figure that would be unusually low, and one that can be true a thousand times as high.
+    """
+    low = analyte.query_min
+    high = analyte.hard_max if dimension(unit) == "activity" else analyte.query_max  # enzymes do rise by the thousand
+    three_places = number.figure.as_tuple().exponent == -3 and number.figure >= 1
+    if not three_places or low is None or not value < low:
+        return None
+    times = to_canonical(analyte, number.figure * 1000, unit)
+    if times is None or times < low or (high is not None and times > high):
+        return None
+    whole = f"{number.comparator}{plain(number.figure).replace('.', '')}"
+    return (
+        f"{_written(analyte, number, unit, value)} may be {whole} with a point between the thousands: write it without."
+    )
 
 
 def _unusual(analyte: Analyte, number: Number, unit: str, value: Decimal) -> str | None:

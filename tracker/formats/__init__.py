@@ -106,7 +106,7 @@ def read(
         resources = fhir.read(opened.whole(fhir.MOST_BYTES), zone)
         return _in_turn(name, found, resources.rows, resources.remarks, fhir.ELEMENTS)
     if found == recognise.HL7:
-        messages = hl7v2.read(opened.whole(hl7v2.MOST_BYTES), zone, test_messages)
+        messages = hl7v2.read(hl7v2.check_size(opened.whole(hl7v2.MOST_BYTES)), zone, test_messages)
         return _in_turn(name, found, messages.rows, messages.remarks, hl7v2.ELEMENTS)
     if found == recognise.WORKBOOK:
         book = workbook.read(opened.whole(workbook.MOST_BYTES), zone, reader)

@@ -5,12 +5,13 @@ from decimal import Decimal
 from typing import NamedTuple
 
 from tracker.domain.units import dimension, rescaled
-from tracker.formats.cells import MOST_DIGITS
+from tracker.formats.cells import COMMA, MOST_DIGITS, POINT
 
 _FIGURE = r"-?(?:\d[\d.,'’]*|[.,]\d+)"
 _UNIT = r"(?:\s*(?P<unit>[^\d\s.,)\]].*)|\s+(?P<power>\d.*))?"  # `x10E3/uL`, `10*3/uL`
 _BOTH = re.compile(
-    rf"(?P<low>{_FIGURE})\s*(?:-|–|—|_|\bto\b|\bbis\b)\s*(?P<high>{_FIGURE}){_UNIT}", re.IGNORECASE | re.ASCII
+    rf"(?P<low>{_FIGURE})\s*(?:-|–|—|_|\b(?:to|bis|do|tot|t/m)\b|\sà\s)\s*(?P<high>{_FIGURE}){_UNIT}",
+    re.IGNORECASE | re.ASCII,
 )
 _ONE = re.compile(rf"(?P<op><=?|>=?|≤|≥|=<|=>)\s*(?P<bound>{_FIGURE}){_UNIT}", re.ASCII)
 _LOW_ONLY = re.compile(rf"(?P<low>{_FIGURE})\s*-", re.ASCII)
@@ -30,6 +31,12 @@ _COMMA = re.compile(r"-?(?:\d+,\d+|,\d+)", re.ASCII)
 _TWO_READINGS = re.compile(r"-?[1-9]\d{0,2},\d{3}", re.ASCII)  # a decimal comma, or thousands
 _THOUSANDS = re.compile(r"-?\d{1,3}(?:(?:,\d{3}){2,}(?:\.\d+)?|,\d{3}\.\d+|(?:['’]\d{3})+(?:\.\d+)?)", re.ASCII)
 _POINTS = re.compile(r"-?\d{1,3}(?:(?:\.\d{3}){2,}(?:,\d+)?|\.\d{3},\d+)", re.ASCII)
+_POINT_THREE = re.compile(r"-?[1-9]\d{0,2}\.\d{3}", re.ASCII)
+_GROUPED = {
+    COMMA: re.compile(r"(?P<sign>-?)(?P<whole>\d{1,3}(?:[.'’]\d{3})+|\d*)(?:,(?P<part>\d+))?", re.ASCII),
+    POINT: re.compile(r"(?P<sign>-?)(?P<whole>\d{1,3}(?:[,'’]\d{3})+|\d*)(?:\.(?P<part>\d+))?", re.ASCII),
+}
+PERHAPS_COMMA = "perhaps comma"
 
 
 class Bounds(NamedTuple):
@@ -44,9 +51,10 @@ class _NoRange(Exception):
     """Why a printed range is none."""
 
 
-def range_of(text: str, unit: str) -> Bounds:
+def range_of(text: str, unit: str, decimal: str = "") -> Bounds:
     """The bounds that are printed for a result in `unit`; a range in another unit is none, unless only the decimal
-    point lies between the two.
+    point lies between the two. `decimal`: the mark that is known to be the decimal one (COMMA, POINT), or that commas
+    are, and points may part thousands (PERHAPS_COMMA).
     """
     printed = " ".join(text.split())
     bare = _BRACKETS.sub(r"\1 \2", printed, count=1).strip() if _BRACKETS.fullmatch(printed) else printed
@@ -54,7 +62,7 @@ def range_of(text: str, unit: str) -> Bounds:
         return Bounds()
     bare = _without_words(bare)
     try:
-        low, high = _bounds(bare, unit)
+        low, high = _bounds(bare, unit, decimal)
     except _NoRange as why:
         said = str(why) or "is not a lower and an upper bound"
         return Bounds(said=f"“{printed[:80]}” {said}: no range is taken from it.")
@@ -70,19 +78,19 @@ def _without_words(bare: str) -> str:
     return match["bound"] if (match := _WORD_BEHIND.fullmatch(bare)) else bare
 
 
-def _bounds(bare: str, unit: str) -> tuple[Decimal | None, Decimal | None]:
+def _bounds(bare: str, unit: str, decimal: str) -> tuple[Decimal | None, Decimal | None]:
     if match := _BOTH.fullmatch(bare):
-        low, high = _figure(match["low"]), _figure(match["high"])
+        low, high = _figure(match["low"], decimal), _figure(match["high"], decimal)
         if low > high or low == high == 0:
             raise _NoRange
         return _scaled(low, match, unit), _scaled(high, match, unit)
     if match := _ONE.fullmatch(bare):
-        bound = _scaled(_figure(match["bound"]), match, unit)
+        bound = _scaled(_figure(match["bound"], decimal), match, unit)
         return (None, bound) if match["op"][0] in "<≤" or match["op"] == "=<" else (bound, None)
     if match := _LOW_ONLY.fullmatch(bare):
-        return _figure(match["low"]), None
+        return _figure(match["low"], decimal), None
     if match := _HIGH_ONLY.fullmatch(bare):
-        return None, _figure(match["high"] or match["below"])
+        return None, _figure(match["high"] or match["below"], decimal)
     raise _NoRange
 
 
@@ -101,11 +109,13 @@ def _scaled(figure: Decimal, match: "re.Match[str]", unit: str) -> Decimal:
     return found
 
 
-def _figure(text: str) -> Decimal:
+def _figure(text: str, decimal: str) -> Decimal:
     """A bound. `150,000` may be thousands or a decimal comma, and is neither; `1,500,000` and `1'500` are thousands."""
     if len(text) > MOST_DIGITS:
         raise _NoRange
-    if _TWO_READINGS.fullmatch(text):
+    if decimal in _GROUPED:
+        return _of_mark(text, decimal)
+    if _TWO_READINGS.fullmatch(text) or (decimal == PERHAPS_COMMA and _POINT_THREE.fullmatch(text)):
         raise _NoRange("could be read in two ways, with thousands or with a decimal comma")
     if _PLAIN.fullmatch(text):
         return Decimal(text)
@@ -116,3 +126,12 @@ def _figure(text: str) -> Decimal:
     if _POINTS.fullmatch(text):
         return Decimal(text.replace(".", "").replace(",", "."))
     raise _NoRange
+
+
+def _of_mark(text: str, decimal: str) -> Decimal:
+    """A bound whose decimal mark is known; the other one parts thousands or is wrong."""
+    match = _GROUPED[decimal].fullmatch(text)
+    if match is None:
+        raise _NoRange(f"is not written with a decimal {decimal}")
+    whole = re.sub("[.,'’]", "", match["whole"])
+    return Decimal(f"{match['sign']}{whole}.{match['part']}" if match["part"] else f"{match['sign']}{whole}")

@@ -19,6 +19,7 @@ from tracker.formats.opening import LOST
 LONGEST = 200
 LONGEST_MRN = 64
 LONGEST_REPORT = 100_000
+COMMA, POINT = "comma", "point"  # the decimal mark of a table, where it is known
 MOST_DIGITS = 30  # before and after the point together; no laboratory prints more
 FORMULA_STARTS = ("=", "+", "-", "@", "\t", "\r")
 

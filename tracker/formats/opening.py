@@ -16,6 +16,7 @@ from tracker.domain.errors import Refused
 CHUNK = 1 << 18
 HEAD = 1 << 20  # what is looked at before anything is decided: format and encoding
 UNPACKED_LIMIT = 1 << 30
+SMALL, MOST_TIMES = 32 << 20, 200  # so much any gzip file may unpack to; above that, so many times what was read of it
 LINE_LIMIT = 1 << 20
 
 LOST = "\ufffd"
@@ -107,10 +108,11 @@ def _beginning(chunks: Iterator[bytes]) -> tuple[bytes, Iterator[bytes]]:
 
 def _unpacked(chunks: Iterator[bytes]) -> Iterator[bytes]:
     """Unpack gzip, member after member, never more than a chunk at once."""
-    total = 0
+    total = read = 0
     member = zlib.decompressobj(wbits=31)
     for packed in chunks:
         left = packed
+        read += len(packed)
         while left:
             if member.eof:  # another member may follow, or zeros that fill a block
                 left = left.lstrip(b"\0")
@@ -119,6 +121,10 @@ def _unpacked(chunks: Iterator[bytes]) -> Iterator[bytes]:
             total += len(piece)
             if total > UNPACKED_LIMIT:
                 raise Refused("The file unpacks to more than 1 GiB: split it into several files.")
+            if total > max(SMALL, MOST_TIMES * read):
+                raise Refused(
+                    "The file unpacks to far more than a table would: send it as it was before it was packed."
+                )
             if piece:
                 yield piece
     if not member.eof:

@@ -21,6 +21,7 @@ GUESSED = "The file is not all UTF-8: some letters were read as Windows-1252, wh
 
 _REMEMBERED = 1 << 14  # cells of a column whose value is kept at hand: dates, units and names come again and again
 _MOST_COLUMNS = 1000
+_MOST_EMPTY = 1 << 20  # as many rows as a sheet has
 _LONGEST_RECORD = 50  # lines; a cell that goes on for longer lacks its closing quotation mark
 _UNCLOSED = "The quotation marks of this row do not match: close the one that is open, and double those inside a cell."
 
@@ -199,8 +200,13 @@ class Rows:
 def _rows(table: Table, layout: Layout, steps: list[_Step]) -> Iterator[Row]:
     quick = [(step.read, step.place) for step in steps]
     width, make, written = len(table.names), layout.make, table.text
-    warned = written.guessed
+    warned, empty = written.guessed, 0
     for number, cells, trouble in table.records:
+        if not any(cells) and not trouble:
+            empty += 1
+            if empty > _MOST_EMPTY:
+                raise Refused(f"There are more than {_MOST_EMPTY:,} empty rows.")
+            continue
         if trouble or (len(cells) != width and (trouble := _fitted(cells, width, table.delimiter))):
             yield Row(number, None, (Problem(number, "", trouble),))
             continue

@@ -1,6 +1,16 @@
 """The tables. A file an aggregate; columns and invariants only: no session, no clock, no URL."""
 
-from tracker.models.access import ROLES, Account, BrowserSession, Clinic, Draft, Membership, RecoveryCode
+from tracker.models.access import (
+    ENROLLED,
+    ROLES,
+    Account,
+    BrowserSession,
+    Clinic,
+    Draft,
+    Membership,
+    Passkey,
+    RecoveryCode,
+)
 from tracker.models.adverse_event import AdverseEvent
 from tracker.models.attachment import Attachment
 from tracker.models.audit import AuditEntry
@@ -16,6 +26,7 @@ from tracker.models.target import PatientTarget
 from tracker.models.treatment import Course, CourseEvent, Medication
 
 __all__ = [
+    "ENROLLED",
     "ROLES",
     "AccessNote",
     "Account",
@@ -44,6 +55,7 @@ __all__ = [
     "Medication",
     "Membership",
     "Observation",
+    "Passkey",
     "Patient",
     "PatientTarget",
     "QueueView",

@@ -3,7 +3,7 @@
 from datetime import datetime
 from typing import Any
 
-from sqlalchemy import CheckConstraint, ForeignKey, Index, UniqueConstraint
+from sqlalchemy import CheckConstraint, ColumnElement, ForeignKey, Index, UniqueConstraint, exists, or_
 from sqlalchemy.orm import Mapped, mapped_column
 
 from tracker.models.base import STRICT, Base, ClinicId, Key, UserId
@@ -26,6 +26,7 @@ class Clinic(Base):
 class Account(Base):
     """One person, one account. Never deleted, never reassigned: disabled.
 
+    `password_until`: it was given by somebody else, runs out then, and has to be changed before anything else.
     `totp_secret` is in force from `totp_since` on; `totp_step` is the last half minute whose code was taken.
     """
 
@@ -37,6 +38,7 @@ class Account(Base):
     password_hash: Mapped[str]
     failed_attempts: Mapped[int] = mapped_column(default=0)
     locked_until: Mapped[datetime | None]
+    password_until: Mapped[datetime | None]
     disabled_at: Mapped[datetime | None]
     created_at: Mapped[datetime]
     totp_secret: Mapped[str] = mapped_column(default="")
@@ -88,6 +90,36 @@ class RecoveryCode(Base):
     made_at: Mapped[datetime]
     spent_at: Mapped[datetime | None]
     __table_args__ = (STRICT,)
+
+
+class Passkey(Base):
+    """A key of a person's device or security key (WebAuthn). Never deleted: removed.
+
+    `credential` and `public_key` are base64url as the browser says them, `handle` is what the device knows the person
+    by. `counter` is the last one the device told (0 where it counts nothing); `challenged_at` is when the last
+    challenge it answered was made: no challenge counts again, nor one made before it.
+    """
+
+    __tablename__ = "passkey"
+    id: Mapped[Key]
+    account_id: Mapped[UserId] = mapped_column(index=True)
+    name: Mapped[str]
+    credential: Mapped[str] = mapped_column(unique=True)
+    public_key: Mapped[str]
+    handle: Mapped[str]
+    counter: Mapped[int]
+    challenged_at: Mapped[datetime]
+    made_at: Mapped[datetime]
+    used_at: Mapped[datetime | None]
+    removed_at: Mapped[datetime | None]
+    __table_args__ = (STRICT,)
+
+
+# True of an account whose sign-in asks for more than the password.
+ENROLLED: ColumnElement[bool] = or_(
+    Account.totp_since.is_not(None),
+    exists().where(Passkey.account_id == Account.id, Passkey.removed_at.is_(None)),
+)
 
 
 class Draft(Base):

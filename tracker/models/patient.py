@@ -78,7 +78,7 @@ class AccessNote(Base):
     what: Mapped[str]
     detail: Mapped[str] = mapped_column(default="")
     clinic_id: Mapped[int | None] = mapped_column(ForeignKey("clinic.id"))
-    __table_args__ = (STRICT,)
+    __table_args__ = (Index("ix_access_note_account_at", "account_id", "at"), STRICT)
 
 
 class EmergencyAccess(Base):

@@ -7,8 +7,7 @@ For an unknown name the same work is done on a stand-in, and the answer is the s
 
 import hashlib
 import secrets
-import string
-from collections.abc import Iterable, Mapping
+from collections.abc import Mapping
 from datetime import datetime, timedelta
 from functools import lru_cache
 from typing import Any, NamedTuple
@@ -23,18 +22,12 @@ from tracker.models import ROLES, Account, BrowserSession, Clinic, Membership
 from tracker.models.base import UtcDateTime
 from tracker.operations import audit
 from tracker.operations.actor import Actor
+from tracker.operations.passwords import LONGEST, check_new_password
 
 ATTEMPTS = 10
 LOCKED_FOR = timedelta(minutes=15)
+GIVEN_FOR = timedelta(hours=72)  # a password that an administrator made
 OPEN_SESSIONS = 5
-SHORTEST, LONGEST = 12, 256
-LOCAL_WORDS = ("jakwatch", "password", "tofacitinib", "clinician", "dermatology")
-# What is left of the commonest long passwords when the figures and signs around it are taken off.
-COMMON = frozenset(
-    ("administrator", "changeme", "football", "iloveyou", "letmein", "letmeinplease", "qwerty", "secret", "sunshine",
-     "superman", "trustno", "welcome", "welcomeback", "whatever")
-)  # fmt: skip
-ROWS = ("qwertyuiopasdfghjklzxcvbnm", "abcdefghijklmnopqrstuvwxyz", "01234567890123456789", "1q2w3e4r5t6y7u8i9o0p")
 
 
 @lru_cache(maxsize=4)
@@ -51,30 +44,6 @@ def password_fits(stored: str | None, password: str, hasher: PasswordHasher) -> 
     except (VerificationError, InvalidHashError):
         return False
     return stored is not None
-
-
-_AROUND = string.digits + string.punctuation + " "
-
-
-def check_new_password(password: str, account: Account, clinics: Iterable[Clinic] = ()) -> None:
-    """Raise Refused where the password would be guessed soon. Any character counts; none is asked for."""
-    if len(password) < SHORTEST:
-        raise Refused(f"A password has {SHORTEST} characters or more. Four unrelated words are easy to remember.")
-    if len(password) > LONGEST:
-        raise Refused(f"A password has {LONGEST} characters or fewer.")
-    folded = password.casefold()
-    places = [word for clinic in clinics for word in (clinic.code, *clinic.name.split())]
-    words = (*LOCAL_WORDS, account.username, *account.name.split(), *places)
-    for word in words:
-        if len(word) > 2 and word.casefold() in folded:
-            raise Refused(f"The password contains “{word}”, which is among the first things one would try.")
-    if len(set(folded)) < 5:
-        raise Refused("The password repeats so few characters that it would be guessed.")
-    inside = folded.strip(_AROUND)
-    if inside in COMMON or any(
-        part in row for row in (*ROWS, *(r[::-1] for r in ROWS)) for part in (folded, inside) if len(part) > 4
-    ):
-        raise Refused("The password is one of the first that are tried: a common word or a row of keys.")
 
 
 # ---------------------------------------------------------------------------------------------- people
@@ -106,6 +75,12 @@ def add_account(  # noqa: PLR0913 - what an account is made of
         session, actor, "create", "account", account.id, after=after, clinic_id=clinics[0].id if clinics else None
     )
     return account
+
+
+def give_for_a_while(session: Session, account: Account, at: datetime) -> None:
+    """The password just set is known to whoever made it: it runs out, and is changed before anything else is done."""
+    account.password_until = at + GIVEN_FOR
+    session.flush()
 
 
 def disable_account(session: Session, actor: Actor, username: str) -> Account:
@@ -143,12 +118,13 @@ NOBODY = Claim(None, None)
 
 
 def claim_attempt(session: Session, username: str, at: datetime) -> Claim:
-    """Count an attempt on an account; NOBODY where there is none, or it is disabled or locked."""
+    """Count an attempt on an account; NOBODY where there is none, it is disabled or locked, or its password ran out."""
     open_to_try = or_(Account.locked_until.is_(None), Account.locked_until <= at)
+    in_force = or_(Account.password_until.is_(None), Account.password_until > at)
     tried = case((Account.locked_until.is_not(None), 1), else_=Account.failed_attempts + 1)  # a lock that is over
     row = session.execute(
         update(Account)
-        .where(Account.username == username, Account.disabled_at.is_(None), open_to_try)
+        .where(Account.username == username, Account.disabled_at.is_(None), open_to_try, in_force)
         .values(
             failed_attempts=tried,
             locked_until=case((tried >= ATTEMPTS, literal(at + LOCKED_FOR, UtcDateTime())), else_=None),
@@ -175,7 +151,7 @@ def change_password(session: Session, actor: Actor, account: Account, password: 
     at = select(Clinic).join(Membership, Membership.clinic_id == Clinic.id).where(Membership.account_id == account.id)
     check_new_password(password, account, session.scalars(at))
     account.password_hash = hasher.hash(password)
-    account.failed_attempts, account.locked_until = 0, None
+    account.failed_attempts, account.locked_until, account.password_until = 0, None, None
     session.flush()
     end_sessions(session, account.id, actor.utc)
     audit.note(session, actor, "change_password", "account", account.id)

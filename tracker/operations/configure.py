@@ -64,13 +64,14 @@ def the_clinics(session: Session, actor: Actor) -> list[Clinic]:
 def _columns(reading: RangeReading) -> dict[str, Any]:
     analyte = find(reading.analyte, reading.unit)
     if analyte is None:
-        raise Refused(f"“{reading.analyte}” is not an analyte Jakwatch knows.")
+        raise Refused(f"“{reading.analyte}” is not an analyte Jakwatch knows.", "analyte")
     check_bounds(reading.low, reading.high)
     for bound in (reading.low, reading.high):
         if bound is not None and to_canonical(ANALYTES[analyte.code], bound, reading.unit) is None:
-            raise Refused(f"{analyte.code} is not recorded in “{reading.unit}”: one of {', '.join(analyte.units)}.")
+            known = ", ".join(analyte.units)
+            raise Refused(f"{analyte.code} is not recorded in “{reading.unit}”: one of {known}.", "unit")
     if reading.age_from is not None and reading.age_to is not None and reading.age_from >= reading.age_to:
-        raise Refused(f"The ages {reading.age_from} to {reading.age_to} are empty: “to” is exclusive.")
+        raise Refused(f"The ages {reading.age_from} to {reading.age_to} are empty: “to” is exclusive.", "age_to")
     return {
         "analyte": analyte.code, "laboratory": reading.laboratory, "sex": reading.sex, "age_from": reading.age_from,
         "age_to": reading.age_to, "low": reading.low, "low_inclusive": reading.low_op != ">", "high": reading.high,

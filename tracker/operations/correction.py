@@ -14,7 +14,7 @@ from tracker.queries.panel import previous, sample
 
 _SAID = (
     "comparator", "figure", "unit", "text", "collected_at", "time_known", "laboratory", "accession", "ref_low",
-    "ref_high",
+    "ref_high", "fasting",
 )  # fmt: skip
 
 

@@ -9,8 +9,9 @@ from zoneinfo import ZoneInfo
 from sqlalchemy import select
 from sqlalchemy.orm import Session
 
+from tracker.domain import fever
 from tracker.domain.errors import NotFound, Refused, Stale
-from tracker.domain.values import read_number
+from tracker.domain.values import Number, read_number
 from tracker.library.protocols import protocols
 from tracker.models import AdverseEvent, Base, Clinic, Course, CourseEvent, Medication, Observation, Patient
 from tracker.operations import audit
@@ -231,19 +232,30 @@ def add_observation(
     """Record a weight, a class, a score, a vaccination. Raises Refused for an unknown kind or an impossible figure."""
     if kind not in OBSERVATION_KINDS:
         raise Refused(f"“{kind}” is not an observation Jakwatch knows: one of {', '.join(OBSERVATION_KINDS)}.")
-    number = read_number(value)
-    if kind in _NUMERIC:
-        low, high = _NUMERIC[kind]
-        if number is None or number.comparator or not low <= number.figure <= high:
-            raise Refused(f"“{value}” is not possible for {kind}: a number from {low} to {high}.")
+    value, figure = _observed(kind, value)
     if on > actor.today(zone_of(session, patient.clinic_id)):
         raise Refused(f"The observation is dated {on}, which is in the future.")
     row = Observation(
-        patient_id=patient.id, on=on, kind=kind, value=value, figure=number.figure if number else None,
+        patient_id=patient.id, on=on, kind=kind, value=value, figure=figure,
         recorded_at=actor.utc, recorded_by=actor.account_id, batch_id=batch_id,
     )  # fmt: skip
     audit.created(session, actor, row, clinic_id=patient.clinic_id, patient_id=patient.id)
     return row
+
+
+def _observed(kind: str, value: str) -> tuple[str, Decimal | None]:
+    """The value as it is kept, and its figure where it has one. Raises Refused for an impossible one."""
+    number: Number | None
+    if kind == fever.KIND and " for " in value:
+        read = fever.read_temperature(value)
+        value, number = str(read), Number("", read.degrees)
+    else:
+        number = read_number(value)
+    if kind in _NUMERIC:
+        low, high = _NUMERIC[kind]
+        if number is None or number.comparator or not low <= number.figure <= high:
+            raise Refused(f"“{value}” is not possible for {kind}: a number from {low} to {high}.")
+    return value, number.figure if number else None
 
 
 def patient_by_id(session: Session, patient_id: int) -> Patient:

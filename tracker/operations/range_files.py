@@ -24,7 +24,7 @@ NEW, CHANGED, SAME, DRAFTED, REFUSED = "new", "changed", "same", "drafted", "ref
 
 class Told(NamedTuple):
     """What one row is: its outcome (a word above), the line it says where it could be read, what it would follow, and
-    what is to be said about it. Of a refused row the problems say why.
+    what is to be said about it. Of a refused row the problems say why. `place` is its sheet, in a workbook.
     """
 
     number: int
@@ -33,6 +33,15 @@ class Told(NamedTuple):
     follows: Line | None
     problems: tuple[Problem, ...]
     reading: RangeReading | None = None
+    place: str = ""
+
+    @property
+    def where(self) -> str:
+        """`Row 3`, `Row 3 of sheet Men`."""
+        return f"Row {self.number}{f' of {self.place}' if self.place else ''}"
+
+
+Seen = dict[tuple[Scope, date], Told]
 
 
 def compare(session: Session, clinic_id: int, source: Source, on: date) -> list[Told]:
@@ -44,30 +53,40 @@ def compare(session: Session, clinic_id: int, source: Source, on: date) -> list[
     rows = list(islice(source.rows, MOST_ROWS + 1))
     if len(rows) > MOST_ROWS:
         raise Refused(f"The file has more than {MOST_ROWS} rows: split it.")
-    seen: dict[tuple[Scope, date], int] = {}
+    seen: Seen = {}
     return [_compared(session, clinic_id, row, on, seen) for row in rows]
 
 
-def _compared(session: Session, clinic_id: int, row: Row, on: date, seen: dict[tuple[Scope, date], int]) -> Told:
+def _compared(session: Session, clinic_id: int, row: Row, on: date, seen: Seen) -> Told:
     told = row.reading
     if not isinstance(told, RangeReading):
-        return Told(row.number, REFUSED, None, None, row.problems)
+        return Told(row.number, REFUSED, None, None, row.problems, place=row.place)
     try:
         line = configure.range_row(clinic_id, told)
     except Refused as why:
-        return Told(row.number, REFUSED, None, None, (*row.problems, Problem(row.number, "", str(why))), told)
+        problems = (*row.problems, Problem(row.number, why.field, str(why)))
+        return Told(row.number, REFUSED, None, None, problems, told, row.place)
     found = understood(session, line, on)
-    refusals = [*found.sense.refusals, *_twice(row.number, line, seen)]
+    mine = Told(row.number, REFUSED, line, found.follows, (), told, row.place)
     outcome = _outcome(session, clinic_id, told, found.follows)
+    refusals = [(_bound(words), words) for words in found.sense.refusals]
+    refusals += [("", words) for words in _twice(mine, line, seen)]
     if outcome not in (SAME, DRAFTED) and told.effective_from <= STARTER_FROM:
-        refusals.append(f"{STARTER_FROM} is the day of the starter set: give the day from which yours judges.")
-    said = (*row.problems, *(Problem(row.number, "", words) for words in (*refusals, *found.sense.questions)))
-    return Told(row.number, REFUSED if refusals else outcome, line, found.follows, said, told)
+        words = f"{STARTER_FROM} is the day of the starter set: give the day from which yours judges."
+        refusals.append(("effective_from", words))
+    asked = [(_bound(words), words) for words in found.sense.questions]
+    said = (Problem(row.number, column, words) for column, words in (*refusals, *asked))
+    return mine._replace(outcome=REFUSED if refusals else outcome, problems=(*row.problems, *said))
 
 
-def _twice(number: int, line: ReferenceRange, seen: dict[tuple[Scope, date], int]) -> list[str]:
-    first = seen.setdefault((scope(line), line.effective_from), number)
-    return [] if first == number else [f"Row {first} is of the same line from the same day: leave one of the two."]
+def _bound(words: str) -> str:
+    """The column of the bound that a sentence of range_sense.py is about."""
+    return "low" if words.startswith("Lower") else "high"
+
+
+def _twice(mine: Told, line: ReferenceRange, seen: Seen) -> list[str]:
+    first = seen.setdefault((scope(line), line.effective_from), mine)
+    return [] if first is mine else [f"{first.where} is of the same line from the same day: leave one of the two."]
 
 
 def _outcome(session: Session, clinic_id: int, told: RangeReading, follows: Line | None) -> str:
@@ -82,8 +101,8 @@ def draft_set(session: Session, actor: Actor, clinic_id: int, told: Sequence[Tol
     """Draft what is new or changed as one set; its first draft, by which the set goes. Raises Refused where a row was
     refused or nothing is left to draft.
     """
-    if refused := [one.number for one in told if one.outcome == REFUSED]:
-        raise Refused(f"Nothing is drafted while rows are refused (the first is row {refused[0]}): mend them first.")
+    if refused := [one.where for one in told if one.outcome == REFUSED]:
+        raise Refused(f"Nothing is drafted while rows are refused (the first: {refused[0]}): mend them first.")
     wanted = [one.reading for one in told if one.outcome in (NEW, CHANGED) and one.reading is not None]
     if not wanted:
         raise Refused("Everything in the file stands already, or is drafted.")

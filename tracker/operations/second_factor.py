@@ -1,5 +1,5 @@
-"""The second factor: a code of six digits that a telephone works out every half minute (TOTP, RFC 6238), or one of ten
-recovery codes on paper, each good for one use.
+"""The second factor: a code of six digits that a telephone works out every half minute (TOTP, RFC 6238), a passkey
+(passkeys.py), or one of ten recovery codes on paper, each good for one use.
 
 A code is taken for its own half minute and the ones beside it, and never twice. Of recovery codes the digest is kept:
 at 80 bits each, guessing from it is hopeless.
@@ -7,6 +7,7 @@ at 80 bits each, guessing from it is hopeless.
 
 import hashlib
 import secrets
+from collections.abc import Iterable
 from datetime import datetime
 
 import pyotp
@@ -14,7 +15,7 @@ from sqlalchemy import select, update
 from sqlalchemy.orm import Session
 
 from tracker.domain.errors import Refused
-from tracker.models import Account, RecoveryCode
+from tracker.models import ENROLLED, Account, Passkey, RecoveryCode
 from tracker.operations import accounts, audit
 from tracker.operations.actor import Actor
 
@@ -46,21 +47,51 @@ def enrol(session: Session, actor: Actor, account: Account, secret: str, code: s
         )
     account.totp_secret, account.totp_since, account.totp_step = secret, actor.utc, step
     session.flush()
-    codes = _new_codes(session, actor, account)
+    codes = new_codes(session, actor, account)
     accounts.end_sessions(session, account.id, actor.utc, but=but)
     audit.note(session, actor, "enrol_second_factor", "account", account.id)
     return codes
 
 
+def has_factor(session: Session, account_id: int) -> bool:
+    """Does this person's sign-in ask for more than the password?"""
+    return bool(session.scalar(select(ENROLLED).where(Account.id == account_id)))
+
+
 def take_away(session: Session, actor: Actor, account: Account, reason: str) -> None:
-    """Back to the password alone: the telephone is lost, say. All sessions end."""
-    if account.totp_since is None:
+    """Back to the password alone, without telephone and passkeys: they are lost, say. All sessions end."""
+    if not has_factor(session, account.id):
         raise Refused(f"{account.name} has no second factor.")
-    account.totp_secret, account.totp_since, account.totp_step = "", None, 0
-    session.flush()
-    _spend_all(session, account.id, actor.utc)
+    keys = session.scalars(select(Passkey).where(Passkey.account_id == account.id, Passkey.removed_at.is_(None)))
+    remove_passkeys(session, actor, keys.all(), reason)
+    _forget_telephone(session, account)
+    spend_codes(session, account.id, actor.utc)
     accounts.end_sessions(session, account.id, actor.utc)
     audit.note(session, actor, "remove_second_factor", "account", account.id, reason=reason)
+
+
+def remove_telephone(session: Session, actor: Actor, account: Account) -> None:
+    """By its owner. Passkeys stay, and the recovery codes with them. All sessions end."""
+    if account.totp_since is None:
+        raise Refused("No telephone is enrolled.")
+    _forget_telephone(session, account)
+    if not has_factor(session, account.id):
+        spend_codes(session, account.id, actor.utc)
+    accounts.end_sessions(session, account.id, actor.utc)
+    audit.note(session, actor, "remove_second_factor", "account", account.id, reason="by its owner")
+
+
+def _forget_telephone(session: Session, account: Account) -> None:
+    account.totp_secret, account.totp_since, account.totp_step = "", None, 0
+    session.flush()
+
+
+def remove_passkeys(session: Session, actor: Actor, keys: Iterable[Passkey], reason: str) -> None:
+    """They open nothing any more; what they opened is the caller's to end."""
+    for key in keys:
+        key.removed_at = actor.utc
+        session.flush()
+        audit.note(session, actor, "remove_passkey", "passkey", key.id, before={"name": key.name}, reason=reason)
 
 
 def fits(session: Session, account_id: int, code: str, at: datetime) -> bool:
@@ -114,15 +145,17 @@ def _step_of(secret: str, code: str, at: datetime) -> int | None:
     return found[0] if found else None
 
 
-def _new_codes(session: Session, actor: Actor, account: Account) -> list[str]:
-    _spend_all(session, account.id, actor.utc)
+def new_codes(session: Session, actor: Actor, account: Account) -> list[str]:
+    """Ten recovery codes in place of those there were, told this once."""
+    spend_codes(session, account.id, actor.utc)
     codes = ["".join(secrets.choice(_LETTERS) for _ in range(16)) for _ in range(CODES)]
     session.add_all(RecoveryCode(account_id=account.id, digest=_digest(code), made_at=actor.utc) for code in codes)
     session.flush()
     return ["-".join(code[start : start + 4] for start in range(0, 16, 4)) for code in codes]
 
 
-def _spend_all(session: Session, account_id: int, at: datetime) -> None:
+def spend_codes(session: Session, account_id: int, at: datetime) -> None:
+    """No recovery code of this person opens anything any more."""
     session.execute(
         update(RecoveryCode)
         .where(RecoveryCode.account_id == account_id, RecoveryCode.spent_at.is_(None))

@@ -16,7 +16,7 @@ from sqlalchemy.orm import Session
 from tracker.domain.errors import Refused
 from tracker.domain.findings import Finding
 from tracker.domain.ranges import Range
-from tracker.domain.readings import LabReading, Moment, read_moment
+from tracker.domain.readings import LabReading, Moment, fasting_words, read_moment
 from tracker.domain.units import from_canonical, to_canonical, unit_of
 from tracker.domain.values import Number, plain, read_number, shown
 from tracker.library.analytes import ANALYTES
@@ -32,6 +32,7 @@ from tracker.queries.yardsticks import printed_range
 EMPTY, REFUSED, TAKEN, ON_FILE, ASKED, WORDS = "empty", "refused", "taken", "on_file", "asked", "words"
 LOW, HIGH, INSIDE, NOT_EVALUATED = "low", "high", "inside", "not_evaluated"
 
+_MOST_TIMES = 10**6
 _TIME = re.compile(r"^(\d{1,2})\s*[:.h]?\s*(\d{2})\s*(?:h|uhr)?$", re.IGNORECASE)
 _VALUE_AND_UNIT = re.compile(r"^(?P<value>(?:[<>≤≥]=?\s*)?[+-]?[\d.,]+(?:\s*[eE]\s*[+-]?\d{1,3})?)\s*(?P<unit>\S.*)$")
 
@@ -43,6 +44,7 @@ class Header(NamedTuple):
     time: str = ""
     laboratory: str = ""
     accession: str = ""
+    fasting: bool | None = None
 
 
 class Row(NamedTuple):
@@ -203,18 +205,19 @@ class _Trial:
         if old is None:
             self.open[self.place] = reading
             return said
-        if all(getattr(old, name) == new[name] for name in ("comparator", "figure", "unit", "text")):
+        same = all(getattr(old, name) == new[name] for name in ("comparator", "figure", "unit", "text"))
+        if same and new["fasting"] in (None, old.fasting):
             return Said(row, line, ON_FILE, stands=old)
         return Said(row, line, TAKEN, self._taken(old), stands=old)
 
     def _taken(self, old: LabResult) -> str:
         value = f"{old.comparator}{plain(old.figure)} {old.unit}".strip() if old.figure is not None else old.text
+        if self.header.fasting not in (None, old.fasting):
+            value = f"{value}, {fasting_words(old.fasting)},"
         told = (("its time", self.moment.time_known), ("its accession number", self.header.accession))
         missing = " or ".join(words for words, known in told if not known)
         another = f" If this is another sample of that day, give {missing}." if missing else ""
-        return (
-            f"{old.subject} {value} is on file for this sample already.{another} If that value was wrong, correct it."
-        )
+        return f"{old.subject} {value} is on file for this sample already.{another} If that was wrong, correct it."
 
 
 def _with_verdict(said: Said, verdict: entry.Verdict, confirmed: Collection[str]) -> Said:
@@ -249,6 +252,7 @@ def _reading(row: Row, header: Header, moment: Moment, patient: Patient) -> LabR
     return LabReading(
         patient.mrn, moment, row.subject, row.value.strip(), "" if worded else row.unit,
         _bound(row.low, "lower"), _bound(row.high, "upper"), "", header.laboratory, header.accession,
+        fasting=header.fasting,
     )  # fmt: skip
 
 
@@ -291,6 +295,8 @@ def _change(row: Row, line: Line) -> str:
     change = number.figure - before
     if not change:
         return "no change"
+    if before and abs(change) > _MOST_TIMES * abs(before):
+        return ""  # no change but a slip, which is said of the value itself
     percent = f" ({_signed(round(100 * change / before, 0))} %)" if before else ""
     return f"{_signed(change)}{percent}"
 

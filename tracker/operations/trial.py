@@ -34,7 +34,8 @@ SHOWN = 200  # effects kept in full, the worst; the rest is counted
 @dataclass(frozen=True, slots=True)
 class Effect:
     """What would become of one flag. `past` are episodes that are over already and would be found, changed or gone;
-    `before` is the severity it has now, "" where there is no flag yet; `result_id` the latest sample it rests on.
+    `before` is the severity it has now, "" where there is no flag yet; `result_id` the latest sample it rests on; `was`
+    the sentence it has now, where that would be another one.
     """
 
     what: str
@@ -47,6 +48,12 @@ class Effect:
     sentence: str
     on: date
     result_id: int | None
+    was: str = ""
+
+    @property
+    def alike(self) -> bool:
+        """The same finding, held against another version."""
+        return self.what == CHANGED and not self.regraded and not self.was
 
     @property
     def regraded(self) -> bool:
@@ -207,6 +214,7 @@ def _effects(history: History, name: str, standing: Sequence[_Known]) -> Iterato
                 _what(known, finding), finding.rule, person.id, person.mrn, name, finding.severity,
                 known.severity if known else "", finding.sentence, finding.opened_on,
                 finding.evidence[-1].result_id if finding.evidence else None,
+                known.sentence if known is not None and known.sentence != finding.sentence else "",
             )  # fmt: skip
     for known in gone.values():
         what = CLEARED if known.machine == MACHINE_OPEN else PAST

@@ -6,6 +6,7 @@ from typing import Any, NamedTuple
 from sqlalchemy import func, select
 from sqlalchemy.orm import Session
 
+from tracker.domain.reasons import Reason
 from tracker.models import Account, HeldRow, ImportBatch, ImportProblem, ImportRun, ImportUndo, Patient
 
 PAGE = 50
@@ -91,10 +92,23 @@ def latest_of(session: Session, clinic_id: int, sha256: str) -> int | None:
     return session.scalar(found)
 
 
-def problems(session: Session, batch_id: int, limit: int | None = None) -> list[ImportProblem]:
+def problems(session: Session, batch_id: int) -> list[ImportProblem]:
     """What was said about a batch and its rows, in the order of the file."""
     statement = select(ImportProblem).where(ImportProblem.batch_id == batch_id)
-    return list(session.scalars(statement.order_by(ImportProblem.row, ImportProblem.id).limit(limit)))
+    return list(session.scalars(statement.order_by(ImportProblem.row, ImportProblem.id)))
+
+
+def reasons(session: Session, batch_id: int, limit: int) -> list[Reason]:
+    """What was said about a batch and its rows, each sentence once with how many rows it is said of."""
+    p = ImportProblem
+    statement = (
+        select(func.min(p.row), func.max(p.row), func.count(), p.column, p.message)
+        .where(p.batch_id == batch_id)
+        .group_by(p.column, p.message)
+        .order_by(func.min(p.row), func.min(p.id))
+        .limit(limit)
+    )
+    return [Reason(*row) for row in session.execute(statement)]
 
 
 def problem_count(session: Session, batch_id: int) -> int:

@@ -1,14 +1,23 @@
 """Who looked at a patient, and when somebody did so in an emergency."""
 
 from collections.abc import Collection
+from datetime import datetime
 from typing import NamedTuple
 
-from sqlalchemy import func, select
+from sqlalchemy import ColumnElement, func, select
 from sqlalchemy.orm import Session
 
 from tracker.models import AccessNote, Account, Clinic, EmergencyAccess, Membership, Patient
 
 PAGE = 100
+
+
+def nth_latest(
+    session: Session, account_id: int, which: ColumnElement[bool], number: int, since: datetime
+) -> datetime | None:
+    """When this person's `number`-th latest look of that kind was, from the first after `since` on; None for fewer."""
+    looks = select(AccessNote.at).where(AccessNote.account_id == account_id, AccessNote.at > since, which)
+    return session.scalar(looks.order_by(AccessNote.at.desc()).offset(number - 1).limit(1))
 
 
 class Look(NamedTuple):

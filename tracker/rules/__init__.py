@@ -15,6 +15,7 @@ from tracker.domain.history import History
 from tracker.domain.tailoring import tailored
 from tracker.rules import (
     action_limit,
+    benefit,
     change,
     ctcae,
     custom,
@@ -49,6 +50,7 @@ RULES: tuple[ModuleType, ...] = (
     screening,
     dosing,
     hold,
+    benefit,
     overdue,
     not_evaluated,
 )
@@ -69,6 +71,7 @@ TITLES = {
     "screening": "Screening",
     "dosing": "Dose",
     "hold": "Hold",
+    "benefit": "Benefit",
     "overdue": "Monitoring overdue",
     "not_evaluated": "Could not be evaluated",
 }

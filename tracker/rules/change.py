@@ -70,23 +70,21 @@ def _analyte(history: History, course: Course, analyte: str, labs: Sequence[Lab]
     known = [lab for lab in baselines.values() if lab is not None]
     if _steady(CHANCE[analyte], (*known, *labs)):
         return
-    counts = _counts(history, course)
-    trends = _trends(analyte, [lab for lab in labs if counts(lab)])
-    if trends:
-        for run in runs(labs, _trend_verdict(analyte, labs, trends)):
-            yield _trend(history, run, trends[id(run.last)])
-    if not any(lab.value for lab in known):
-        return
 
     def start(lab: Lab) -> Lab | None:
         return baselines[lab.meal]
 
-    strong = _strong(analyte, start)
+    counts, strong = _counts(history, course), _strong(analyte, start)
+    found = _trends(analyte, [lab for lab in labs if counts(lab)])
+    trends = {key: row for key, row in found.items() if not any(says(row[-1]) for says in strong.values())}
+    if trends:
+        for run in runs(labs, _trend_verdict(analyte, labs, trends), Lab.same_specimen):
+            yield _trend(history, run, trends[id(run.last)])
     chance = _beyond(start, CHANCE[analyte].direction, CHANCE[analyte].factor)
     weak = _unless((*strong.values(), lambda lab: id(lab) in trends), chance)
     for entry, meets in (*strong.items(), (RCV, weak)):
         if any(meets(lab) for lab in labs):
-            for run in runs(labs, _only(counts, meets)):
+            for run in runs(labs, _only(counts, meets), Lab.same_specimen):
                 yield _against_baseline(history, course, entry, start(run.last), run)
 
 
@@ -181,7 +179,7 @@ def _trends(analyte: str, counting: Sequence[Lab]) -> dict[int, tuple[Lab, ...]]
     for like in _comparable(counting):
         row: list[Lab] = []
         for lab in like:
-            if lab.comparator or lab.value is None:
+            if lab.comparator or lab.value is None or (row and lab.same_specimen(row[-1])):
                 continue
             row = [*row, lab] if row and _further(analyte, lab, row[-1]) else [lab]
             chance = _beyond(_always(row[0]), CHANCE[analyte].direction, CHANCE[analyte].factor)
@@ -215,9 +213,15 @@ def _trend_verdict(analyte: str, labs: Sequence[Lab], ends: Mapping[int, tuple[L
     for lab in labs:
         if id(lab) in ends:
             verdicts[id(lab)], last = True, lab
-        elif last is not None and not lab.comparator and lab.comparable(last) and not _further(analyte, lab, last):
+        elif last is not None and _goes_no_further(analyte, lab, last):
             verdicts[id(lab)], last = False, None
     return lambda lab: verdicts.get(id(lab))
+
+
+def _goes_no_further(analyte: str, lab: Lab, last: Lab) -> bool:
+    """Whether a result of another specimen that can be compared certainly does not go on."""
+    weighed = not lab.comparator and lab.comparable(last) and not lab.same_specimen(last)
+    return weighed and not _further(analyte, lab, last)
 
 
 def _trend(history: History, run: Run, row: tuple[Lab, ...]) -> Finding:

@@ -6,9 +6,9 @@ controlled or resolved. Serious and opportunistic infections and active tubercul
 lines. Zoster is for a clinician to decide on where the label has no hold rule, and a hold where it is serious,
 disseminated or multidermatomal, or where the label asks for it (baricitinib: until it has resolved). Any other
 infection asks for a work-up, and before a planned start for a clinician's decision. An infection together with
-neutrophils < 1.0 or lymphocytes < 0.5 10*9/L is urgent, and so is a temperature >= 38.3 °C with neutrophils < 0.5
-10*9/L on the same or the adjacent day. Three treated infections within 180 days, or two serious ones within 365 days,
-are flagged as recurrent.
+neutrophils < 1.0 or lymphocytes < 0.5 10*9/L is urgent, and so is a temperature >= 38.3 °C, or >= 38.0 °C for an hour,
+with neutrophils < 0.5 10*9/L on the same or the adjacent day. Three treated infections within 180 days, or two serious
+ones within 365 days, are flagged as recurrent.
 
 Why it matters:
 Serious infection leads the boxed warning of every JAK inhibitor, and the labels interrupt treatment until it is
@@ -29,8 +29,9 @@ from datetime import date, timedelta
 from decimal import Decimal
 from typing import NamedTuple
 
+from tracker.domain.fever import KIND, febrile_neutropenia
 from tracker.domain.findings import ROUTINE, SOON, URGENT, Evidence, Finding
-from tracker.domain.history import Course, History, Lab, Observation
+from tracker.domain.history import Course, History, Lab
 from tracker.domain.illness import (
     AFTERMATH,
     CONSULT,
@@ -50,14 +51,13 @@ CODE = "infection"
 
 RECENT = timedelta(days=90)  # author-proposed: a count older than this at the onset says nothing
 LOW_COUNTS = {"ANC": Decimal("1.0"), "ALC": Decimal("0.5")}  # 10*9/L, author-proposed
-FEVER, NEXT_TO_NONE = Decimal("38.3"), Decimal("0.5")  # °C; neutrophils in 10*9/L
 RECURRENT = (("treated", 3, 180), ("serious", 2, 365))  # author-proposed: entry, how many, within days
 SAYS = {"hold": "the label says interrupt", "stop": "the label says discontinue"}
 
 _NOT_WITH_INFECTION = Sourced("", "US labels: avoid in active serious or localised infection", False)
 _NO_DRUG = Sourced("", "boxed warnings: serious infections", False)
 _WITH_LOW_COUNTS = "author-proposed: infection with neutrophils < 1.0 or lymphocytes < 0.5 10*9/L"
-_FEBRILE = "general knowledge: >= 38.3 °C with neutrophils < 0.5 10*9/L"
+_FEBRILE = "general knowledge: >= 38.3 °C, or >= 38.0 °C for 1 h, with neutrophils < 0.5 10*9/L"
 
 
 class _Case(NamedTuple):
@@ -256,34 +256,17 @@ def _counts(history: History, first: date, last: date) -> list[Lab]:
 
 
 def _febrile_neutropenia(history: History) -> Iterator[Finding]:
-    warmth = [o for o in history.observations if o.kind == "temperature_c" and o.on <= history.as_of]
-    until: date | None = date.min
-    for fever in warmth:
-        lab = _bare(history, fever.on) if fever.figure is not None and fever.figure >= FEVER else None
-        if lab is None or until is None or fever.on < until:
-            continue  # no fever, neutrophils enough, or the episode before goes on
-        until = _over(history, warmth, fever.on)
-        day = max(fever.on, lab.collected_on)
+    for fever in febrile_neutropenia(history):
+        seen, lab = fever.seen, fever.lab
+        degrees, lasted, hours = seen.value.partition(" for ")
+        day = max(seen.on, lab.collected_on)
         yield Finding(
             CODE, "FEBRILE_NEUTROPENIA", URGENT,
-            f"Temperature {fever.value} °C on {fever.on} with {_said(history, lab)} on {lab.collected_on}: "
+            f"Temperature {degrees} °C{lasted}{hours} on {seen.on} with {_said(history, lab)} on {lab.collected_on}: "
             "febrile neutropenia is an emergency",
-            day, day, fever.on.isoformat(), "", until, suggested=CONSULT, source=_FEBRILE, verified=False,
-            evidence=(Evidence("temperature_c", fever.value, "°C", fever.on), lab.evidence()),
+            day, day, seen.on.isoformat(), "", fever.until, suggested=CONSULT, source=_FEBRILE, verified=False,
+            evidence=(Evidence(KIND, degrees, "°C", seen.on, note=f"{lasted}{hours}".strip()), lab.evidence()),
         )  # fmt: skip
-
-
-def _bare(history: History, day: date) -> Lab | None:
-    """The result that shows next to no neutrophils on the day of a fever or the one beside it."""
-    near = (lab for lab in history.labs.get("ANC", ()) if abs(lab.collected_on - day) <= timedelta(days=1))
-    return next((lab for lab in near if lab.below(NEXT_TO_NONE)), None)
-
-
-def _over(history: History, warmth: Sequence[Observation], day: date) -> date | None:
-    """The first later day without fever or with neutrophils back."""
-    cool = [o.on for o in warmth if o.on > day and o.figure is not None and o.figure < FEVER]
-    counts = (lab for lab in history.labs.get("ANC", ()) if lab.collected_on > day)
-    return min(cool + [lab.collected_on for lab in counts if lab.below(NEXT_TO_NONE) is False], default=None)
 
 
 def _recurrent(history: History, met: Sequence[Infection], cases: Sequence[_Case]) -> Iterator[Finding]:

@@ -7,7 +7,8 @@ either side of the range, of a limit (on treatment, or for starting) or of a gra
 index of an antibody that neither its range nor its flag reads as positive or negative. For a course: no baseline where
 the label limits the fall from it; no result before the start where the label limits the start; no weight where the
 label sets the dose by creatinine clearance, no dose where a line of the label would cap it; an LDL whose baseline was
-had by another method, or fasting where this one was not.
+had by another method, or fasting where this one was not. A temperature from 38.0 °C beside
+neutrophils < 0.5 10*9/L of which nobody recorded whether it lasted an hour.
 Half of a possible Hy's law (ALT or AST at 3 times the upper limit, or bilirubin above twice it) without the other half.
 For the latest draw: values that contradict each other (a differential that does not add up, haemoglobin against
 haematocrit, direct above total bilirubin, HDL above total cholesterol). Results under names that nobody has
@@ -33,7 +34,8 @@ from itertools import takewhile
 from tracker.domain.dosing_facts import unjudged
 from tracker.domain.draws import Contradiction, contradictions
 from tracker.domain.episodes import evidence, reading, within
-from tracker.domain.findings import INFO, ROUTINE, Finding
+from tracker.domain.fever import KIND, LASTING, undecided
+from tracker.domain.findings import INFO, ROUTINE, URGENT, Evidence, Finding
 from tracker.domain.gaps import MEASURED, NO_NUMBER, NO_RANGE, UNDECIDABLE, Gap, gaps_of, plain
 from tracker.domain.history import Course, History, Lab
 from tracker.domain.liver import AMINOTRANSFERASES, THRICE, TWICE, WINDOW_DAYS
@@ -44,8 +46,7 @@ CODE = "not_evaluated"
 UNMAPPED = "UNMAPPED"
 
 NO_BASELINE, NOT_MEASURED, IMPLAUSIBLE = "no_baseline", "not_measured_before_start", "implausible_pair"
-UNREAD = "unread"
-UNLIKE = "unlike_baseline"
+UNREAD, UNLIKE, FEVER_HOUR = "unread", "unlike_baseline", "fever_hour"
 UNPAIRED, HYS_LAW = "not_paired", "HYS_LAW"
 
 Treatment = tuple[Course, Protocol]
@@ -68,6 +69,7 @@ def check(history: History) -> Iterator[Finding]:
     for course, protocol in running:
         yield from _without_baseline(history, course, protocol)
         yield from _unlike_baseline(history, course, protocol)
+    yield from _fever(history)
     yield from _own_rules(history)
     yield from _without_uln(history)
     yield from _broken_rules(history)
@@ -198,6 +200,32 @@ def _apart(lab: Lab, other: Lab) -> str:
     method = "" if lab.method == other.method else lab.method or "of no known method"
     meal = lab.meal if lab.meal and other.meal and lab.meal != other.meal else ""
     return " and ".join(filter(None, (method, meal)))
+
+
+def _fever(history: History) -> Iterator[Finding]:
+    """A temperature that is an emergency beside these neutrophils if it lasted an hour."""
+    fever = undecided(history)
+    if fever is None:
+        return
+    seen, lab = fever.seen, fever.lab
+    day = max(seen.on, lab.collected_on)
+    yield Finding(
+        rule=CODE,
+        subject="FEBRILE_NEUTROPENIA",
+        entry=FEVER_HOUR,
+        severity=URGENT,
+        sentence=(
+            f"Temperature {seen.value} °C on {seen.on} with {reading(history, lab)} on {lab.collected_on} could not be "
+            f"judged: whether it lasted an hour was not recorded; {LASTING} °C for an hour is febrile neutropenia"
+        ),
+        opened_on=day,
+        last_seen_on=day,
+        starts=seen.on.isoformat(),
+        suggested="consult",
+        source="general knowledge (composite rule I1)",
+        verified=False,
+        evidence=(Evidence(KIND, seen.value, "°C", seen.on), lab.evidence()),
+    )
 
 
 def _own_rules(history: History) -> Iterator[Finding]:

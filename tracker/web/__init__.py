@@ -80,11 +80,13 @@ from tracker.web import (
     metrics,
     own_rules,
     papers,
+    passkeys,
     patients,
     protocol_lines,
     queue,
     range_files,
     ranges,
+    rates,
     results,
     review,
     rule_settings,
@@ -108,6 +110,7 @@ BLUEPRINTS: tuple[Blueprint, ...] = (
     sign_in.screen,
     account.screen,
     second_factor.screen,
+    passkeys.screen,
     queue.screen,
     review.screen,
     timeline.screen,
@@ -156,6 +159,8 @@ DEFAULTS: dict[str, Any] = {
     "IDLE_SECONDS": 15 * 60,
     "SESSION_SECONDS": 12 * 3600,
     "PROXIES": 0,
+    "HOURLY": (60, 300),
+    "ORIGIN": "",
     "ATTACHMENT_BYTES": LARGEST,
     "LETTERHEADS": {},  # clinic's code: {"address": lines, "telephone": number}, for letters to patients
     "METRICS_TOKEN": "",
@@ -182,6 +187,7 @@ def make_app(settings: dict[str, Any]) -> Flask:
     app.before_request(_name_request)
     security.init_app(app)
     app.before_request(access.guard)
+    rates.init_app(app)
     looking.init_app(app)
     metrics.init_app(app)
     logs.init_app(app)

@@ -59,6 +59,9 @@ ENDPOINTS: Mapping[str, frozenset[str]] = {
     "sign_in.enter": ANYBODY,
     "sign_in.code": ANYBODY,
     "sign_in.prove": ANYBODY,
+    "sign_in.ask_passkey": ANYBODY,
+    "sign_in.passkey": ANYBODY,
+    "sign_in.show_passkey": ANYBODY,
     "sign_in.leave": STAFF,
     "account.show": STAFF,
     "account.change_password": STAFF,
@@ -68,6 +71,12 @@ ENDPOINTS: Mapping[str, frozenset[str]] = {
     "second_factor.begin": STAFF,
     "second_factor.confirm": STAFF,
     "second_factor.remove": STAFF,
+    "passkeys.new": STAFF,
+    "passkeys.begin": STAFF,
+    "passkeys.make": STAFF,
+    "passkeys.add": STAFF,
+    "passkeys.ask": STAFF,
+    "passkeys.remove": STAFF,
     "account.switch_clinic": STAFF,
     "account.alive": STAFF,
     "account.left": STAFF,
@@ -243,8 +252,15 @@ ENDPOINTS: Mapping[str, frozenset[str]] = {
 
 # What somebody may do who has no second factor yet where everybody needs one.
 ENROLLING = frozenset(
-    {"second_factor.show", "second_factor.begin", "second_factor.confirm", "sign_in.leave", "account.left"}
-) | frozenset({"account.alive", "account.show", "account.change_password"})
+    {
+        "second_factor.show", "second_factor.begin", "second_factor.confirm", "passkeys.new", "passkeys.begin",
+        "passkeys.make", "passkeys.add", "sign_in.leave", "account.left", "account.alive", "account.show",
+        "account.change_password",
+    }
+)  # fmt: skip
+
+# What somebody may do whose password was given by somebody else.
+CHANGING = frozenset({"account.show", "account.change_password", "account.left", "account.alive", "sign_in.leave"})
 
 BIGGEST_KEY = 2**63 - 1
 
@@ -296,7 +312,7 @@ def may(endpoint: str) -> bool:
     user, allowed = signed_in(), ENDPOINTS.get(endpoint, frozenset())
     if "emergency" in g and allowed < STAFF:
         return False  # the record is open for reading
-    if user is None or (must_enrol(user) and endpoint not in ENROLLING):
+    if user is None or _first_goes_to(user, endpoint):
         return False
     return user.role in allowed
 
@@ -322,9 +338,15 @@ def guard() -> ResponseReturnValue | None:
     if user.role not in allowed:
         log.warning("account %s, %s, was refused %s", user.id, user.role, request.endpoint)
         raise NotAllowed(f"This is not for your role: you are signed in as {user.role}.")
-    if must_enrol(user) and request.endpoint not in ENROLLING:
-        return redirect(url_for("second_factor.show"), 303)
-    return None
+    first = _first_goes_to(user, request.endpoint)
+    return redirect(url_for(first), 303) if first else None
+
+
+def _first_goes_to(user: User, endpoint: str) -> str | None:
+    """The page that this person has to be done with before they may call that one."""
+    if user.must_change and endpoint not in CHANGING:
+        return "account.show"
+    return "second_factor.show" if must_enrol(user) and endpoint not in ENROLLING | CHANGING else None
 
 
 def must_enrol(user: User) -> bool:

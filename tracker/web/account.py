@@ -9,13 +9,14 @@ from wtforms.validators import EqualTo, InputRequired
 
 from tracker.domain.errors import NotFound, Refused
 from tracker.models import Account
-from tracker.operations import accounts, audit
+from tracker.operations import accounts, audit, passkeys, second_factor
 from tracker.web import sessions
 from tracker.web.access import BIGGEST_KEY, current_actor, current_user
 from tracker.web.clock import now
 from tracker.web.database import reading, writing
 from tracker.web.filters import count
 from tracker.web.forms import Form, refuse
+from tracker.web.origin import site
 from tracker.web.sign_in import own_path
 
 screen = Blueprint("account", __name__)
@@ -115,6 +116,10 @@ def _page(form: PasswordForm) -> str:
         sessions=[(row, device(row.user_agent)) for row in rows],
         idle=_duration(current_app.config["IDLE_SECONDS"]),
         longest=_duration(current_app.config["SESSION_SECONDS"]),
+        telephone=reading().get_one(Account, user.id).totp_since,
+        keys=passkeys.of_person(reading(), user.id),
+        keys_work=site() is not None,
+        codes=second_factor.codes_left(reading(), user.id),
     )
 
 

@@ -98,6 +98,7 @@ def create() -> ResponseReturnValue:
             person = add_account(
                 session, current_actor(), given["username"], given["name"], given["role"], password, where, hasher
             )
+            accounts.give_for_a_while(session, person, now())
     except Refused as error:
         refuse(form, error, "username")
         return _adding(form), 422
@@ -111,16 +112,17 @@ def new_password(account_id: int) -> ResponseReturnValue:
     with writing() as session:
         person = _colleague_not_me(people.colleague(session, current_clinics(), account_id))
         accounts.change_password(session, current_actor(), person, password, hasher)
+        accounts.give_for_a_while(session, person, now())
     return _shown_once(person, password)
 
 
 @screen.post("/admin/people/<int:account_id>/second-factor")
 def new_factor(account_id: int) -> ResponseReturnValue:
-    """For somebody whose telephone is lost. All their sessions end, and they enrol another."""
+    """For somebody whose telephone or passkey is lost. All their sessions end, and they enrol another."""
     with writing() as session:
         person = _colleague_not_me(people.colleague(session, current_clinics(), account_id))
         second_factor.take_away(session, current_actor(), person, "reset by an administrator")
-    tell(f"{person.name} signs in with the password alone, and enrols another telephone.")
+    tell(f"{person.name} signs in with the password alone, and enrols another telephone or passkey.")
     return redirect(url_for("admin.index"), 303)
 
 

@@ -45,10 +45,15 @@ class Kind(NamedTuple):
     hint: str = ""
     words: tuple[str, ...] = ()
 
+    def written(self, value: str) -> str:
+        """A value with its unit, which stands before how long it lasted: `38.1 °C for 1 h`."""
+        figure, lasted, time = value.partition(" for ") if self.unit else (value, "", "")
+        return f"{figure} {self.unit}".rstrip() + lasted + time
+
 
 KINDS = {
     "weight_kg": Kind("Weight", "kg", "in kg"),
-    "temperature_c": Kind("Temperature", "°C", "in °C"),
+    "temperature_c": Kind("Temperature", "°C", "in °C, such as 38.4; with how long it lasted, such as 38.1 for 1 h"),
     "salt": Kind("SALT score", "of 100", "0 to 100, decimals allowed"),
     "child_pugh": Kind("Child-Pugh class", words=("A", "B", "C")),
     "cyp2c9": Kind("CYP2C9 metaboliser", words=("poor", "intermediate", "normal")),

@@ -32,6 +32,7 @@ LAYERS = {
     "screening": "Screening line of the drug’s protocol",
     "dosing": "Dose line of the drug’s protocol",
     "hold": "Resume line of the drug’s protocol",
+    "benefit": "Benefit line of the drug’s protocol",
     "overdue": "Schedule of the drug’s protocol",
     "not_evaluated": "Could not be evaluated",
 }

@@ -4,24 +4,27 @@ Screens raise the words of tracker.domain.errors and let them pass; only `Refuse
 say it beside what was typed.
 """
 
+import errno
 import logging
+import os
 import traceback
 
 from flask import Flask, Response, current_app, g, make_response, redirect, render_template, request, url_for
 from flask.typing import ResponseReturnValue
 from flask_wtf.csrf import CSRFError
-from sqlalchemy.exc import DataError, DBAPIError, IntegrityError, OperationalError
+from sqlalchemy.exc import DatabaseError, DataError, DBAPIError, IntegrityError, OperationalError
 from sqlalchemy.exc import TimeoutError as PoolTimeout
 from sqlalchemy.orm.exc import StaleDataError
 from werkzeug.exceptions import HTTPException, SecurityError
 
-from tracker.domain.errors import NotAllowed, NotFound, OutcomeUnknown, Refused, Stale
+from tracker.domain.errors import Gone, NotAllowed, NotFound, OutcomeUnknown, Refused, Stale, TooMuch
 from tracker.web.access import typed
 from tracker.web.database import stop_reading
 
 log = logging.getLogger(__name__)
 
 RETRY_AFTER = "10"  # seconds
+DISK_FAILS = (errno.EIO, errno.ENOSPC, errno.EDQUOT, errno.EROFS)
 
 # status: title, what to do
 WORDS: dict[int, tuple[str, str]] = {
@@ -32,6 +35,7 @@ WORDS: dict[int, tuple[str, str]] = {
     409: ("Somebody else saved first", "Nothing of yours was stored. Open the record again and look at what changed."),
     413: ("Too large", "The file or text is larger than is taken here. Split it, and send the parts."),
     415: ("Of another kind", "This is not a kind of file or text that is taken here."),
+    429: ("That was much at once", "If your work needs more, ask whoever runs this service: TRACKER_HOURLY."),
     500: ("Something went wrong here", "Nothing was stored. If it happens again, report the reference below."),
     503: ("The database cannot be reached", "Nothing was stored now; what was before is safe. Try again in a while."),
 }  # fmt: skip
@@ -54,14 +58,35 @@ def page(status: int, reason: str = "", help_text: str = "") -> Response:
         status=status,
         # Without the navigation where it could not be built, or would ask the database that failed.
         bare=status >= 500 or "request_id" not in g,
-        typed=typed() if status in (409, 503) or help_text == RELOAD else [],
+        typed=_typed() if status in (409, 503) or help_text == RELOAD else [],
     )
     return make_response(body, status)
+
+
+def _typed() -> list[tuple[str, str]]:
+    """What was typed, so that nobody types it again; nothing where the form cannot be read, for want of a disk."""
+    try:
+        return typed()
+    except OSError:
+        return []
 
 
 def _unavailable(error: Exception) -> ResponseReturnValue:
     log.error("database: %s", type(error).__name__)
     return _later()
+
+
+def _database_failed(error: DBAPIError) -> ResponseReturnValue:
+    """The connection went, or SQLite has no kind for it, as where the disk cannot be read."""
+    gone = error.connection_invalidated or type(error) is DatabaseError
+    return _unavailable(error) if gone else _unexpected(error)
+
+
+def _disk_failed(error: OSError) -> ResponseReturnValue:
+    if error.errno not in DISK_FAILS:
+        return _unexpected(error)
+    log.error("the disk: %s", os.strerror(error.errno))
+    return _later("The disk of the server is full, or does not work.", LOOK_FIRST)
 
 
 def _unknown(error: OutcomeUnknown) -> ResponseReturnValue:
@@ -72,6 +97,12 @@ def _unknown(error: OutcomeUnknown) -> ResponseReturnValue:
 def _later(reason: str = "", help_text: str = "") -> Response:
     answer = page(503, reason, help_text)
     answer.headers["Retry-After"] = RETRY_AFTER
+    return answer
+
+
+def _too_much(error: TooMuch) -> ResponseReturnValue:
+    answer = page(429, str(error))
+    answer.headers["Retry-After"] = str(error.seconds)
     return answer
 
 
@@ -100,6 +131,7 @@ def _unexpected(error: Exception) -> ResponseReturnValue:
 
 def _strange_host(_error: SecurityError) -> ResponseReturnValue:
     """For a host name that is not ours no address can be built, so there is no page."""
+    logging.getLogger("tracker.security").warning("another host name was asked for and refused")
     return Response("This server does not answer to that host name.\n", 400, mimetype="text/plain")
 
 
@@ -112,8 +144,10 @@ def _http(error: HTTPException) -> ResponseReturnValue:
 def init_app(app: Flask) -> None:
     """Each kind of failure with its page. The most specific kind wins."""
     app.register_error_handler(NotFound, lambda error: page(404))
+    app.register_error_handler(Gone, lambda error: page(404, str(error)))
     app.register_error_handler(NotAllowed, lambda error: page(403, str(error)))
     app.register_error_handler(Stale, lambda error: page(409, str(error)))
+    app.register_error_handler(TooMuch, _too_much)
     app.register_error_handler(Refused, lambda error: page(400, str(error)))
     app.register_error_handler(CSRFError, _bad_token)
     app.register_error_handler(StaleDataError, _clash)
@@ -122,7 +156,8 @@ def init_app(app: Flask) -> None:
     app.register_error_handler(OutcomeUnknown, _unknown)
     app.register_error_handler(OperationalError, _unavailable)
     app.register_error_handler(PoolTimeout, _unavailable)
-    app.register_error_handler(DBAPIError, lambda e: _unavailable(e) if e.connection_invalidated else _unexpected(e))
+    app.register_error_handler(DBAPIError, _database_failed)
+    app.register_error_handler(OSError, _disk_failed)
     app.register_error_handler(SecurityError, _strange_host)
     app.register_error_handler(HTTPException, _http)
     app.register_error_handler(Exception, _unexpected)

@@ -160,6 +160,26 @@ class ChoiceField(SelectField):
         super().__init__(label, list(validators), choices=[("", "Choose…"), *choices], **kwargs)
 
 
+FASTING = {"": None, "yes": True, "no": False}
+
+
+class FastingField(SelectField):
+    """Whether a sample was taken fasting. `said`: the answer, None where none was given."""
+
+    def __init__(self, label: str = "Fasting", **kwargs: Any) -> None:
+        choices = [(value, value or "not said") for value in FASTING]
+        super().__init__(label, choices=choices, default="", **kwargs)
+
+    @property
+    def said(self) -> bool | None:
+        return FASTING.get(self.data or "")
+
+    @staticmethod
+    def written(fasting: bool | None) -> str:
+        """An answer as the field holds it."""
+        return next(value for value, answer in FASTING.items() if answer is fasting)
+
+
 class VersionField(HiddenField):
     """The version of the row that the form showed. `check(row)` refuses to write over a newer one."""
 

@@ -16,6 +16,7 @@ from flask import Flask, current_app, url_for
 
 from tracker.domain.dates import years_between
 from tracker.domain.intended_use import INTENDED_USE
+from tracker.domain.readings import fasting_words
 from tracker.domain.values import brief, shown
 from tracker.web import navigation
 from tracker.web.access import emergency, may, signed_in
@@ -166,6 +167,7 @@ def asset(name: str) -> str:
 
 
 FILTERS: dict[str, Callable[..., str]] = {
+    "fasting": fasting_words,
     "brief": brief,
     "day": day,
     "moment": moment,

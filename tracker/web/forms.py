@@ -41,9 +41,10 @@ def _of_fields(fields: Any) -> Iterator[Problem]:
 
 
 def refuse(form: BaseForm, error: Refused, field: str = "") -> None:
-    """Say beside the field (or on top of the form) what the record refused."""
-    if field:
-        named = form[field]
+    """Say beside the field (or on top of the form) what the record refused; the error may name the field itself."""
+    name = field or error.field
+    if name and name in form:
+        named = form[name]
         named.errors = [*named.errors, str(error)]
     else:
         form.form_errors.append(str(error))

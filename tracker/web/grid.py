@@ -17,13 +17,26 @@ from tracker.operations import drafts, sheet
 from tracker.operations.sheet import Header, Row, Sheet
 from tracker.web.access import current_actor
 from tracker.web.clock import today
-from tracker.web.fields import DayField, TextField
+from tracker.web.fields import DayField, FastingField, TextField
 from tracker.web.filters import zone
 from tracker.web.forms import Form, refuse
 
 MOST_ROWS = 120
 LONGEST_DRAFT = 100_000  # characters of all fields together
-KEPT = ("day", "time", "laboratory", "accession", "analyte", "value", "unit", "low", "high", "confirm", "block")
+KEPT = (
+    "day",
+    "time",
+    "laboratory",
+    "accession",
+    "fasting",
+    "analyte",
+    "value",
+    "unit",
+    "low",
+    "high",
+    "confirm",
+    "block",
+)
 
 
 class SampleForm(Form):
@@ -33,6 +46,7 @@ class SampleForm(Form):
     time = TextField("Time", longest=20, render_kw={"placeholder": "08:40", "inputmode": "numeric"})
     laboratory = TextField("Laboratory", render_kw={"list": "laboratories"})
     accession = TextField("Accession number", longest=80)
+    fasting = FastingField()
 
 
 @dataclass(slots=True)
@@ -50,7 +64,9 @@ class Typed:
     def header(self) -> Header:
         typed: dict[str, Any] = self.form.data
         on: date = typed["day"] or today(zone())
-        return Header(on, typed["time"] or "", typed["laboratory"] or "", typed["accession"] or "")
+        return Header(
+            on, typed["time"] or "", typed["laboratory"] or "", typed["accession"] or "", self.form.fasting.said
+        )
 
 
 def read_grid(fields: "MultiDict[str, Any]") -> Typed:

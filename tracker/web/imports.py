@@ -25,7 +25,7 @@ from tracker.web.forms import Form, refuse
 
 screen = Blueprint("imports", __name__)
 
-SHOWN_PROBLEMS = 300
+SHOWN_REASONS = 300
 TOO_LONG = "{} rows are too many for a page: it is undone on the server by “tracker undo {} --reason …”, as a whole."
 
 
@@ -66,7 +66,7 @@ def show(batch_id: int) -> ResponseReturnValue:
     batch = get_batch(session, batch_id)
     return render_template(
         "imports/show.html", held=queries.one(session, batch),
-        problems=queries.problems(session, batch.id, SHOWN_PROBLEMS),
+        reasons=queries.reasons(session, batch.id, SHOWN_REASONS),
         problem_count=queries.problem_count(session, batch.id),
     )  # fmt: skip
 

@@ -28,6 +28,7 @@ log = logging.getLogger("tracker.security")
 
 LISTS = frozenset({"queue.index", "patients.index", "due.index", "cohort.index"})  # many patients at once
 PARTS = frozenset({"timeline.spec", "labs.preview", "labs.draft"})  # fetched by a page that is noted itself
+EXPORTED, SEARCHED = "exported", "searched"  # how the detail of such a note begins
 AGAIN = timedelta(minutes=5)  # the same person at the same page of the same patient is noted again after
 MOST_KEPT = 10_000
 
@@ -92,10 +93,10 @@ def _is_file(response: Response) -> bool:
 
 def _detail(response: Response) -> str:
     """What was searched for or exported; nothing for a page that is simply opened."""
-    asked = ", ".join(f"{name} {value}" for name, value in request.args.items() if value and name != "after")
+    asked = ", ".join(f"{name} {value}" for name, value in request.args.items() if value)
     if _is_file(response):
-        return f"exported {asked}".strip()[:200]
-    return (f"searched {asked}" if asked and request.endpoint in LISTS else "")[:200]
+        return f"{EXPORTED} {asked}".strip()[:200]
+    return (f"{SEARCHED} {asked}" if asked and request.endpoint in LISTS else "")[:200]
 
 
 def init_app(app: Flask) -> None:

@@ -10,8 +10,9 @@ from werkzeug.datastructures import MultiDict
 
 from tracker.domain.errors import Refused
 from tracker.domain.readings import LabReading, Row
+from tracker.formats.cells import COMMA, POINT
 from tracker.formats.shapes import Answers, Proposal, Rows, Unsettled, proposed
-from tracker.formats.shapes.figures import COMMA, DAY_FIRST, MONTH_FIRST, POINT
+from tracker.formats.shapes.figures import DAY_FIRST, MONTH_FIRST
 from tracker.formats.shapes.headings import ROLES
 from tracker.formats.shapes.shape import Measured
 from tracker.library.analytes import ANALYTES, find

@@ -113,7 +113,7 @@ def latest(found: Sequence[Latest]) -> tuple[list[paper.Measured], str]:
 def _measured(each: Latest) -> paper.Measured:
     lab, before = each.lab, each.previous
     return paper.Measured(
-        f"{each.name}, {lab.computed}" if lab.computed else each.name,
+        ", ".join(filter(None, (each.name, lab.computed, lab.meal))),
         bound(lab.shown),
         unit(lab.unit),
         MARKS.get(lab.place or "", ""),

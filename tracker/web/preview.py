@@ -41,6 +41,7 @@ from tracker.web.filters import day
 from tracker.web.wording import said
 
 MOST_TROUBLED = 200
+MOST_ALIKE = 5
 MOST_QUIET = 25
 MOST_PATIENTS = 60
 
@@ -59,13 +60,16 @@ class Line(NamedTuple):
 
 
 class Shown(NamedTuple):
-    """The preview: rows something is said about (`troubled`), the first of the others, and how many go to whom."""
+    """The preview: rows something is said about (`troubled`) and how many more of which the same is said (`alike`), the
+    first of the others, and how many go to whom.
+    """
 
     report: Report
     changes: Changes
     about_file: list[Problem]
     troubled: list[Line]
     more_troubled: int
+    alike: list[tuple[int, str]]
     quiet: list[Line]
     goes_to: list[tuple[Patient, int]]
     more_patients: int
@@ -82,7 +86,8 @@ def shown(session: Session, clinic_id: int, taken: Taken, read: Callable[[Binary
         source = read(stream)
         first = source.first_row
         of_rows = [row for row in by_row if row >= first]
-        troubled = sorted(of_rows, key=lambda row: (_rank(row, outcomes), row))[:MOST_TROUBLED]
+        some, alike = _some_of_each(sorted(of_rows, key=lambda row: (_rank(row, outcomes), row)), by_row)
+        troubled = some[:MOST_TROUBLED]
         readings = _some(source, {*troubled, *quiet})
     numbers = {row: next((mrn for mrn in map(_mrn, held) if mrn), "") for row, held in readings.items()}
     people = by_number(session, clinic_id, filter(None, numbers.values()))
@@ -96,8 +101,21 @@ def shown(session: Session, clinic_id: int, taken: Taken, read: Callable[[Binary
     patients, more = _goes_to(session, outcomes)
     return Shown(
         report, taken.changes, [p for p in report.problems if p.row < first], [line(row) for row in troubled],
-        len(of_rows) - len(troubled), [line(row) for row in quiet], patients, more,
+        len(some) - len(troubled), alike, [line(row) for row in quiet], patients, more,
     )  # fmt: skip
+
+
+def _some_of_each(rows: list[int], by_row: dict[int, list[Problem]]) -> tuple[list[int], list[tuple[int, str]]]:
+    """Of rows of which the same is said the first few, and how many more there are of each such kind."""
+    kept: list[int] = []
+    count: Counter[tuple[tuple[str, str], ...]] = Counter()
+    for row in rows:
+        said = tuple((problem.column, problem.message) for problem in by_row[row])
+        count[said] += 1
+        if count[said] <= MOST_ALIKE:
+            kept.append(row)
+    more = [(number - MOST_ALIKE, " ".join(m for _, m in said)) for said, number in count.items()]
+    return kept, [(number, message) for number, message in more if number > 0]
 
 
 def _rank(row: int, outcomes: dict[int, tuple[str, int | None]]) -> int:

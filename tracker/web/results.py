@@ -20,7 +20,7 @@ from tracker.queries import panel, patients
 from tracker.web.access import current_actor, get_patient, get_result, may
 from tracker.web.amending import tell
 from tracker.web.database import reading, writing
-from tracker.web.fields import DayField, FigureField, LongTextField, TextField
+from tracker.web.fields import DayField, FastingField, FigureField, LongTextField, TextField
 from tracker.web.filters import unit, zone
 from tracker.web.forms import Form, refuse
 
@@ -41,6 +41,7 @@ class CorrectionForm(Form):
     time = TextField("Time", longest=20)
     laboratory = TextField("Laboratory")
     accession = TextField("Accession number", longest=80)
+    fasting = FastingField()
     confirmed = BooleanField("The value is right as it stands here")
     reason = LongTextField("Why it is corrected", WHY, longest=500)
 
@@ -140,6 +141,7 @@ def _reading(form: CorrectionForm, old: LabResult, patient: Patient) -> LabReadi
         patient.mrn, collected, name, typed["value"] or "", typed["unit"] or "", typed["low"], typed["high"],
         old.lab_flag, header.laboratory, header.accession, local_code=old.local_code, comment=old.comment,
         sub_id=old.sub_id, mapped=old.analyte if old.mapping_id else "", mapping_id=old.mapping_id,
+        fasting=form.fasting.said if form.fasting.raw_data else old.fasting,
     )  # fmt: skip
 
 
@@ -148,7 +150,7 @@ def _form_of(result: LabResult) -> CorrectionForm:
     return CorrectionForm(
         formdata=None, value=_written(result), unit=result.unit, low=result.ref_low, high=result.ref_high,
         day=result.collected_on, time=_time_of(result), laboratory=result.laboratory,
-        accession=result.accession,
+        accession=result.accession, fasting=FastingField.written(result.fasting),
     )  # fmt: skip
 
 

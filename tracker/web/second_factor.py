@@ -8,13 +8,14 @@ from wtforms.validators import DataRequired, InputRequired
 
 from tracker.domain.errors import NotAllowed, Refused
 from tracker.models import Account
-from tracker.operations import second_factor
+from tracker.operations import passkeys, second_factor
 from tracker.web import sessions
 from tracker.web.access import current_actor, current_user
 from tracker.web.account import is_mine
 from tracker.web.database import reading, writing
 from tracker.web.fields import TextField
 from tracker.web.forms import Form, refuse
+from tracker.web.origin import site
 
 screen = Blueprint("second_factor", __name__)
 
@@ -70,17 +71,17 @@ def confirm() -> ResponseReturnValue:
 
 @screen.post("/account/second-factor/remove")
 def remove() -> ResponseReturnValue:
-    """Back to the password alone. Raises NotAllowed where this installation asks everybody for a second factor."""
-    if current_app.config["SECOND_FACTOR"] == "required":
+    """The telephone goes; passkeys stay. Raises NotAllowed for the last factor where everybody needs one."""
+    if not _may_go():
         raise NotAllowed("Everybody here has a second factor. Enrol another telephone in place of this one.")
     form = PasswordForm()
     if not form.validate() or not _is_mine(form):
         return _page(form, CodeForm()), 422
     with writing() as stored:
-        second_factor.take_away(stored, current_actor(), stored.get_one(Account, current_user().id), "by its owner")
+        second_factor.remove_telephone(stored, current_actor(), stored.get_one(Account, current_user().id))
     answer = redirect(url_for("sign_in.form", notice="out"), 303)
     sessions.take_back(answer)
-    flash("The second factor is removed.")
+    flash("The telephone is removed.")
     return answer
 
 
@@ -100,7 +101,14 @@ def _page(asking: PasswordForm, proving: CodeForm) -> str:
         proving=proving,
         secret=secret and " ".join(secret[start : start + 4] for start in range(0, len(secret), 4)),
         picture=picture.svg_data_uri(scale=5, border=2, dark="#000", light="#fff") if picture else None,
-        enrolled=user.has_factor,
+        enrolled=reading().get_one(Account, user.id).totp_since is not None,
         left=second_factor.codes_left(reading(), user.id),
-        required=current_app.config["SECOND_FACTOR"] == "required",
+        has_factor=user.has_factor,
+        removable=_may_go(),
+        passkeys=site() is not None,
     )
+
+
+def _may_go() -> bool:
+    optional = current_app.config["SECOND_FACTOR"] != "required"
+    return optional or bool(passkeys.of_person(reading(), current_user().id))

@@ -1,8 +1,13 @@
 """What every answer carries and no request may: headers, forged origins, characters no record holds."""
 
+import logging
+
 from flask import Flask, Response, current_app, g, request
+from werkzeug.exceptions import RequestEntityTooLarge
 
 from tracker.domain.errors import NotAllowed, Refused
+
+log = logging.getLogger("tracker.security")
 
 POLICY = (
     "default-src 'none'; script-src 'self'; style-src 'self'; font-src 'self'; connect-src 'self'; "
@@ -25,13 +30,23 @@ def refuse_forgeries() -> None:
     """A change asked for by another site, whatever token it carries. Browsers say where a request comes from."""
     origin = request.headers.get("Sec-Fetch-Site", "same-origin")
     if request.method not in SAFE_METHODS and origin not in ("same-origin", "none"):
+        log.warning("a request from another site was refused at %s", request.endpoint)
         raise NotAllowed("The request came from another site.")
+
+
+def limit_form() -> None:
+    """A form that does not come in parts is held to the limits of one that does, which werkzeug leaves to us."""
+    if request.mimetype != "multipart/form-data":
+        request.max_content_length = current_app.config["MAX_FORM_MEMORY_SIZE"]
+        if request.get_data().count(b"&") >= current_app.config["MAX_FORM_PARTS"]:
+            raise RequestEntityTooLarge
 
 
 def refuse_nul() -> None:
     """NUL and lone surrogates: SQLite would keep them, PostgreSQL would not, and no form of ours sends them."""
     texts = [request.path, *request.args.keys(), *request.args.values(), *request.form.keys(), *request.form.values()]
     if any("\0" in text or not _encodable(text) for text in texts):
+        log.warning("a character that no record holds was refused at %s", request.endpoint)
         raise Refused("There is a character in it that cannot be stored.")
 
 
@@ -61,5 +76,6 @@ def add_headers(response: Response) -> Response:
 
 def init_app(app: Flask) -> None:
     app.before_request(refuse_forgeries)
+    app.before_request(limit_form)
     app.before_request(refuse_nul)
     app.after_request(add_headers)

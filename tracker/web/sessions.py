@@ -22,7 +22,7 @@ from sqlalchemy.exc import TimeoutError as PoolTimeout
 from werkzeug.wrappers import Response as BaseResponse
 
 from tracker.domain.errors import OutcomeUnknown
-from tracker.models import Account, BrowserSession, Clinic, Membership
+from tracker.models import ENROLLED, Account, BrowserSession, Clinic, Membership
 from tracker.operations.accounts import digest_of
 from tracker.web.clock import now
 from tracker.web.database import database, reading, see_mine, stop_reading
@@ -58,6 +58,7 @@ class User:
     seen_at: datetime
     begun_at: datetime
     has_factor: bool
+    must_change: bool  # the password was given by somebody else
 
 
 class SignedIn(SecureCookieSession):
@@ -135,18 +136,20 @@ def seconds_left(user: User) -> int:
 def _find(digest: str) -> SignedIn | None:
     """The live session of that token with its person and their clinics, in one statement."""
     rows = reading().execute(
-        select(BrowserSession, Account, Clinic)
+        select(BrowserSession, Account, Clinic, ENROLLED)
         .join(Account, Account.id == BrowserSession.account_id)
         .outerjoin(Membership, Membership.account_id == Account.id)
         .outerjoin(Clinic, Clinic.id == Membership.clinic_id)
         .where(BrowserSession.token_digest == digest)
         .order_by(Clinic.name, Clinic.id)
     )
-    found: list[tuple[BrowserSession, Account, Clinic | None]] = [(row[0], row[1], row[2]) for row in rows]
+    found: list[tuple[BrowserSession, Account, Clinic | None, bool]] = [
+        (row[0], row[1], row[2], row[3]) for row in rows
+    ]
     if not found or not _alive(found[0][0], found[0][1]):
         return None
-    held, account, _ = found[0]
-    return _signed_in(held, account, [clinic for *_, clinic in found if clinic is not None])
+    held, account, _, enrolled = found[0]
+    return _signed_in(held, account, [row[2] for row in found if row[2] is not None], enrolled)
 
 
 def _alive(held: BrowserSession, account: Account) -> bool:
@@ -159,13 +162,13 @@ def _alive(held: BrowserSession, account: Account) -> bool:
     )
 
 
-def _signed_in(held: BrowserSession, account: Account, clinics: list[Clinic]) -> SignedIn:
+def _signed_in(held: BrowserSession, account: Account, clinics: list[Clinic], enrolled: bool) -> SignedIn:
     places = tuple(Workplace(clinic.id, clinic.code, clinic.name, ZoneInfo(clinic.time_zone)) for clinic in clinics)
     chosen = held.data.get("clinic_id")
     current = next((place for place in places if place.id == chosen), places[0] if places else None)
     user = User(
         account.id, account.username, account.name, account.role, places, current,
-        held.id, held.seen_at, held.created_at, account.totp_since is not None,
+        held.id, held.seen_at, held.created_at, enrolled, account.password_until is not None,
     )  # fmt: skip
     return SignedIn(user, dict(held.data))
 

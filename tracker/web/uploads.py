@@ -5,6 +5,7 @@ browser.
 """
 
 import hashlib
+import logging
 import os
 import re
 import secrets
@@ -18,9 +19,11 @@ from flask import current_app, session
 from sqlalchemy import make_url
 from werkzeug.datastructures import FileStorage
 
-from tracker.domain.errors import NotFound
+from tracker.domain.errors import Gone
 from tracker.formats.documents import tidy
 from tracker.web.clock import now
+
+log = logging.getLogger(__name__)
 
 KEPT_SECONDS = 3600
 JOB_SECONDS = 7 * 24 * 3600  # what a job has not removed by then was left by one that never ran
@@ -89,13 +92,13 @@ def keep(sent: FileStorage, clinic_id: int) -> Upload:
 
 
 def find(token: str, clinic_id: int) -> Upload:
-    """The file of this session with that token, for that clinic. Raises NotFound where it is gone."""
+    """The file of this session with that token, for that clinic. Raises Gone where it is."""
     told = session.get("uploads", {}).get(token)
     if told is None or told["clinic"] != clinic_id or not _TOKEN.fullmatch(token):
-        raise NotFound(GONE)
+        raise Gone(GONE)
     path = folder() / f"{token}.upload"
     if not path.is_file() or now().timestamp() - path.stat().st_mtime > KEPT_SECONDS:
-        raise NotFound(GONE)
+        raise Gone(GONE)
     return Upload(token, told["name"], path, told["sha256"], clinic_id, told.get("answers", {}), told.get("as", ""),
                   told.get("long", False))  # fmt: skip
 
@@ -138,6 +141,10 @@ def purge() -> None:
 
 
 def _remove(token: str) -> None:
+    """What cannot be removed now goes within the hour; the work it was for may be stored already, and is not failed."""
     if _TOKEN.fullmatch(token):
         for suffix in (".upload", ".refused"):
-            (folder() / f"{token}{suffix}").unlink(missing_ok=True)
+            try:
+                (folder() / f"{token}{suffix}").unlink(missing_ok=True)
+            except OSError as why:
+                log.warning("a file that is done with was not removed: %s", why.strerror)

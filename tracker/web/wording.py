@@ -39,6 +39,8 @@ SUBJECTS = SCREENING | {
     "UNMAPPED": "Tests that are not mapped",
     "RENAL": "Kidney function and dose",
     "HEPATIC": "Liver function and dose",
+    "salt": "SALT score",
+    "temperature_c": "Temperature",
 }
 AS_HEADLINE = {"overdue": " overdue", "not_evaluated": " not judged"}
 ENDED = {
@@ -52,6 +54,7 @@ ENDED = {
     "lipids": "Below it again",
     "overdue": "Done",
     "screening": "Answered",
+    "benefit": "Answered",
     "not_evaluated": "Could be judged",
 }
 """What has come about when a finding of that rule has ended; “Over” for the rest."""

@@ -17,7 +17,7 @@ from tracker.domain.errors import Refused
 from tracker.domain.readings import Problem, Reading, Row
 from tracker.formats.apart import said_once, told_apart
 from tracker.formats.cells import Misfit
-from tracker.formats.fhir import events, observations, people, treatment
+from tracker.formats.fhir import events, observations, people, reports, treatment
 from tracker.formats.fhir.file import File, Resource
 
 __all__ = ["ELEMENTS", "MOST_BYTES", "Parts", "read"]
@@ -81,6 +81,8 @@ def _makers(file: File, resource: Resource) -> list[Callable[[], Reading]] | Non
         return [partial(_ONE_ROW[resource.type], file, resource)]
     if resource.type == "Immunization" and events.against_zoster(resource):
         return [partial(events.immunisation, file, resource)]
+    if resource.type == "DiagnosticReport" and resource.node.has("presentedForm"):
+        return [*reports.documents(file, resource)]
     is_frame = resource.type == "DiagnosticReport" and file.lists_here(resource)
     return [] if is_frame or resource.type in _ACCESSORIES else None
 

@@ -22,6 +22,9 @@ _NUMBERS = re.compile(
 )
 
 
+_MOST_NODES = 1_000_000  # objects, lists or tags: of small ones a file of some megabytes would fill the memory
+
+
 class _Twice(Exception):
     """A name that stands twice in one object."""
 
@@ -29,6 +32,9 @@ class _Twice(Exception):
 def documents(content: bytes) -> list[tuple[int, Any]]:
     """The documents of a file, each with its line (0 where there is one only). Raises Refused."""
     text = _decoded(content).strip()
+    nodes = text.count("<") // 2 if text.startswith("<") else text.count("{") + text.count("[")
+    if nodes > _MOST_NODES:
+        raise Refused(f"The file has more than {_MOST_NODES:,} objects and lists: split it into several files.")
     if text.startswith("<"):
         return [(0, _xml(text))]
     first, _, others = text.partition("\n")

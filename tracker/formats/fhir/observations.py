@@ -6,7 +6,16 @@ Weight and temperature are observations of the patient; other vital signs, quest
 from collections.abc import Callable, Iterator
 from functools import partial
 
-from tracker.domain.readings import CANCELLED, CORRECTED, FINAL, PRELIMINARY, LabReading, Moment, ObservationReading
+from tracker.domain.readings import (
+    CANCELLED,
+    CORRECTED,
+    FASTING_CODES,
+    FINAL,
+    PRELIMINARY,
+    LabReading,
+    Moment,
+    ObservationReading,
+)
 from tracker.formats.cells import Misfit
 from tracker.formats.fhir import values
 from tracker.formats.fhir.file import File, Resource
@@ -91,12 +100,12 @@ def reading(file: File, observation: Resource, node: Node) -> LabReading:
     if not found.value and status != CANCELLED:
         _without(node)
     name, local = _test(file, observation, node)
-    bounds = values.range_of(observation, node, found.unit)
+    bounds = values.printed_with(observation, node, found.unit)
     issued = values.moment(observation.node, "issued", file.zone)
     return LabReading(
         whose, _collected(file, observation, report), name, found.value, found.unit, bounds.low, bounds.high,
-        _verdict(node), _laboratory(file, observation, report), _accession(file, observation, report), status,
-        issued.at if issued else None, local, _comment(observation),
+        _verdict(node) or found.flag, laboratory_of(file, observation, report), accession_of(file, observation, report),
+        status, issued.at if issued else None, local, _comment(observation), fasting=_fasting(file, observation),
     )  # fmt: skip
 
 
@@ -143,6 +152,16 @@ def _specimen(file: File, observation: Resource) -> str:
         if what and not any(word in what for word in _OF_BLOOD):
             return f" ({what})"
     return ""
+
+
+def _fasting(file: File, observation: Resource) -> bool | None:
+    """Whether its sample says that the patient was fasting."""
+    for specimen in file.followed(observation, "specimen"):
+        taken = specimen.node.one("collection")
+        for code in taken.codes("fastingStatusCodeableConcept") if taken is not None else ():
+            if code in FASTING_CODES:
+                return FASTING_CODES[code]
+    return None
 
 
 def _verdict(node: Node) -> str:
@@ -192,7 +211,7 @@ def _of(observation: Resource, other: Resource, node: Node, name: str, file: Fil
     return at
 
 
-def _laboratory(file: File, observation: Resource, report: Resource | None) -> str:
+def laboratory_of(file: File, observation: Resource, report: Resource | None) -> str:
     """The organisation that performed it."""
     for holder in (observation, report):
         for performer in holder.node.many("performer") if holder else ():
@@ -212,7 +231,7 @@ def _organisation(file: File, holder: Resource, reference: Node) -> str:
     return reference.text("display") if kind == "Organization" else ""
 
 
-def _accession(file: File, observation: Resource, report: Resource | None) -> str:
+def accession_of(file: File, observation: Resource, report: Resource | None) -> str:
     """The laboratory's number of the order, as an HL7 message has it; else that of the sample or of the report."""
     orders = file.followed(observation, "basedOn")
     reports = [report] if report else []

@@ -1,6 +1,5 @@
 """What an Observation found: numbers with their units, words, the printed range, and when."""
 
-import re
 from collections.abc import Callable, Mapping
 from decimal import Decimal
 from typing import NamedTuple
@@ -8,11 +7,13 @@ from zoneinfo import ZoneInfo
 
 from tracker.domain.errors import Refused
 from tracker.domain.readings import Moment
-from tracker.domain.units import dimension, normal_unit
+from tracker.domain.units import dimension, normal_unit, rescaled
 from tracker.domain.values import plain
 from tracker.formats import cells
+from tracker.formats.bounds import Bounds, range_of
 from tracker.formats.fhir.file import Resource
 from tracker.formats.fhir.nodes import Node, is_ucum
+from tracker.formats.glued import Value, unglued
 
 COMPARATORS = ("", "<", "<=", ">", ">=")
 # Verdicts by their codes, for senders whose words are of another language. SNOMED CT and HL7 v3.
@@ -21,8 +22,6 @@ _VERDICTS = {
     "260373001": "detected", "260415000": "not detected", "82334004": "indeterminate", "419984006": "inconclusive",
     "POS": "positive", "NEG": "negative", "IND": "indeterminate", "DET": "detected", "ND": "not detected",
 }  # fmt: skip
-_RANGE = re.compile(r"(?P<low>\d+(?:\.\d+)?)\s*(?:-|–|_|to)\s*(?P<high>\d+(?:\.\d+)?)", re.ASCII)
-_ONE_BOUND = re.compile(r"(?P<op><=?|>=?|≤|≥)\s*(?P<bound>\d+(?:\.\d+)?)", re.ASCII)
 _VALUES = (
     "Quantity", "CodeableConcept", "String", "Boolean", "Integer", "Range", "Ratio", "DateTime", "Time", "Period",
     "SampledData", "Attachment", "Reference", "Decimal",
@@ -30,15 +29,11 @@ _VALUES = (
 
 
 class Found(NamedTuple):
-    """A value as text, and its unit; `value` is "" where there is none."""
+    """A value as text, its unit, and a flag that stood beside it; `value` is "" where there is none."""
 
     value: str
     unit: str = ""
-
-
-class Bounds(NamedTuple):
-    low: Decimal | None = None
-    high: Decimal | None = None
+    flag: str = ""
 
 
 def value_of(node: Node) -> Found:
@@ -65,7 +60,8 @@ def _verdict_or_words(node: Node, name: str) -> Found:
 def _written(node: Node, name: str) -> Found:
     said = node.raw(name) if len(node.raw(name)) > cells.LONGEST else node.text(name)
     try:
-        return Found(cells.report(said))
+        found = unglued(said) if len(said) <= cells.LONGEST else Value(said)
+        return Found(cells.report(found.text), found.unit, found.flag)
     except Refused as why:
         raise node.wrong(name, str(why)) from None
 
@@ -141,7 +137,7 @@ def _size(unit: str) -> str:
 # ------------------------------------------------------------------------------------------------ range
 
 
-def range_of(resource: Resource, node: Node, unit: str) -> Bounds:
+def printed_with(resource: Resource, node: Node, unit: str) -> Bounds:
     """The printed range, in the unit of the value. What cannot be used is said, and bounds nothing."""
     usable = [line for line in node.many("referenceRange") if _is_usual(line)]
     if len(usable) > 1:
@@ -155,7 +151,7 @@ def range_of(resource: Resource, node: Node, unit: str) -> Bounds:
     line = usable[0]
     low, high = line.one("low"), line.one("high")
     if low is None and high is None:
-        return _printed(resource, line)
+        return _printed(resource, line, unit)
     figures = [_bound(resource, bound, unit) for bound in (low, high)]
     if figures == [0, 0]:
         resource.note("referenceRange", "A range from 0 to 0 is none: it is not used.")
@@ -175,27 +171,22 @@ def _bound(resource: Resource, bound: Node | None, unit: str) -> Decimal | None:
     if bound is None:
         return None
     figure, of_bound = bound.number("value"), unit_of(bound)
-    if figure is not None and of_bound and _size(of_bound) != _size(unit):
+    if figure is None or not of_bound or _size(of_bound) == _size(unit):
+        return figure
+    shifted = rescaled(figure, of_bound, unit)
+    if shifted is None:
         resource.note(bound.path, f"The bound is in “{of_bound}” and the value in “{unit}”: the bound is not used.")
-        return None
-    return figure
+    return shifted
 
 
-def _printed(resource: Resource, line: Node) -> Bounds:
+def _printed(resource: Resource, line: Node, unit: str) -> Bounds:
     try:
-        text = line.text("text")
+        found = range_of(line.text("text"), unit)
     except Refused:
-        text = ""
-    if match := _RANGE.fullmatch(text):
-        low, high = Decimal(match["low"]), Decimal(match["high"])
-        if low <= high:
-            return Bounds(low, high)
-    if match := _ONE_BOUND.fullmatch(text):
-        bound = Decimal(match["bound"])
-        return Bounds(None, bound) if match["op"] in ("<", "<=", "≤") else Bounds(bound, None)
-    if line.has("text"):
-        resource.note("referenceRange", f"“{text[:80]}” is not a lower and an upper bound: no range is taken from it.")
-    return Bounds()
+        found = Bounds(said="The range is no text that can be read: none is taken from it.")
+    if found.said:
+        resource.note("referenceRange", found.said)
+    return found
 
 
 # ------------------------------------------------------------------------------------------------- when

@@ -13,15 +13,18 @@ debugging (MSH-11) is refused unless it is asked for. Source: HL7 v2.3 to 2.8, c
 from typing import NamedTuple
 from zoneinfo import ZoneInfo
 
+from tracker.domain.errors import Refused
 from tracker.domain.readings import Problem, Row
 from tracker.formats.apart import said_once, told_apart
 from tracker.formats.hl7v2.context import Context, parts_of
 from tracker.formats.hl7v2.er7 import Message, messages
+from tracker.formats.hl7v2.figures import writes_commas
 from tracker.formats.hl7v2.results import refusal_of_all, row_of
 
-__all__ = ["ELEMENTS", "MOST_BYTES", "Parts", "read"]
+__all__ = ["ELEMENTS", "MOST_BYTES", "Parts", "check_size", "read"]
 
 MOST_BYTES = 64 << 20
+MOST_SEGMENTS = 400_000
 ELEMENTS = {
     "mrn": "PID-3", "value": "OBX-5", "unit": "OBX-6", "collected_at": "OBX-14", "analyte": "OBX-3",
     "ref_low": "OBX-7", "ref_high": "OBX-7",
@@ -34,6 +37,13 @@ _READ = ("ORU", "OUL", "")
 class Parts(NamedTuple):
     remarks: tuple[Problem, ...]
     rows: list[Row]
+
+
+def check_size(content: bytes) -> bytes:
+    """The content of a file. Raises Refused where it has more segments than there is memory for their rows."""
+    if max(content.count(b"\r"), content.count(b"\n")) > MOST_SEGMENTS:
+        raise Refused(f"The file has more than {MOST_SEGMENTS:,} segments: split it into several files.")
+    return content
 
 
 def read(content: bytes, zone: ZoneInfo, test_messages: bool = False) -> Parts:
@@ -57,6 +67,7 @@ def _message(message: Message, place: str, zone: ZoneInfo, test_messages: bool) 
         return [_refused(header.line, "MSH-9", said, place)]
     first, *parts = parts_of(message.segments)
     context = Context(first, place, zone)
+    context.commas = any(writes_commas(part.segment) for part in parts)
     refused = "" if test_messages else refusal_of_all(header)
     rows: list[Row] = []
     for part in parts:

@@ -59,6 +59,8 @@ class Context:
         control = self.header.part(10)[:40]
         self.place = f"{place}, {control}" if control else place
         self.laboratory = self.header.part(4) or self.header.part(3)
+        self.commas = False
+        """Whether the message writes decimals with a comma, so that a point may part its thousands."""
         self.patient: PatientReading | Refused = Misfit("PID", "The message names no patient before this result (PID).")
         self.said = ""
         self._orc: Segment | None = None

@@ -27,6 +27,9 @@ class Delimiters(NamedTuple):
     sub: str = "&"
 
 
+_MOST_REPETITIONS = 1000
+
+
 class Segment:
     """One segment: `field(n)` counts as HL7 does, MSH-1 being the delimiter itself. `line` is where it begins."""
 
@@ -46,8 +49,11 @@ class Segment:
         return "" if text == _NULL else text
 
     def repetitions(self, number: int) -> list["Field"]:
-        """What stands in a field between the repetition signs, the empty ones left out."""
-        sent = self.field(number).split(self.by.repetition) if self.by.repetition else [self.field(number)]
+        """What stands in a field between the repetition signs, the empty ones left out. Of a field with more of them
+        than any has, the rest stays in the last.
+        """
+        field, sign = self.field(number), self.by.repetition
+        sent = field.split(sign, _MOST_REPETITIONS) if sign else [field]
         return [Field(part, self.by) for part in sent if part.strip() and part.strip() != _NULL]
 
     def part(self, number: int, component: int = 1) -> str:

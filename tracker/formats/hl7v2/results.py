@@ -7,6 +7,7 @@ from tracker.domain.errors import Refused
 from tracker.domain.readings import (
     CANCELLED,
     CORRECTED,
+    FASTING_CODES,
     FINAL,
     PRELIMINARY,
     DocumentReading,
@@ -19,8 +20,9 @@ from tracker.domain.readings import (
 )
 from tracker.domain.units import normal_unit
 from tracker.formats import cells
-from tracker.formats.bounds import range_of
+from tracker.formats.bounds import PERHAPS_COMMA, range_of
 from tracker.formats.cells import Misfit
+from tracker.formats.glued import Value
 from tracker.formats.hl7v2 import documents, figures
 from tracker.formats.hl7v2.context import Context, Part
 from tracker.formats.hl7v2.er7 import Segment
@@ -85,28 +87,33 @@ def _reading(context: Context, mrn: str, part: Part, said: list[tuple[str, str]]
     status = _status(context, obx)
     name, local = _test(context, obx)
     value = _value(obx, part.notes, status, said)
+    if context.commas and figures.may_be_thousands(value.text):
+        raise Misfit(
+            "OBX-5", f"“{value.text}” could be read as two numbers: this message writes decimals with a comma."
+        )
     unit = _unit(obx, value)
-    bounds = range_of(obx.text(7), unit)
+    bounds = range_of(obx.text(7), unit, PERHAPS_COMMA if context.commas else "")
     if bounds.said:
         said.append(("OBX-7", bounds.said))
     return LabReading(
         mrn, _collected(context, obx, said), name, _fitting(value.text), unit, bounds.low, bounds.high,
         _flags(obx) or value.flag, obx.part(23) or context.laboratory, context.accession, status, _issued(context),
         local, _comment(" ".join(filter(None, (part.notes, context.notes))), said), _sub_id(obx),
+        fasting=FASTING_CODES.get(context.obr.part(13).upper()) if context.obr else None,
     )  # fmt: skip
 
 
-def _value(obx: Segment, note: str, status: str, said: list[tuple[str, str]]) -> figures.Value:
+def _value(obx: Segment, note: str, status: str, said: list[tuple[str, str]]) -> Value:
     value = figures.value_of(obx)
     if status == CANCELLED or (value.text and value.text.lower() not in figures.PLACEHOLDERS):
         return value
     if not note:
         raise Misfit("OBX-5", "There is no value, so there is none to file.")
     said.append(("OBX-5", "The value stands in the note only: it was taken from there."))
-    return figures.Value(note)
+    return Value(note)
 
 
-def _unit(obx: Segment, value: figures.Value) -> str:
+def _unit(obx: Segment, value: Value) -> str:
     unit = figures.unit_of(obx)
     if unit and value.unit and normal_unit(unit) != normal_unit(value.unit):
         raise Misfit("OBX-6", f"The value is given in {value.unit} and its unit as {unit}: have it sent again.")
@@ -170,16 +177,23 @@ def _flags(obx: Segment) -> str:
 
 
 def _collected(context: Context, obx: Segment, said: list[tuple[str, str]]) -> Moment:
-    """When the sample was taken: OBX-14, SPM-17, OBR-7; else a time that only stands for it, which is said."""
+    """When the sample was taken: OBX-14, SPM-17, OBR-7; else a time that only stands for it, which is said, unless one
+    was given that cannot be read: another day is never put in its place.
+    """
     obr, header, specimen = context.obr, context.header, context.specimen
-    for segment, number, name, instead in (
-        (obx, 14, "OBX-14", False), (specimen, 17, "SPM-17", False), (obr, 7, "OBR-7", False),
-        (obr, 22, "OBR-22 (the time of the report)", True), (header, 7, "MSH-7 (the time of the message)", True),
-    ):  # fmt: skip
-        at = _stamp(segment, number, context.zone) if segment else None
+    taken = [(segment, number) for segment, number in ((obx, 14), (specimen, 17), (obr, 7)) if segment]
+    for segment, number in taken:
+        if (at := _stamp(segment, number, context.zone)) is not None:
+            return at
+    for segment, number in taken:
+        if (given := segment.part(number).strip()).strip("0"):
+            why = f"“{given[:30]}” is no whole day: it is written 20260301 or 202603010840."
+            raise Misfit(f"{segment.name}-{number}", why)
+    instead = ((obr, 22, "OBR-22 (the time of the report)"), (header, 7, "MSH-7 (the time of the message)"))
+    for holder, number, name in instead:
+        at = _stamp(holder, number, context.zone) if holder else None
         if at is not None:
-            if instead:
-                said.append(("OBX-14", f"When the sample was taken is not said: {name} stands for it."))
+            said.append(("OBX-14", f"When the sample was taken is not said: {name} stands for it."))
             return at
     raise Misfit("OBX-14", "When the sample was taken is not said: neither OBX-14 nor OBR-7 holds a day.")
 

@@ -67,7 +67,8 @@ def _as_toml(questions: Iterable[Question]) -> Iterable[str]:
         table, _, name = question.key.partition(".")
         choices = " or ".join(f'"{choice}"' for choice in question.choices[:3])
         value = f'"{question.guess}"' if question.guess else choices
-        yield f"{question.key} = {value}" if not name else f'[{table}] "{name}" = {value}'
+        for_all = ' or sampled_on = "2026-03-01"' if question.key == "columns.date" and not question.guess else ""
+        yield f"{question.key} = {value}" if not name else f'[{table}] "{name}" = {value}{for_all}'
 
 
 def proposed(grid: Grid, reader: Reader) -> Proposal:

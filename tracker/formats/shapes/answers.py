@@ -6,8 +6,8 @@ from typing import Any
 
 from tracker.domain.errors import Refused
 from tracker.domain.readings import read_date
-from tracker.formats.cells import listed
-from tracker.formats.shapes.figures import COMMA, DAY_FIRST, MONTH_FIRST, POINT
+from tracker.formats.cells import COMMA, POINT, listed
+from tracker.formats.shapes.figures import DAY_FIRST, MONTH_FIRST
 from tracker.formats.shapes.headings import ROLES
 
 _LONGEST = 200

@@ -9,7 +9,7 @@ from tracker.formats.shapes.answers import Answers
 from tracker.formats.shapes.headings import ROLES, role
 
 NO_COLUMN = "no column"
-_NONE_HAS_IT = " Where no column has it, say one day for all samples (sampled_on)."
+_NONE_HAS_IT = " Where no column has it, say one day for all samples."
 _SPLIT_DAY = ("year", "month", "day")
 
 
@@ -78,7 +78,7 @@ class Columns:
         candidates = [*self.sure.get(name, ()), *self.perhaps.get(name, ())]
         some = listed([f"“{label}”" for label in candidates]) if candidates else ""
         asks = f"Is {ROLES[name]} in {some}?" if some else f"No heading says which column holds {ROLES[name]}: which?"
-        asks += _NONE_HAS_IT if name == "date" else ""
+        asks += _NONE_HAS_IT if name == "date" and not some else ""
         self.questions.append(Question(f"columns.{name}", asks, tuple(self.named), candidates[0] if candidates else ""))
 
     def _ask_for_the_day(self) -> None:

@@ -15,9 +15,10 @@ from tracker.domain.readings import Moment
 from tracker.domain.units import dimension, normal_unit
 from tracker.domain.values import Number, plain, read_number
 from tracker.formats import cells
+from tracker.formats.cells import COMMA, POINT
+from tracker.formats.glued import led
 
 DAY_FIRST, MONTH_FIRST = "day first", "month first"
-COMMA, POINT = "comma", "point"
 NOTHING = frozenset(("-", "--", "---", "–", "—", ".", "*", "n/a", "na", "n.a.", "null", "none", "nan", "#n/a"))
 
 # ------------------------------------------------------------------------------------------------ figures
@@ -74,6 +75,9 @@ def figure(cell: str, decimal: str = "", factor: Decimal = Decimal(1)) -> Figure
     """The value of a cell: a number times `factor`, or words as they are. Raises Refused where it could be two numbers,
     or is written otherwise than `decimal` says.
     """
+    flag, rest = led(cell)
+    if flag and (number := _scaled(rest, decimal, factor)) is not None:
+        return Figure(number, flag)
     flagged = _FLAGGED.match(cell)
     if flagged:
         return Figure(_scaled(flagged["figure"], decimal, factor) or cell, flagged["flag"])

@@ -11,9 +11,10 @@ from decimal import Decimal
 
 from tracker.domain.errors import Refused
 from tracker.domain.units import Analyte, dimension
+from tracker.formats.cells import COMMA, POINT
 from tracker.formats.shapes.answers import Answers
 from tracker.formats.shapes.columns import Columns, Question
-from tracker.formats.shapes.figures import COMMA, DAY_FIRST, MONTH_FIRST, NOTHING, POINT, dates_of, decimals_of
+from tracker.formats.shapes.figures import DAY_FIRST, MONTH_FIRST, NOTHING, dates_of, decimals_of
 from tracker.formats.shapes.grid import Grid, labels
 from tracker.formats.shapes.headings import Find, printed, role, unit_printed
 from tracker.formats.shapes.shape import Measured, Shape, understood

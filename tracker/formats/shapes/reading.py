@@ -22,8 +22,8 @@ from tracker.domain.readings import (
     Row,
 )
 from tracker.formats import cells as cell_readers
+from tracker.formats.bounds import range_of
 from tracker.formats.cells import Remark, printed_range
-from tracker.formats.pasted import bounds
 from tracker.formats.shapes.figures import NOTHING, day, figure, moment, same_unit
 from tracker.formats.shapes.headings import unit_printed
 from tracker.formats.shapes.proposing import Proposal
@@ -191,7 +191,7 @@ class Rows:
         value = self._told("value", lambda: figure(cell, self.answers.decimal, factor))
         if unit and value.unit and not same_unit(unit, value.unit):
             raise Trouble(self._label("unit"), f"“{cell}” is in {value.unit}, the column of units says {unit}.")
-        low, high, said = self._range(line, factor)
+        low, high, said = self._range(line, unit or value.unit, factor)
         remarks = (Problem(line.number, self._label("range"), said),) if said else ()
         reading = LabReading(
             sample.mrn, sample.collected, name, value.value, unit or value.unit, low, high,
@@ -224,15 +224,13 @@ class Rows:
             return name or f"loinc:{loinc[1]}", f"loinc:{loinc[1]}"
         return name or code, f"{code}@{laboratory}" if name and code and code != name else ""
 
-    def _range(self, line: _Line, factor: Decimal) -> tuple[Decimal | None, Decimal | None, str]:
+    def _range(self, line: _Line, unit: str, factor: Decimal) -> tuple[Decimal | None, Decimal | None, str]:
         """The printed bounds. What is no range bounds nothing, and is said."""
         low, high = self._cell(line, "low"), self._cell(line, "high")
         told = self._cell(line, "range")
         if told and not low and not high:
-            found = bounds(told)
-            if found is None:
-                return None, None, f"“{told}” is not a range that is read: none was taken from it."
-            low, high = found
+            found = range_of(told, unit, self.answers.decimal)
+            return _times(found.low, factor), _times(found.high, factor), found.said
         try:
             lower, upper = (
                 cell_readers.printed_bound(figure(side, self.answers.decimal).value) for side in (low, high)

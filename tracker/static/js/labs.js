@@ -53,7 +53,8 @@ function elsewhere(event) {
     return true;
   }
   // Enter in the lines on top, in a tick box: on to the values, never a submit by accident.
-  return event.target.tagName === "INPUT" && event.target.type !== "submit" && go(values.find((input) => !input.value) || values[0]);
+  const line = event.target.tagName === "INPUT" || event.target.name === "fasting";
+  return line && event.target.type !== "submit" && go(values.find((input) => !input.value) || values[0]);
 }
 
 form.addEventListener("keydown", (event) => {
@@ -193,6 +194,8 @@ form.addEventListener("submit", async (event) => {
     keep();
   }
   await keeping;
+  // Where nothing had to be waited for, the event is not over yet, and until then a form ignores a second submit.
+  await new Promise((done) => setTimeout(done));
   leaving = true;
   form.requestSubmit(event.submitter);
 });

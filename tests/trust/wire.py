@@ -1,4 +1,4 @@
-"""The line between the service and PostgreSQL, which can be cut, be slow, or go dead without a word."""
+"""The wire between the service and PostgreSQL, which can be cut, be slow, or go dead without a word."""
 
 import socket
 import threading
@@ -7,10 +7,10 @@ from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 
 OPEN, CUT, DEAD, SLOW = "open", "cut", "dead", "slow"
-PIECE, LATE = 1 << 16, 5.0  # bytes; seconds that each piece is under way on a slow line
+PIECE, LATE = 1 << 16, 5.0  # bytes; seconds that each piece is under way on a slow wire
 
 
-class Line:
+class Wire:
     """Takes connections at `port` and leads each to a socket of this machine, as `state` has it.
 
     cut: those that stand are closed, new ones at once. dead: all stay, and nothing goes through; those that stood then
@@ -54,16 +54,16 @@ class Line:
 class Pair:
     """One connection and what it leads to."""
 
-    def __init__(self, line: Line, near: socket.socket) -> None:
-        self.line, self.near = line, near
+    def __init__(self, wire: Wire, near: socket.socket) -> None:
+        self.wire, self.near = wire, near
         self.far = socket.socket(socket.AF_UNIX)
-        self.dead, self.closed = line.state == DEAD, False
+        self.dead, self.closed = wire.state == DEAD, False
 
     def begin(self) -> None:
         with suppress(OSError):
-            if self.line.state == CUT:
+            if self.wire.state == CUT:
                 raise ConnectionError
-            self.far.connect(self.line.target)
+            self.far.connect(self.wire.target)
             threading.Thread(target=self._carry, args=(self.far, self.near), daemon=True).start()
             self._carry(self.near, self.far)
         self.close()
@@ -71,7 +71,7 @@ class Pair:
     def _carry(self, one: socket.socket, other: socket.socket) -> None:
         with suppress(OSError):
             while piece := one.recv(PIECE):
-                if self.line.state == SLOW:
+                if self.wire.state == SLOW:
                     time.sleep(LATE)
                 if not self.dead:
                     other.sendall(piece)
