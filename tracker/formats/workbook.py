@@ -20,7 +20,7 @@ from tracker.domain.errors import Refused
 from tracker.domain.readings import Problem, Row
 from tracker.formats import recognise, shapes, sheets, workbook_parts
 from tracker.formats.shapes import grid
-from tracker.formats.tables import open_table, rows
+from tracker.formats.tables import Rows, open_table
 
 MOST_BYTES = 64 << 20
 
@@ -94,7 +94,7 @@ def _of_sheet(sheet: Sheet, zone: ZoneInfo, reader: shapes.Reader | None) -> _Sh
             raise
         return _of_another_shape(sheet, zone, reader, why)
     said = [remark._replace(column=f"{sheet.name}: {remark.column}") for remark in shape.remarks]
-    return shape.layout.kind, said, rows(table, shape.layout, zone), None
+    return shape.layout.kind, said, iter(Rows(table, shape.layout, zone)), None
 
 
 def _of_another_shape(sheet: Sheet, zone: ZoneInfo, reader: shapes.Reader, why: Refused) -> _Sheet:

@@ -17,7 +17,7 @@ from tracker.models.audit import AuditEntry
 from tracker.models.base import Base, table_of
 from tracker.models.desk import DueStep, QueueView, ReviewNotice
 from tracker.models.flag import Flag, QueueVisit, Review
-from tracker.models.importing import CodeMapping, ImportChange, ImportUndo, TableMapping
+from tracker.models.importing import CodeMapping, ImportChange, ImportRun, ImportUndo, TableMapping
 from tracker.models.job import Job
 from tracker.models.lab import HeldRow, ImportBatch, ImportProblem, LabResult, ReferenceRange
 from tracker.models.patient import AccessNote, EmergencyAccess, Observation, Patient
@@ -48,6 +48,7 @@ __all__ = [
     "ImportBatch",
     "ImportChange",
     "ImportProblem",
+    "ImportRun",
     "ImportUndo",
     "Job",
     "LabResult",
