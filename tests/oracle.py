@@ -30,6 +30,7 @@ DERIVED = {  # of a flag: all but what stands in DECIDED
     "account": {"failed_attempts", "locked_until", "totp_step", "version"},
     "passkey": {"counter", "challenged_at", "used_at"},
     "lab_result": {"range_id"},
+    "import_run": {"shelves", "stored", "seen_at", "worker", "flags", "unmapped", "totals"},
     "job": {"state", "worker", "seen_at", "done", "total", "ended_at", "message", "result"},
 }  # fmt: skip
 DECIDED = {"review", "until", "reviewed_grade", "reviewed_severity", "owner_id"}  # of a flag: what a person says

@@ -1,7 +1,7 @@
 """passkeys, passwords that run out, and what one person looked at in an hour
 
 Revision ID: 0013
-Revises: 0011
+Revises: 0012
 """
 
 import sqlalchemy as sa
@@ -11,7 +11,7 @@ import tracker.models.base
 
 
 revision = "0013"
-down_revision = "0011"
+down_revision = "0012"
 branch_labels = None
 depends_on = None
 

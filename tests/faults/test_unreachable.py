@@ -70,6 +70,15 @@ def test_whoever_saved_is_told_to_look_first_and_gets_back_what_was_typed(
     assert bob.post("/patients/new", FERN).status_code == 303, "it was not, and may be sent again"
 
 
+def test_what_shows_who_one_is_is_not_given_back(database: Database, sign_in: Callable[[str], Browser]) -> None:
+    bob = sign_in("bob")
+    token = bob.token()
+    lose_it_at_commit(database)
+    answer = bob.post("/sign-in", {"csrf_token": token, "username": "alice", "password": "wrong", "code": "246810"})
+    assert answer.status_code == 503
+    assert "246810" not in answer.text
+
+
 def test_a_server_that_goes_silent_is_given_up(database: Database, monkeypatch: pytest.MonkeyPatch) -> None:
     """As for a frozen machine; a lock that nobody gives back looks the same to whoever waits."""
     monkeypatch.setattr(db, "SILENCE", 0.5)

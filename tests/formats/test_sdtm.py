@@ -114,6 +114,11 @@ def test_a_result_is_read_as_the_laboratory_printed_it() -> None:
     assert lab(LBORRESU="NO UNITS").unit == ""
 
 
+@pytest.mark.parametrize(("cell", "fasting"), [("Y", True), ("N", False), ("U", None), ("", None)])
+def test_whether_the_subject_was_fasting(cell: str, fasting: bool | None) -> None:
+    assert lab(LBFAST=cell).fasting is fasting
+
+
 @pytest.mark.parametrize(
     ("but", "analyte", "code"),
     [

@@ -144,3 +144,23 @@ def test_another_kind_of_package_is_refused() -> None:
         package.writestr("content.xml", "<a/>")
     with pytest.raises(Refused, match="This kind of workbook is not read"):
         opened(made.getvalue())
+
+
+def test_a_damaged_old_workbook_is_refused_and_takes_nothing_along() -> None:
+    """Of an XLS a wrong byte may ask the library for 8 GB, which ends its process, or make it panic."""
+    whole = (Path(__file__).parent / "samples" / "ward.xls").read_bytes()
+    for size in (40, 600, len(whole) - 2000):
+        with pytest.raises(Refused, match="damaged"):
+            opened(whole[:size])
+    sectors_of_8_gb = whole[:30] + bytes([33]) + whole[31:]
+    with pytest.raises(Refused, match="save the sheet as"):
+        opened(sectors_of_8_gb)
+
+
+def test_a_sheet_in_an_encoding_that_nobody_knows_is_refused() -> None:
+    whole, made = zipfile.ZipFile(io.BytesIO(book(R=RESULTS))), io.BytesIO()
+    with zipfile.ZipFile(made, "w") as package:
+        for name in whole.namelist():
+            package.writestr(name, whole.read(name).replace(b"UTF-8", b"UT8"))
+    with pytest.raises(Refused, match="damaged"):
+        opened(made.getvalue())

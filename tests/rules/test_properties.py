@@ -312,3 +312,50 @@ def test_whatever_is_reported_every_rule_has_an_answer(told: Told, odd: list[Res
     for finding in findings(told | {"results": [*told["results"], *odd], "ctcae": version}):
         assert finding.sentence
         assert finding.severity in RANK
+
+
+# ------------------------------------------------------------------------------------------- before or after a meal
+
+
+@st.composite
+def ldl_series(draw: st.DrawFn) -> list[Result]:
+    """LDL of different days before and on the drug, of which some say whether the patient was fasting."""
+    days = draw(st.lists(st.integers(0, 200), min_size=2, max_size=7, unique=True))
+    said = st.fixed_dictionaries({}, optional={"fasting": st.sampled_from(["yes", "no"])})
+    values = st.sampled_from(VALUES["LDL"][1].split())
+    return [
+        {"analyte": "LDL", "value": draw(values), "unit": "mg/dL", "on": str(FIRST + timedelta(days=day)), **draw(said)}
+        for day in days
+    ]
+
+
+def of_ldl(results: Iterable[Result]) -> list[Finding]:
+    course = {"protocol": "tofacitinib_us", "started_on": STARTED.isoformat()}
+    return list(change.check(history({"courses": [course], "results": list(results), "as_of": LAST.isoformat()})))
+
+
+def state(note: str) -> str:
+    return note.removeprefix("baseline").strip(", ")
+
+
+@given(ldl_series())
+def test_a_fasting_sample_is_never_held_against_one_that_was_not(results: list[Result]) -> None:
+    for finding in of_ldl(results):
+        notes = [state(fact.note) for fact in finding.evidence]
+        compared = notes if finding.entry == change.TREND else [notes[0], notes[-1]]
+        assert not {"fasting", "not fasting"} <= set(compared)
+        silent = "" in compared
+        assert ("whether fasting was not said" in finding.sentence) == silent
+
+
+@given(ldl_series(), st.sampled_from(["yes", "no"]))
+def test_where_all_samples_say_the_same_the_findings_are_those_of_samples_that_say_nothing(
+    results: list[Result], answer: str
+) -> None:
+    def told(said: Mapping[str, str]) -> list[tuple[object, ...]]:
+        found = of_ldl(
+            {key: text for key, text in result.items() if key != "fasting"} | dict(said) for result in results
+        )
+        return [(f.entry, f.starts, f.opened_on, f.last_seen_on, f.cleared_on, f.severity) for f in found]
+
+    assert told({"fasting": answer}) == told({})

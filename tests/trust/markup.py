@@ -48,6 +48,7 @@ CODES = {
     "medication": {"interaction"},
     "observation": {"kind"},
     "course_event": {"kind"},
+    "import_run": {"digest", "state", "worker"},
     "job": {"kind", "state", "worker"},
     "patient_target": {"analyte", "unit", "severity"},
     "review": {"action", "from_state", "to_state", "standing"},

@@ -1,6 +1,5 @@
 """The service as in production: gunicorn over SQLite or PostgreSQL, people at work, and what is left of their work."""
 
-import os
 import signal
 import time
 from collections import Counter
@@ -111,10 +110,8 @@ def _people(database: Database) -> Cast:
 
 def end(service: Service) -> None:
     """Whatever of it is still there."""
-    assert service.process is not None
     with suppress(ProcessLookupError):
-        os.killpg(service.pid, signal.SIGKILL)
-    service.process.wait(30)
+        service.stop(signal.SIGKILL)
 
 
 @contextmanager
@@ -139,7 +136,7 @@ class Kept:
     """What became of the work of all: counts, and the first of each that is wrong in words."""
 
     acknowledged: int
-    unanswered: int
+    unanswered: int  # or told that nothing was stored
     lost: list[str]
     partial: list[str]
     denied: list[str]  # “nothing was stored” was said, and it was
@@ -154,7 +151,7 @@ class Kept:
 
     def told(self) -> str:
         return (
-            f"{self.acknowledged} acknowledged, {self.unanswered} without a clear answer: {len(self.lost)} lost,"
+            f"{self.acknowledged} acknowledged, {self.unanswered} not acknowledged: {len(self.lost)} lost,"
             f" {len(self.partial)} partial or twice, {len(self.denied)} stored and denied, {len(self.flags)} flags"
             f" missing, audit {'broken' if self.audit else 'whole'}"
         )

@@ -20,9 +20,10 @@ from werkzeug.test import TestResponse
 from tests.people import Cast
 from tests.pictures import pdf
 from tests.web.conftest import Browser
+from tracker.cli import working
 from tracker.db import Database
-from tracker.models import AuditEntry, HeldRow, ImportBatch, LabResult, Patient
-from tracker.operations import tray
+from tracker.models import AuditEntry, HeldRow, ImportBatch, Job, LabResult, Patient
+from tracker.operations import jobs, runs, tray
 from tracker.operations.actor import Actor
 from tracker.operations.attachments import LARGEST
 from tracker.web import uploads
@@ -188,7 +189,6 @@ FILES = [
     ("UTF-32", "mrn".encode("utf-32"), "UTF-32"),
     ("a gzip file cut off", gzip.compress(GOOD.encode() * 30)[:60], "breaks off"),
     ("a header twice", b"mrn,mrn,value\n1,2,3\n", "more than once"),
-    ("far too long", (HEAD + "AL-0001,2026-02-12,ANC,2.1,10*9/L,\n" * 60).encode(), "more than 40 rows"),
 ]
 
 
@@ -525,3 +525,96 @@ def test_rows_of_which_the_same_is_said_are_folded_in_the_preview_and_on_the_pag
     assert words(page.text).count("This is of survey") == 1
     assert "2 and 19 more, to 21" in words(page.text)
     assert bob.get(f"{filed}/problems.csv").text.count("This is of survey") == 20
+
+
+# ---------------------------------------------------------------------------------------------- a long file
+
+
+def long_file(people: int = 30) -> str:
+    days = ("2026-01-05", "2026-02-02")
+    rows = [
+        f"AL-0001,{day},{name},{value}" for day in days for name, value in (("ANC", "2.1,10*9/L"), ("HB", "13,g/dL"))
+    ]
+    return (
+        HEAD
+        + "".join(f"{row},Lab {number}\n" for number in range(people) for row in rows)
+        + "XX-9,2026-02-02,HB,13,g/dL,\n"
+    )
+
+
+@pytest.fixture
+def small_parts(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Everything is stored in parts."""
+    monkeypatch.setattr(runs, "PART", 1)
+    monkeypatch.setattr(working, "PART", 0)
+
+
+def test_a_long_file_is_filed_in_the_background(
+    bob: Browser, cast: Cast, database: Database, small_parts: None
+) -> None:
+    shown = send(bob, long_file())
+    assert "The file is longer: this is what its first 40 rows would do." in words(shown.text)
+    before = counts(database)
+    page = bob.post("/imports/file", {"token": token(shown)}).location
+    assert page.startswith("/jobs/")
+    assert "Waits for its turn." in words(bob.get(page).text)
+    assert counts(database) == before | {"audit_entry": before["audit_entry"] + 1}, "the job alone"
+
+    working.work_on(database, 1, once=True)
+    assert bob.get(f"{page}/progress").headers["HX-Refresh"] == "true"
+    ended = bob.get(page)
+    assert "Done: 121 rows dealt with." in words(ended.text)
+    batch = bob.get(BeautifulSoup(ended.text, "html5lib").find("a", string="The import")["href"])
+    assert sums(batch) == [121, 120, 0, 1, 0]
+    with database.reading() as session:
+        assert (
+            session.scalars(select(ImportBatch).order_by(ImportBatch.id.desc())).first().imported_by
+            == (  # type: ignore[union-attr]
+                cast.accounts["bob"]
+            )
+        )
+
+
+def test_a_long_file_is_stopped_and_goes_on_when_it_comes_again(
+    bob: Browser, cast: Cast, database: Database, small_parts: None, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    shown = send(bob, long_file())
+    page = bob.post("/imports/file", {"token": token(shown)}).location
+    proceed = working._proceed
+
+    def stopped_by_bob(*told: Any) -> bool:
+        if told[3] and bob.get(page).text.count("Stop</button>"):
+            assert bob.post(f"{page}/cancel").status_code == 303
+        return proceed(*told)
+
+    monkeypatch.setattr(working, "_proceed", stopped_by_bob)
+    working.work_on(database, 1, once=True)
+    ended = bob.get(page)
+    assert "Stopped after" in words(ended.text)
+    batch = bob.get(BeautifulSoup(ended.text, "html5lib").find("a", string="The import")["href"])
+    assert "of 121 rows are stored so far" in words(batch.text)
+    assert "stopped" in words(bob.get("/imports").text)
+
+    monkeypatch.setattr(working, "_proceed", proceed)
+    bob.post("/imports/file", {"token": token(send(bob, long_file()))})
+    working.work_on(database, 1, once=True)
+    assert sums(bob.get(batch.request.path)) == [121, 120, 0, 1, 0]
+    assert "are stored so far" not in words(bob.get(batch.request.path).text)
+
+
+def test_a_worker_that_was_killed_leaves_the_file_to_the_next(
+    bob: Browser, cast: Cast, database: Database, small_parts: None, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    page = bob.post("/imports/file", {"token": token(send(bob, long_file()))}).location
+    with database.transaction() as session:
+        jobs.take(session, "one that was killed", datetime.now(UTC) - 2 * jobs.LEASE)
+    working.work_on(database, 1, once=True)
+    assert "Done: 121 rows dealt with." in words(bob.get(page).text)
+
+
+def test_a_long_file_that_is_gone_is_said(bob: Browser, cast: Cast, database: Database) -> None:
+    page = bob.post("/imports/file", {"token": token(send(bob, long_file()))}).location
+    with database.reading() as session:
+        Path(session.scalars(select(Job).where(Job.kind == "import")).one().details["path"]).unlink()
+    working.work_on(database, 1, once=True)
+    assert "The file is not here any more: send it again." in words(bob.get(page).text)

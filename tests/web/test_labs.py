@@ -148,6 +148,13 @@ def test_the_change_since_the_last_value_is_shown_in_the_unit_typed(bob: Browser
     assert words(preview(bob, cast.a.patient, {"ANC": ("<0.4", "10*9/L")})["rows"][0]["change"]) == ""
 
 
+@pytest.mark.parametrize("value", ["1e999", "9" * 60])
+def test_a_figure_beyond_all_figures_is_refused_and_has_no_change(bob: Browser, cast: Cast, value: str) -> None:
+    """There is one of 0.46 to hold it against."""
+    (row,) = preview(bob, cast.a.patient, {"ANC": (value, "10*9/L")})["rows"]
+    assert (row["state"], words(row["change"])) == ("refused", "")
+
+
 def test_looking_stores_nothing(bob: Browser, cast: Cast, database: Database) -> None:
     before = on_file(database, cast.a.patient)
     told = preview(bob, cast.a.patient, PANEL | {"ANC": ("0.4", "10*9/L")})

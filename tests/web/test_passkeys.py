@@ -361,7 +361,9 @@ def test_an_administrators_reset_takes_the_passkeys_too(
 ) -> None:
     key = add(alice)
     later()
-    sign_in("carol").post(f"/admin/people/{cast.accounts['alice']}/second-factor")
+    carol = sign_in("carol")
+    assert "Reset second factor: Alice Archer" in carol.get("/admin").text
+    carol.post(f"/admin/people/{cast.accounts['alice']}/second-factor")
     assert not is_in(alice)
     browser = Browser(app)
     assert refused(browser, show(browser, key.sign(ask(browser))))

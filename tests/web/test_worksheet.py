@@ -109,6 +109,16 @@ def test_a_row_is_saved_by_itself_and_read_back(bob: Any, cast: Cast, desk: Desk
     assert [flag for flag in desk.flags(pale, subject="HB", machine="open") if flag.attention < 3]
 
 
+def test_a_row_says_whether_the_patient_was_fasting_and_keeps_the_answer(bob: Any, desk: Desk, pale: int) -> None:
+    assert bob.post(f"/worksheet/{pale}/draft", row(HB="8.6") | {"fasting": "no"}).status_code == 204
+    again = sheet(bob, f"?patient={pale}")
+    assert again.select_one("select[name=fasting] option[selected]")["value"] == "no"
+    bob.post(f"/worksheet/{pale}", row(HB="8.6") | {"fasting": "no"}, headers=JSON)
+    with desk.database.reading() as session:
+        rows = session.query(LabResult).filter(LabResult.patient_id == pale, LabResult.subject == "HB")
+        assert rows.order_by(LabResult.id.desc()).first().fasting is False
+
+
 def test_without_a_script_the_sheet_comes_back_with_the_row_that_was_saved(bob: Any, cast: Cast, pale: int) -> None:
     both = f"{cast.a.patient} {pale}"
     answer = bob.post(f"/worksheet/{pale}", row(HB="13.1") | {"sheet": both})

@@ -1,7 +1,8 @@
 """What the commands share: the database they work on, on whose behalf, and how they print."""
 
 import json
-from collections.abc import Iterator
+import sys
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from datetime import UTC, date, datetime
 from getpass import getuser
@@ -84,6 +85,14 @@ def clinics(session: Session, code: str | None = None) -> list[Clinic]:
 def say_json(document: Any) -> None:
     """One JSON document on standard output and nothing else."""
     click.echo(json.dumps(document, ensure_ascii=False, indent=1, default=str))
+
+
+@contextmanager
+def shown(length: int, label: str) -> Iterator[Callable[[int], None]]:
+    """A bar on standard error where that is a terminal, none of length 0; and what to call with how far the work is."""
+    hidden = not length or not sys.stderr.isatty()
+    with click.progressbar(length=max(length, 1), label=label, file=sys.stderr, hidden=hidden) as bar:
+        yield lambda reached: bar.update(reached - bar.pos)
 
 
 class Day(click.ParamType[date]):

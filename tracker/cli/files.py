@@ -3,26 +3,35 @@
 import hashlib
 import sys
 import tomllib
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
+from functools import partial
 from pathlib import Path
-from typing import Any, TextIO
+from typing import Any, BinaryIO, TextIO
 from zoneinfo import ZoneInfo
 
 import click
 from sqlalchemy.orm import Session
 
 from tracker import formats
-from tracker.cli.context import clinics, database, largest_document, operator, say_json
+from tracker.cli.context import clinics, database, largest_document, operator, say_json, shown
+from tracker.cli.filing import Filed, Filing, dry, file_all, stoppable
 from tracker.domain.errors import Refused
 from tracker.domain.readings import Problem
 from tracker.domain.reasons import Reason, reasons
 from tracker.formats.fhir.writing import WRITTEN
-from tracker.formats.shapes import Answers, Reader
-from tracker.operations import configure
-from tracker.operations.importing import Importer, Report
+from tracker.formats.shapes import Answers
+from tracker.formats.shelves import Shelves
+from tracker.operations.importing import Report
+from tracker.operations.runs import PART
 from tracker.queries import exports, mappings
 
 SHOWN_REASONS = 20
+LONG = 1 << 22  # bytes that take long enough to be read for a bar to be shown
+INTERRUPTED = 130  # how a command ends that was stopped from the keyboard
+STOPPED = (
+    "tracker: stopped, {} rows are left. What was stored stays, each patient whole; the same command goes on, and "
+    "“tracker undo” takes it back."
+)
 
 
 @click.command("import")
@@ -46,28 +55,51 @@ def import_files(
     A table of another shape than those of the interchange is filed where it can be read in one way only, and what was
     understood is said; else it is refused with what is open and the lines of a --mapping file that answer it.
     """
-    with database() as opened, opened.transaction() as session:
-        actor = operator("import")
-        where = clinics(session, clinic) if clinic else configure.the_clinics(session, actor)
-        importer = Importer(session, actor, where, create_patients, may_configure=True, largest=largest_document())
-        ids = [one.id for one in where]
-        reader = mappings.reader(session, ids, _answers(session, ids, mapping))
-        reports = _file_all(importer, _expand(paths), where[0].time_zone, reader, test_messages)
-        importer.release()
-        changes = importer.judge()
-        if dry_run:
-            session.rollback()
-    if dry_run:
-        for report in reports:
-            report.batch = None
-    document = {"files": [report.as_json() for report in reports], "flags": changes.counts()}
+    found = _expand(paths)
+    try:
+        filed, refused = _filed(found, dry_run, create_patients, clinic, test_messages, mapping)
+    except KeyboardInterrupt:
+        click.echo("tracker: stopped before anything was stored.", err=True)
+        sys.exit(INTERRUPTED)
+    reports = {report.path: report for report in (*filed.reports, *refused)}
+    ordered = [reports[str(path)] for path in found]
     if as_json:
-        say_json(document)
+        say_json({"files": [report.as_json() for report in ordered], "flags": filed.flags, "left": filed.left})
     else:
-        _print(reports, changes.counts(), dry_run)
-    if reports and not any(report.processed and report.format != "unknown" for report in reports):
+        _print(ordered, filed, dry_run)
+    if ordered and not any(report.processed and report.format != "unknown" for report in ordered):
         click.echo("tracker: nothing of this could be processed.", err=True)
         sys.exit(1)
+    if filed.left:
+        click.echo(STOPPED.format(filed.left), err=True)
+        sys.exit(INTERRUPTED)
+
+
+def _filed(
+    paths: list[Path], dry_run: bool, create_patients: bool, clinic: str | None, test_messages: bool,
+    mapping: str | None,
+) -> tuple[Filed, list[Report]]:  # fmt: skip
+    """Read all files, then file them; beside that the reports of those that cannot be read at all."""
+    with database() as opened, Shelves(PART) as shelves:
+        with opened.reading() as session:
+            where = clinics(session, clinic)
+            zone = ZoneInfo(where[0].time_zone if where else "UTC")
+            ids = [one.id for one in where]
+            reader = mappings.reader(session, ids, _answers(session, ids, mapping))
+        read = partial(formats.read, zone=zone, reader=reader, test_messages=test_messages)
+        refused = _read(shelves, paths, read)
+        of = tuple(ids) if clinic else ()
+        filing = Filing(lambda: operator("import"), of, create_patients, may_configure=True, largest=largest_document())
+        if dry_run:
+            return dry(opened, shelves, filing), refused
+        how = (zone.key, test_messages)
+        with stoppable() as stopped, shown(shelves.rows if shelves.is_long else 0, "Storing") as reached:
+
+            def told(rows: int) -> bool:
+                reached(rows)
+                return not stopped()
+
+            return file_all(opened, shelves, filing, how, told), refused
 
 
 def _expand(paths: Iterable[Path]) -> list[Path]:
@@ -100,31 +132,33 @@ def _answers(session: Session, clinic_ids: list[int], mapping: str | None) -> An
         raise Refused(f"{path} is not a TOML file: {why}.") from why
 
 
-def _file_all(
-    importer: Importer, paths: list[Path], time_zone: str, reader: Reader, test_messages: bool
-) -> list[Report]:
-    """Every file in the order its kind asks for: patients before courses before results."""
-    zone = ZoneInfo(time_zone)
-    turns: dict[Path, int] = {}
-    reports: dict[Path, Report] = {}
-    for path in paths:
-        with path.open("rb") as stream:
-            try:
-                turns[path] = formats.read(path.name, stream, zone, reader, test_messages=test_messages).turn
-            except Refused as why:
-                reports[path] = Report(str(path), "unknown", problems=[Problem(0, "", str(why))])
-    for path in sorted(turns, key=turns.__getitem__):
-        with path.open("rb") as stream:
-            digest = hashlib.file_digest(stream, "sha256").hexdigest()
-            stream.seek(0)
-            source = formats.read(path.name, stream, zone, reader, test_messages=test_messages)
-            reports[path] = importer.file(
-                str(path), source.format, source.kind, source.rows, digest, source.remarks, source.elements
-            )
-    return [reports[path] for path in paths]
+def _read(shelves: Shelves, paths: list[Path], read: Callable[[str, BinaryIO], formats.Source]) -> list[Report]:
+    """Put the rows of every file on the shelves; the reports of those that cannot be read at all."""
+    refused = []
+    size = sum(path.stat().st_size for path in paths)
+    before = 0
+    with shown(size if size > LONG else 0, "Reading") as reached:
+        for path in paths:
+            with path.open("rb") as stream:
+                digest = hashlib.file_digest(stream, "sha256").hexdigest()
+                stream.seek(0)
+                try:
+                    source = read(path.name, stream)
+                except Refused as why:
+                    refused.append(Report(str(path), "unknown", problems=[Problem(0, "", str(why))]))
+                    continue
+                shelves.take(str(path), digest, source, partial(_tell, reached, before, stream))
+                before += stream.tell()
+    return refused
 
 
-def _print(reports: list[Report], flags: dict[str, int], dry_run: bool) -> None:
+def _tell(reached: Callable[[int], None], before: int, stream: BinaryIO) -> None:
+    reached(before + stream.tell())
+
+
+def _print(reports: list[Report], filed: Filed, dry_run: bool) -> None:
+    if filed.before:
+        click.echo(f"Taken up again after {filed.before} rows.")
     for report in reports:
         what = f"{report.format} {report.kind}".strip()
         click.echo(
@@ -137,6 +171,7 @@ def _print(reports: list[Report], flags: dict[str, int], dry_run: bool) -> None:
             click.echo(f"  {_place(report.format, reason)}: {reason.message}")
         if len(said) > SHOWN_REASONS:
             click.echo(f"  … and {len(said) - SHOWN_REASONS} more (use --json for all)")
+    flags = filed.flags
     click.echo(f"Flags: {flags['opened']} opened, {flags['changed']} changed, {flags['cleared']} cleared.")
     if dry_run:
         click.echo("Nothing was stored (dry run).")

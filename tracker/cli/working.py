@@ -4,26 +4,36 @@ import logging
 import os
 import secrets
 import time
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from concurrent.futures import Executor, Future
+from contextlib import contextmanager
 from datetime import UTC, date, datetime
+from functools import partial
 from itertools import islice
+from pathlib import Path
 from typing import Any
+from zoneinfo import ZoneInfo
 
 import click
 from sqlalchemy.exc import OperationalError
 
-from tracker.cli.context import database, open_database
+from tracker import formats
+from tracker.cli.context import database, largest_document, open_database
+from tracker.cli.filing import Filing, file_all
 from tracker.cli.judging import CHUNK, judge_part
 from tracker.cli.sharing import pool, writers
 from tracker.db import Database
-from tracker.domain.errors import JakwatchError, OutcomeUnknown
-from tracker.models import Job
-from tracker.operations import jobs, trial
+from tracker.domain.errors import JakwatchError, OutcomeUnknown, Refused
+from tracker.formats.shapes import Answers
+from tracker.formats.shelves import Shelves
+from tracker.models import Account, Clinic, Job
+from tracker.operations import jobs, mapping, trial
+from tracker.operations.actor import Actor
 from tracker.operations.enrol import zone_of
 from tracker.operations.evaluate import left_to_judge
+from tracker.operations.runs import PART
 from tracker.operations.trial import Preview
-from tracker.queries import coverage
+from tracker.queries import coverage, mappings
 from tracker.queries.patients import everybody
 from tracker.queries.yardsticks import Trial
 
@@ -37,7 +47,7 @@ AWAY = (OperationalError, OutcomeUnknown)  # the database, for now
 @click.option("--once", is_flag=True, help="Do what waits and end.")
 @click.option("--beside", type=int, hidden=True, help="End when the process of this number is the parent no longer.")
 def work(processes: int, once: bool, beside: int | None) -> None:
-    """Do the jobs that pages ask for: previews and judging again in large clinics."""
+    """Do the jobs that pages ask for: previews and judging again in large clinics, long files."""
     done = None
     while done is None:
         try:
@@ -90,9 +100,9 @@ def _do(opened: Database, job: Job, worker: str, processes: int) -> None:
     """One job to its end. A fault fails the job and not the worker; what was stored stays, each part whole."""
     state, message, result = jobs.DONE, "", None
     try:
-        looks = job.kind == jobs.PREVIEW
-        with pool(processes if looks else writers(opened.url, processes)) as executor:
-            result = (_preview if looks else _judge)(opened, job, worker, executor)
+        shared = processes if job.kind == jobs.PREVIEW else writers(opened.url, processes)
+        with pool(shared) as executor:
+            result = WORK[job.kind](opened, job, worker, executor)
     except AWAY:
         raise  # no fault of the job's: it is taken up again when its lease is over
     except JakwatchError as refusal:
@@ -104,7 +114,7 @@ def _do(opened: Database, job: Job, worker: str, processes: int) -> None:
         jobs.end(session, job.id, worker, datetime.now(UTC), state, message, result)
 
 
-# ---------------------------------------------------------------------------------------------- the two kinds
+# ---------------------------------------------------------------------------------------------- the kinds
 
 
 def _preview(opened: Database, job: Job, worker: str, executor: Executor) -> dict[str, Any] | None:
@@ -145,6 +155,56 @@ def _judge(opened: Database, job: Job, worker: str, executor: Executor) -> dict[
     return total
 
 
+def _import(opened: Database, job: Job, worker: str, _pool: Executor) -> dict[str, Any]:
+    """File what somebody sent; cancelled, it stops after a part, and the same file goes on from there."""
+    path = Path(job.details["path"])
+    with opened.reading() as session:
+        clinic, account = session.get_one(Clinic, job.clinic_id), session.get_one(Account, job.asked_by)
+        reader = mappings.reader(session, [clinic.id], Answers.of(job.details["answers"]))
+    if not path.is_file():
+        raise Refused(
+            "The file is not here any more: send it again. What was stored of it stays, and it goes on from there."
+        )
+    if not account.active:
+        raise Refused(f"The account of {account.name} was closed meanwhile: somebody else has to send the file.")
+    actor = partial(_on_behalf_of, account)
+    filing = Filing(actor, (clinic.id,), largest=largest_document())
+    with _used_up(path), Shelves(PART) as shelves, path.open("rb") as stream:
+        source = formats.read(job.details["name"], stream, ZoneInfo(clinic.time_zone), reader)
+        shelves.take(source.name, job.details["sha256"], source)
+        how = (clinic.time_zone, job.details["answers"])
+        filed = file_all(opened, shelves, filing, how, lambda rows: _proceed(opened, job, worker, rows, shelves.rows))
+        if not filed.left:
+            _proceed(opened, job, worker, shelves.rows, shelves.rows)
+            _keep_mapping(opened, job, actor(), source)
+    return filed.flags
+
+
+@contextmanager
+def _used_up(path: Path) -> Iterator[None]:
+    """The file goes once it was filed or refused. A job that was broken off, because the service ends or the database
+    went away, is taken up again and needs it.
+    """
+    try:
+        yield
+    except AWAY:
+        raise
+    except Exception:
+        path.unlink(missing_ok=True)
+        raise
+    path.unlink(missing_ok=True)
+
+
+def _on_behalf_of(account: Account) -> Actor:
+    return Actor(account.name, datetime.now(UTC), "upload", account.id, account.role)
+
+
+def _keep_mapping(opened: Database, job: Job, actor: Actor, source: formats.Source) -> None:
+    if job.details["keep_as"] and source.proposals:
+        with opened.transaction() as session:
+            mapping.keep(session, actor, job.clinic_id, job.details["keep_as"], source.proposals[0])
+
+
 def _stale(opened: Database, clinic_id: int) -> list[int]:
     with opened.reading() as session:
         today = datetime.now(zone_of(session, clinic_id)).date()
@@ -167,3 +227,8 @@ def _each(executor: Executor, work: Any, tasks: Iterable[Any]) -> Iterator[Any]:
 def _proceed(opened: Database, job: Job, worker: str, done: int, total: int) -> bool:
     with opened.transaction(waits=False) as session:
         return jobs.proceed(session, job.id, worker, datetime.now(UTC), done, total)
+
+
+WORK: dict[str, Callable[[Database, Job, str, Executor], dict[str, Any] | None]] = {
+    jobs.PREVIEW: _preview, jobs.JUDGE: _judge, jobs.IMPORT: _import,
+}  # fmt: skip

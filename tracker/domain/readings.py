@@ -9,6 +9,7 @@ from base64 import b64decode, b64encode
 from collections.abc import Callable
 from datetime import UTC, date, datetime, time, timedelta
 from decimal import Decimal
+from functools import lru_cache
 from typing import Any, NamedTuple, get_args, get_type_hints
 from zoneinfo import ZoneInfo
 
@@ -291,8 +292,13 @@ def _packed(value: Any) -> Any:
 def unpack(kind: str, values: list[Any]) -> Any:
     """The reading that `pack` made these values of; a field that has been added since has its default."""
     of = KINDS[kind]
-    hints = get_type_hints(of)
+    hints = _hints(kind)
     return of(*(_unpacked(hints[name], value) for name, value in zip(of._fields, values, strict=False)))
+
+
+@lru_cache
+def _hints(kind: str) -> dict[str, Any]:
+    return get_type_hints(KINDS[kind])
 
 
 def pack_row(row: Row) -> dict[str, Any]:

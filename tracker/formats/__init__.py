@@ -25,7 +25,7 @@ from tracker.formats.export import csv_lines, json_lines, write_csv, write_json
 from tracker.formats.fhir.writing import write_fhir
 from tracker.formats.opening import Text, open_text
 from tracker.formats.shapes import grid
-from tracker.formats.tables import GUESSED, open_table, rows
+from tracker.formats.tables import GUESSED, Rows, open_table
 
 __all__ = [
     "ORDER",
@@ -68,7 +68,8 @@ class Source(NamedTuple):
 
     `rows` streams, and can be gone through once. `first_row` is the number of the first row that is not a header.
     `elements` names what a reading's fields are called in the file, where that is not their own name. `proposals` are
-    the tables of another shape, and how each is read.
+    the tables of another shape, and how each is read. `table` gives the rows of a long table in another order, in place
+    of `rows`.
     """
 
     name: str
@@ -79,6 +80,7 @@ class Source(NamedTuple):
     first_row: int = 2
     elements: Mapping[str, str] = MappingProxyType({})
     proposals: tuple[shapes.Proposal, ...] = ()
+    table: Rows | None = None
 
     @property
     def kind(self) -> str:
@@ -120,7 +122,8 @@ def read(
         stream.seek(0)
         return _of_another_shape(name, open_text(stream).text, zone, reader, why)
     remarks = (*((Problem(0, "", GUESSED),) if opened.text.guessed else ()), *shape.remarks)
-    return Source(name, shape.format, (shape.layout.kind,), remarks, rows(table, shape.layout, zone))
+    rows = Rows(table, shape.layout, zone)
+    return Source(name, shape.format, (shape.layout.kind,), remarks, iter(rows), table=rows)
 
 
 def _of_another_shape(name: str, text: Text, zone: ZoneInfo, reader: shapes.Reader, why: Refused) -> Source:

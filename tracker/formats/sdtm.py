@@ -138,19 +138,24 @@ def _done(cell: str) -> None:
         raise Refused("The test was not done (LBSTAT), so there is no result to file.")
 
 
+def _fasting(cell: str) -> bool | None:
+    """Y or N; U and NA say nothing."""
+    return {"Y": True, "N": False}.get(cell.upper())
+
+
 def _unit(cell: str) -> str:
     return "" if cell.upper() == "NO UNITS" else cell
 
 
 def _lab(whose: str, collected: Moment, value: str, unit: str, low: Bound, high: Bound, *others: Any) -> LabReading:
-    test, code, specimen, category, flag, laboratory, accession, _ = others
+    test, code, specimen, category, flag, laboratory, accession, _, fasting = others
     # SDTM says glucose of blood and of urine by the same name and code; no result of urine may pass for one of blood.
     other = specimen or ("urine" if category.upper() == "URINALYSIS" else "")
     elsewhere = f" ({other.lower()})" if other and not _OF_BLOOD.search(other) else ""
     lower, upper, said = printed_range(low, high)
     reading = LabReading(
         whose, collected, f"{test}{elsewhere}", value, unit, lower, upper, flag, laboratory, accession,
-        local_code=f"{code}{elsewhere}" if code else "",
+        local_code=f"{code}{elsewhere}" if code else "", fasting=fasting,
     )  # fmt: skip
     if said:
         raise Noted(reading, ("LBORNRLO" if low is not None else "LBORNRHI", said))
@@ -283,6 +288,7 @@ LAYOUTS: Mapping[str, Layout] = {
             Column("LBNAM"),
             Column("LBREFID"),
             Column("LBSTAT", _done),
+            Column("LBFAST", _fasting),
         ),
         _lab,
         _samples_told_apart,

@@ -6,7 +6,7 @@ one row, and an empty line counts. Empty rows hold nothing and are not yielded.
 
 import csv
 from collections import deque
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from functools import lru_cache, partial
 from typing import Any, NamedTuple, Protocol
 from zoneinfo import ZoneInfo
@@ -160,23 +160,44 @@ class _Step(NamedTuple):
     read: Callable[[str], object]
 
 
-def rows(table: Table, layout: Layout, zone: ZoneInfo) -> Iterator[Row]:
-    """Every row that holds something: its reading, or the problems that refused it. Never raises.
+class Rows:
+    """Every row of a table that holds something, once: its reading, or the problems that refused it. Never raises.
 
-    A file that breaks off ends with a refused row that says so.
+    Iterated, they come as they stand. Who wants them in another order takes the `records`, asks of each `whose` it is,
+    and hands them to `of`. A file that breaks off ends with a refused row that says so.
     """
-    number = 1
-    told_apart = layout.told_apart or iter
-    try:
-        for row in told_apart(_rows(table, layout, zone)):
-            number = row.number
-            yield row
-    except Refused as why:
-        yield Row(number + 1, None, (Problem(number + 1, "", f"{why} Nothing after row {number} was read."),))
+
+    def __init__(self, table: Table, layout: Layout, zone: ZoneInfo) -> None:
+        self.table, self.layout = table, layout
+        first = layout.columns[0].name.lower()
+        self._steps = _steps(table, layout, zone)
+        self._whose = table.names.index(first) if layout.kind != "ranges" and first in table.names else None
+
+    def __iter__(self) -> Iterator[Row]:
+        return self.of(self.records())
+
+    def records(self) -> Iterator[Record]:
+        """The records as they stand; where the file breaks off, one more with that trouble."""
+        number = 1
+        try:
+            for record in self.table.records:
+                number = record[0]
+                yield record
+        except Refused as why:
+            yield number + 1, [], f"{why} Nothing after row {number} was read."
+
+    def whose(self, record: Record) -> str:
+        """The cell that names a record's patient; "" where there is none."""
+        cells = record[1]
+        return cells[self._whose] if self._whose is not None and self._whose < len(cells) else ""
+
+    def of(self, records: Iterable[Record]) -> Iterator[Row]:
+        """The rows that these records are."""
+        told_apart = self.layout.told_apart or iter
+        return told_apart(_rows(self.table._replace(records=iter(records)), self.layout, self._steps))
 
 
-def _rows(table: Table, layout: Layout, zone: ZoneInfo) -> Iterator[Row]:
-    steps = _steps(table, layout, zone)
+def _rows(table: Table, layout: Layout, steps: list[_Step]) -> Iterator[Row]:
     quick = [(step.read, step.place) for step in steps]
     width, make, written = len(table.names), layout.make, table.text
     warned, empty = written.guessed, 0

@@ -6,25 +6,27 @@ are named in a remark.
 
 import csv
 import io
+import json
+import subprocess
+import sys
 from collections.abc import Iterable, Iterator
-from datetime import date, datetime, time, timedelta
-from decimal import Decimal
+from pathlib import Path
 from typing import NamedTuple
 from zoneinfo import ZoneInfo
 
-from python_calamine import CalamineError, CalamineSheet, CalamineWorkbook, PasswordError
+from python_calamine import PasswordError
 
 from tracker.domain.errors import Refused
 from tracker.domain.readings import Problem, Row
-from tracker.domain.values import plain
-from tracker.formats import recognise, shapes, workbook_parts
+from tracker.formats import recognise, shapes, sheets, workbook_parts
 from tracker.formats.shapes import grid
-from tracker.formats.tables import open_table, rows
+from tracker.formats.tables import Rows, open_table
 
 MOST_BYTES = 64 << 20
-_MOST_SHEETS = 50
 
-Cell = int | float | str | bool | time | date | datetime | timedelta
+_PROTECTED = "The workbook is protected by a password: save it without one."
+_DAMAGED = "The workbook is damaged or of a kind that is not read: save the sheet as “CSV UTF-8”."
+_TOO_MUCH = "The workbook is damaged, or takes more memory than there is: save the sheet as “CSV UTF-8”."
 
 
 class Parts(NamedTuple):
@@ -39,14 +41,14 @@ class Sheet(NamedTuple):
     """Rows of cells, and the ranges that were merged, each by its first and last cell, counted from 0."""
 
     name: str
-    cells: list[list[Cell]]
+    cells: list[list[str]]
     merged: list[tuple[tuple[int, int], tuple[int, int]]]
 
 
 class _Lines:
     """A sheet as the lines of a table; there is nothing to guess about its letters."""
 
-    def __init__(self, sheet: Iterable[list[Cell]]) -> None:
+    def __init__(self, sheet: Iterable[list[str]]) -> None:
         self.guessed = False
         self._lines = (_line(cells) for cells in sheet)
 
@@ -92,13 +94,12 @@ def _of_sheet(sheet: Sheet, zone: ZoneInfo, reader: shapes.Reader | None) -> _Sh
             raise
         return _of_another_shape(sheet, zone, reader, why)
     said = [remark._replace(column=f"{sheet.name}: {remark.column}") for remark in shape.remarks]
-    return shape.layout.kind, said, rows(table, shape.layout, zone), None
+    return shape.layout.kind, said, iter(Rows(table, shape.layout, zone)), None
 
 
 def _of_another_shape(sheet: Sheet, zone: ZoneInfo, reader: shapes.Reader, why: Refused) -> _Sheet:
-    cells = [[_written(cell) for cell in row] for row in sheet.cells]
     try:
-        proposal = shapes.proposed(grid.of_sheet(sheet.name, cells, sheet.merged), reader)
+        proposal = shapes.proposed(grid.of_sheet(sheet.name, sheet.cells, sheet.merged), reader)
     except shapes.NoTable as no_table:
         raise why from no_table
     if proposal.questions:
@@ -108,37 +109,41 @@ def _of_another_shape(sheet: Sheet, zone: ZoneInfo, reader: shapes.Reader, why: 
 
 
 def _sheets(content: bytes) -> Iterator[Sheet]:
-    """The sheets that hold something."""
+    """The sheets that hold something. Raises Refused."""
     if content.startswith(b"PK"):
         workbook_parts.examine(content)
+        yield from (Sheet(*told) for told in _here(content))
+    else:  # how far its cells lie cannot be told before the library has reserved a place for each
+        yield from _apart(content)
+
+
+def _here(content: bytes) -> list[sheets.Told]:
     try:
-        book = CalamineWorkbook.from_filelike(io.BytesIO(content))
-        for name in book.sheet_names[:_MOST_SHEETS]:
-            sheet: CalamineSheet = book.get_sheet_by_name(name)
-            cells = sheet.to_python(skip_empty_area=False)
-            if any(cell != "" for row in cells for cell in row):
-                yield Sheet(name[:60], cells, list(sheet.merged_cell_ranges or ()))
+        return list(sheets.sheets_of(content))
     except PasswordError:
-        raise Refused("The workbook is protected by a password: save it without one.") from None
-    except CalamineError:
-        raise Refused("The workbook is damaged or of a kind that is not read: save the sheet as “CSV UTF-8”.") from None
+        raise Refused(_PROTECTED) from None
+    except (KeyboardInterrupt, SystemExit, MemoryError):
+        raise
+    except BaseException:
+        raise Refused(_DAMAGED) from None
 
 
-def _line(cells: list[Cell]) -> str:
+def _apart(content: bytes) -> Iterator[Sheet]:
+    """Read by a process of its own (sheets.py), which may be ended."""
+    program = [sys.executable, "-I", str(Path(sheets.__file__))]
+    seconds = 2 * sheets.MOST_SECONDS
+    try:
+        done = subprocess.run(program, input=content, capture_output=True, timeout=seconds, check=False)  # noqa: S603 - our own
+    except subprocess.TimeoutExpired:
+        raise Refused(_TOO_MUCH) from None
+    if done.returncode:
+        raise Refused({sheets.PROTECTED: _PROTECTED, sheets.DAMAGED: _DAMAGED}.get(done.returncode, _TOO_MUCH))
+    for line in done.stdout.splitlines():
+        name, cells, merged = json.loads(line)
+        yield Sheet(name, cells, [((first[0], first[1]), (last[0], last[1])) for first, last in merged])
+
+
+def _line(cells: list[str]) -> str:
     line = io.StringIO()
-    csv.writer(line, lineterminator="").writerow([_written(cell) for cell in cells])
+    csv.writer(line, lineterminator="").writerow(cells)
     return line.getvalue()
-
-
-def _written(cell: Cell) -> str:
-    """A cell as text: whole numbers without a point, days without a midnight, yes and no for what is true or false."""
-    if isinstance(cell, str):
-        return " ".join(cell.split())
-    if isinstance(cell, bool):
-        return "yes" if cell else "no"
-    if isinstance(cell, int | float):
-        number = Decimal(f"{cell:.15g}")  # the digits a spreadsheet shows; the rest is noise of binary fractions
-        return plain(number.to_integral() if number == number.to_integral() else number) if number.is_finite() else ""
-    if isinstance(cell, datetime):
-        return cell.date().isoformat() if cell.time() == time() else cell.isoformat(timespec="minutes")
-    return cell.isoformat() if isinstance(cell, date | time) else str(cell)

@@ -80,7 +80,7 @@ class Extent:
                 self._parser.Parse(chunk)
         except _NoSheet:
             self._over = True
-        except expat.ExpatError:
+        except (expat.ExpatError, LookupError):  # an encoding that nobody knows
             self._over = self._broken = True
 
     def judge(self, has_cells: bool) -> None:

@@ -3,7 +3,7 @@
 from datetime import datetime
 from typing import Any
 
-from sqlalchemy import CheckConstraint, ForeignKey, Index, UniqueConstraint
+from sqlalchemy import CheckConstraint, ColumnElement, ForeignKey, Index, UniqueConstraint, exists, or_
 from sqlalchemy.orm import Mapped, mapped_column
 
 from tracker.models.base import STRICT, Base, ClinicId, Key, UserId
@@ -113,6 +113,13 @@ class Passkey(Base):
     used_at: Mapped[datetime | None]
     removed_at: Mapped[datetime | None]
     __table_args__ = (STRICT,)
+
+
+# True of an account whose sign-in asks for more than the password.
+ENROLLED: ColumnElement[bool] = or_(
+    Account.totp_since.is_not(None),
+    exists().where(Passkey.account_id == Account.id, Passkey.removed_at.is_(None)),
+)
 
 
 class Draft(Base):

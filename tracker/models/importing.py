@@ -5,7 +5,7 @@ import left.
 from datetime import datetime
 from typing import Any
 
-from sqlalchemy import ForeignKey, Index, UniqueConstraint
+from sqlalchemy import CheckConstraint, ForeignKey, Index, UniqueConstraint
 from sqlalchemy import text as sql
 from sqlalchemy.orm import Mapped, mapped_column
 
@@ -59,6 +59,32 @@ class CodeMapping(Base):
         ),
         STRICT,
     )  # fmt: skip
+
+
+class ImportRun(Base):
+    """A long import, stored in parts, and how far it is: of so many `shelves` of patients the first ones are stored.
+
+    `digest` tells the same files, read in the same way, again. `state`: running, stopped by a person, complete; one
+    that is running is carried on by `worker`, and by whoever takes it up after that one was killed. `rows` are all that
+    its files have, `stored` those that have been dealt with; `totals` how many rows each batch has, `unmapped` what is
+    said at its end of tests that are not known here (first row and number by name), `flags` how many moved.
+    """
+
+    __tablename__ = "import_run"
+    id: Mapped[Key]
+    clinic_id: Mapped[ClinicId]
+    digest: Mapped[str] = mapped_column(index=True)
+    state: Mapped[str] = mapped_column(default="running")
+    shelves: Mapped[int] = mapped_column(default=0)
+    rows: Mapped[int] = mapped_column("row_count")
+    stored: Mapped[int] = mapped_column(default=0)
+    totals: Mapped[dict[str, Any]]
+    unmapped: Mapped[dict[str, Any]]
+    flags: Mapped[dict[str, Any]]
+    worker: Mapped[str]
+    begun_at: Mapped[datetime]
+    seen_at: Mapped[datetime]
+    __table_args__ = (CheckConstraint("state IN ('running', 'stopped', 'complete')", name="state_known"), STRICT)
 
 
 class ImportChange(Base):

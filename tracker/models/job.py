@@ -8,12 +8,12 @@ from sqlalchemy.orm import Mapped, mapped_column
 
 from tracker.models.base import STRICT, Base, ClinicId, Key
 
-KINDS = ("judge", "preview")
+KINDS = ("judge", "preview", "import")
 STATES = ("waiting", "running", "done", "failed", "cancelled")
 
 
 class Job(Base):
-    """One piece of work for a clinic. `details` says of what; `done` and `total` count patients.
+    """One piece of work for a clinic. `details` says of what; `done` and `total` count patients, of an import rows.
 
     A worker that runs it says so at least once a minute (`seen_at`): a job nobody was seen at is taken up by the next.
     `result` is what it found, None until it is done; it is about patients, and stays within the clinic.

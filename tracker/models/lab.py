@@ -118,7 +118,11 @@ class ReferenceRange(Base):
 
 
 class ImportBatch(Base):
-    """One file that came in, with its accounting: rows_in = filed + duplicate + unmatched + refused."""
+    """One file that came in, with its accounting: rows_in = filed + duplicate + unmatched + refused.
+
+    `run_id`: the long import it is a file of; without one it was stored at once. No foreign key, for which SQLite would
+    have to rebuild the table.
+    """
 
     __tablename__ = "import_batch"
     id: Mapped[Key]
@@ -134,6 +138,7 @@ class ImportBatch(Base):
     duplicate: Mapped[int] = mapped_column(default=0)
     unmatched: Mapped[int] = mapped_column(default=0)
     refused: Mapped[int] = mapped_column(default=0)
+    run_id: Mapped[int | None] = mapped_column(index=True)
     __table_args__ = (
         CheckConstraint("rows_in = filed + duplicate + unmatched + refused", name="adds_up"),
         STRICT,

@@ -4,33 +4,34 @@ refused.
 The importer works in the caller's transaction: rolled back, it was a preview.
 """
 
-import hashlib
 import json
+from collections import Counter
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
-from itertools import groupby, islice
+from itertools import groupby
 from types import MappingProxyType
 from typing import Any
 
-from sqlalchemy import select
+from sqlalchemy import insert, select
 from sqlalchemy.orm import Session
 
 from tracker.domain.errors import Refused
-from tracker.domain.readings import KIND_OF, KINDS, PatientReading, Problem, Row, pack_row, unpack_row
+from tracker.domain.readings import KIND_OF, KINDS, PatientReading, Problem, Row, unpack_row
 from tracker.models import Clinic, HeldRow, ImportBatch, ImportProblem, Patient
 from tracker.operations import audit, enrol
 from tracker.operations.actor import Actor
 from tracker.operations.attachments import LARGEST
 from tracker.operations.evaluate import Changes, evaluate
 from tracker.operations.filing import AnotherPerson, Filer, Found
+from tracker.operations.holding import Stray, hold
 from tracker.operations.pace import no_search_for_cycles
 from tracker.operations.record import FILED, REFUSED, Whose, record
-from tracker.operations.standing import UNDONE
 from tracker.queries.codes import Codes, codes
 
 CHUNK = 2000
 OUTCOMES_KEPT = 50_000
 UNMATCHED = "unmatched"
+COUNTED = ("rows_in", "filed", "duplicate", "unmatched", "refused")
 NOT_THEM = "By this file patient {} is born on another day than the one on record: nothing of theirs is filed."
 NO_NAMES: Mapping[str, str] = MappingProxyType({})
 UNMAPPED = "“{}” is not a test Jakwatch knows: {} kept, and only a range printed with the result judges it."
@@ -52,10 +53,11 @@ class Report:
     filed_rows: list[tuple[int, int | None, str]] = field(default_factory=list)
     unmapped: dict[str, tuple[int, int]] = field(default_factory=dict)
     not_them: set[str] = field(default_factory=set)
+    strays: list[Stray] = field(default_factory=list)
     batch: int | None = None
 
-    def count(self, outcome: str) -> None:
-        setattr(self, outcome, getattr(self, outcome) + 1)
+    def count(self, outcome: str, times: int = 1) -> None:
+        setattr(self, outcome, getattr(self, outcome) + times)
 
     def remember(self, row: int, patient_id: int | None, outcome: str) -> None:
         """Keep what became of one row, for a page that shows it; of a very long file the first ones."""
@@ -68,7 +70,7 @@ class Report:
         return self.rows_in == 0 or self.rows_in > self.refused
 
     def as_json(self) -> dict[str, Any]:
-        names = ("path", "batch", "format", "rows_in", "filed", "duplicate", "unmatched", "refused")
+        names = ("path", "batch", "format", *COUNTED)
         return {name: getattr(self, name) for name in names} | {"problems": [p._asdict() for p in self.problems]}
 
 
@@ -96,41 +98,55 @@ class Importer:
         `kind` says in words what the source holds; what a row is, its reading says. `elements` are the names that the
         file has for the fields of a reading.
         """
-        report = Report(path, layout, kind, problems=list(remarks))
+        report = self.begin(path, layout, kind, sha256, remarks)
+        self.add(report, rows, elements)
+        self.end(report)
+        return report
+
+    def begin(self, path: str, layout: str, kind: str, sha256: str = "", remarks: Iterable[Problem] = (),
+              run_id: int | None = None) -> Report:  # fmt: skip
+        """The batch of a source, with nothing in it yet."""
         batch = ImportBatch(
-            clinic_id=self.clinics[0].id,
-            filename=path,
-            format=f"{layout} {kind}",
-            sha256=sha256,
-            origin=self.actor.origin,
-            imported_at=self.actor.utc,
-            imported_by=self.actor.account_id,
-        )
+            clinic_id=self.clinics[0].id, filename=path, format=f"{layout} {kind}", sha256=sha256, run_id=run_id,
+            origin=self.actor.origin, imported_at=self.actor.utc, imported_by=self.actor.account_id,
+        )  # fmt: skip
         self.session.add(batch)
         self.session.flush()
-        report.batch = batch.id
+        return Report(path, layout, kind, problems=list(remarks), batch=batch.id)
+
+    def add(self, report: Report, rows: Iterable[Row], elements: Mapping[str, str] = NO_NAMES) -> None:
+        """File rows of a source; what became of them stands in its report."""
         for chunk in _chunks(rows):
             said = len(report.problems)
             with no_search_for_cycles():
-                self._chunk(chunk, batch.id, report)
+                self._chunk(chunk, report)
             report.problems[said:] = _placed(report.problems[said:], chunk, elements)
+
+    def end(self, report: Report) -> None:
+        """Say what there is to say of the source as a whole, and store the account."""
         report.problems += [
             Problem(first, "analyte", UNMAPPED.format(name, f"{count} rows are" if count > 1 else "the row is"))
             for name, (first, count) in report.unmapped.items()
         ]
-        for name in ("rows_in", "filed", "duplicate", "unmatched", "refused"):
-            setattr(batch, name, getattr(report, name))
-        self.session.add_all(
-            ImportProblem(batch_id=batch.id, row=p.row, column=p.column, message=p.message) for p in report.problems
-        )
+        self.settle(report)
+
+    def settle(self, report: Report) -> None:
+        """Add the report's account to that of its batch, and store what it says."""
+        batch = self.session.get_one(ImportBatch, report.batch)
+        before = audit.snapshot(batch) if batch.rows_in else None
+        for name in COUNTED:
+            setattr(batch, name, getattr(batch, name) + getattr(report, name))
+        said = [{"batch_id": batch.id, **problem._asdict()} for problem in report.problems]
+        if said:
+            self.session.execute(insert(ImportProblem), said)
         self.session.flush()
         audit.note(
-            self.session, self.actor, "import", "import_batch", batch.id, after=audit.snapshot(batch),
+            self.session, self.actor, "import", "import_batch", batch.id, before=before, after=audit.snapshot(batch),
             clinic_id=batch.clinic_id,
         )  # fmt: skip
-        return report
 
-    def _chunk(self, chunk: list[Row], batch_id: int, report: Report) -> None:
+    def _chunk(self, chunk: list[Row], report: Report) -> None:
+        assert report.batch is not None  # every source has one
         report.rows_in += len(chunk)
         for row in chunk:
             report.problems += row.problems
@@ -138,7 +154,10 @@ class Importer:
                 report.count(REFUSED)
         readings = (row for row in chunk if row.reading is not None)
         for kind, rows in groupby(readings, key=lambda row: KIND_OF[type(row.reading)]):
-            self._of_one_kind(list(rows), kind, batch_id, report)
+            self._of_one_kind(list(rows), kind, report.batch, report)
+        if report.strays:
+            hold(self.session, self.clinics[0].id, report.batch, report.strays)
+            report.strays.clear()
 
     def _of_one_kind(self, readings: list[Row], kind: str, batch_id: int, report: Report) -> None:
         if kind in ("patients", "ranges"):
@@ -167,8 +186,9 @@ class Importer:
             for row, found in known
         ]
         done = record(self.session, self.actor, rows, batch_id)
+        for outcome, times in Counter(done.outcomes).items():
+            report.count(outcome, times)
         for (row, found), outcome in zip(known, done.outcomes, strict=True):
-            report.count(outcome)
             if outcome == FILED:
                 self.filer.touch(found)
             report.remember(row.number, found.id, outcome)
@@ -242,7 +262,7 @@ class Importer:
                 f"There is no patient with record number {mrn} here{clinics}: the row waits in the tray.",
             )
         )
-        self._hold(row, kind, mrn, batch_id)
+        report.strays.append(Stray(row, kind, mrn))
         return None
 
     def _is_another(self, found: Found, row: Row, report: Report) -> bool:
@@ -255,27 +275,6 @@ class Importer:
         said = f"The message is about somebody born on {born}, which the patient with this record number is not."
         report.problems.append(Problem(row.number, "mrn", f"{said} Check the number with the sender."))
         return True
-
-    def _hold(self, row: Row, kind: str, mrn: str, batch_id: int) -> None:
-        content = json.dumps(pack_row(row), ensure_ascii=False)
-        digest = hashlib.sha256(f"{kind}\n{content}".encode()).hexdigest()
-        clinic_id = self.clinics[0].id
-        same = select(HeldRow).where(HeldRow.clinic_id == clinic_id, HeldRow.digest == digest)
-        held = self.session.scalars(same).first()
-        if held is not None and held.settled_reason.startswith(UNDONE):  # it comes in once more
-            held.state, held.settled_at, held.settled_reason = "waiting", None, ""
-            held.batch_id, held.row, held.owner_id, held.owned_since = batch_id, row.number, None, None
-        if held is None:
-            held = HeldRow(
-                clinic_id=clinic_id,
-                batch_id=batch_id,
-                mrn=mrn,
-                kind=kind,
-                row=row.number,
-                content=content,
-                digest=digest,
-            )
-            self.session.add(held)
 
     def release(self) -> int:
         """File the rows that were waiting for patients who are here now; how many there were. What is refused all the
@@ -291,9 +290,9 @@ class Importer:
         return sum(self._release_one(held) for held in sorted(waiting, key=lambda row: list(KINDS).index(row.kind)))
 
     def _release_one(self, held: HeldRow) -> int:
-        report = Report("tray", held.kind)
+        report = Report("tray", held.kind, batch=held.batch_id)
         self.filer.people.pop(held.mrn, None)
-        self._chunk([unpack_row(held.kind, held.row, json.loads(held.content))], held.batch_id, report)
+        self._chunk([unpack_row(held.kind, held.row, json.loads(held.content))], report)
         said = "; ".join(p.message for p in report.problems)
         if report.unmatched or report.refused:
             held.settled_reason = said if report.refused else ""
@@ -318,9 +317,20 @@ class Importer:
 
 
 def _chunks(rows: Iterable[Row]) -> Iterator[list[Row]]:
-    source = iter(rows)
-    while chunk := list(islice(source, CHUNK)):
+    """The rows some at a time; those of one patient that follow each other are not cut apart."""
+    chunk: list[Row] = []
+    for row in rows:
+        if len(chunk) >= CHUNK and _whose(row) != _whose(chunk[-1]):
+            yield chunk
+            chunk = []
+        chunk.append(row)
+    if chunk:
         yield chunk
+
+
+def _whose(row: Row) -> str | int:
+    """The record number a row names; its own number where it names none."""
+    return getattr(row.reading, "mrn", row.number)
 
 
 def _placed(problems: list[Problem], rows: list[Row], elements: Mapping[str, str]) -> list[Problem]:

@@ -7,7 +7,6 @@ from itertools import islice
 from sqlalchemy import func, select
 from sqlalchemy.orm import Session
 
-from tracker.domain.errors import Refused
 from tracker.domain.readings import Row
 from tracker.formats import Source
 from tracker.models import Clinic, ImportBatch
@@ -19,13 +18,16 @@ from tracker.operations.record import REFUSED
 
 @dataclass(slots=True)
 class Taken:
-    """What became of a file: the report, the flags that moved, rows that could not be read, rows the tray let go."""
+    """What became of a file: the report, the flags that moved, rows that could not be read, rows the tray let go.
+    `more`: the file goes on, and this is about its first rows alone.
+    """
 
     report: Report
     changes: Changes
     batch_id: int
     unread: set[int] = field(default_factory=set)
     released: int = 0
+    more: bool = False
 
     @property
     def outcomes(self) -> dict[int, tuple[str, int | None]]:
@@ -44,26 +46,20 @@ class Taken:
 def take(
     session: Session, actor: Actor, clinic: Clinic, source: Source, sha256: str, most_rows: int, largest: int
 ) -> Taken:
-    """File a source and judge who it touched. `largest` is the most bytes that a document within it may have.
-
-    Raises Refused where it has more rows than one request may file.
+    """File a source, at most `most_rows` of it, and judge who it touched. `largest` is the most bytes that a document
+    within it may have.
     """
     unread: set[int] = set()
     importer = Importer(session, actor, [clinic], largest=largest)
-    rows = _watched(source.rows, unread, most_rows)
+    rows = _watched(islice(source.rows, most_rows), unread)
     report = importer.file(source.name, source.format, source.kind, rows, sha256, source.remarks, source.elements)
     released = importer.release()
     batch_id = session.scalars(select(func.max(ImportBatch.id)).where(ImportBatch.clinic_id == clinic.id)).one()
-    return Taken(report, importer.judge(), batch_id, unread, released)
+    return Taken(report, importer.judge(), batch_id, unread, released, next(source.rows, None) is not None)
 
 
-def _watched(rows: Iterator[Row], unread: set[int], most_rows: int) -> Iterator[Row]:
-    for row in islice(rows, most_rows):
+def _watched(rows: Iterator[Row], unread: set[int]) -> Iterator[Row]:
+    for row in rows:
         if row.reading is None:
             unread.add(row.number)
         yield row
-    if next(rows, None) is not None:
-        raise Refused(
-            f"The file has more than {most_rows} rows, too many for the browser: split it, or have it filed on the "
-            "server with “tracker import”."
-        )

@@ -12,7 +12,7 @@ from tracker.models import Job, Patient
 from tracker.operations import audit
 from tracker.operations.actor import Actor
 
-JUDGE, PREVIEW = "judge", "preview"
+JUDGE, PREVIEW, IMPORT = "judge", "preview", "import"
 WAITING, RUNNING, DONE, FAILED, CANCELLED = "waiting", "running", "done", "failed", "cancelled"
 LEASE = timedelta(seconds=60)  # a worker not seen for so long has stopped
 
@@ -22,9 +22,10 @@ def ask(session: Session, actor: Actor, clinic_id: int, kind: str, details: Mapp
     waiting = select(Job).where(Job.clinic_id == clinic_id, Job.kind == kind, Job.state == WAITING)
     if kind == JUDGE and (held := session.scalars(waiting).first()) is not None:
         return held
-    people = session.scalar(select(func.count(Patient.id)).where(Patient.clinic_id == clinic_id)) or 0
+    people = select(func.count(Patient.id)).where(Patient.clinic_id == clinic_id)
+    total = 0 if kind == IMPORT else session.scalar(people) or 0  # how long a file is, is known when it is read
     job = Job(
-        clinic_id=clinic_id, kind=kind, details=dict(details or {}), total=people, asked_by=actor.account_id,
+        clinic_id=clinic_id, kind=kind, details=dict(details or {}), total=total, asked_by=actor.account_id,
         asked_at=actor.utc,
     )  # fmt: skip
     audit.created(session, actor, job, clinic_id=clinic_id)

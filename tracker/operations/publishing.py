@@ -4,7 +4,7 @@ Every patient of the clinic is judged again in the same transaction, so that no 
 in force any more; in a clinic too large for that, a job begins to do so at once, and who is not judged yet is told by
 their digest. From which day a version applies is said when it is published: from today, or from a day that has passed,
 which judges history again. It happens where nobody else writes (`Database.transaction(alone=True)`), so a file that is
-being imported is judged by one of the two versions, whole.
+being imported, or the part of a long one, is judged by one of the two versions, whole.
 """
 
 from collections.abc import Sequence

@@ -21,6 +21,7 @@ from tracker.library import analytes
 from tracker.models import LabResult, Patient, table_of
 from tracker.operations import audit, changes
 from tracker.operations.actor import Actor
+from tracker.operations.bulk import insert_rows
 from tracker.operations.standing import (
     CANCELLED_BY_LAB,
     Existing,
@@ -67,24 +68,19 @@ def prepare(reading: LabReading, whose: Whose, now: datetime, previous: Decimal 
     """Check one reading and turn it into columns. `previous` is the last canonical value. Raises NotRecordable."""
     _check_time(reading, whose, now)
     analyte = analyte_of(reading)
-    number = _number(reading, analyte)
-    questions: tuple[str, ...] = ()
-    value: Decimal | None = None
-    if analyte and number:
-        refusal, questions = check(analyte, number, reading.unit, previous)
-        if refusal:
-            raise NotRecordable("value", refusal)
-        value = to_canonical(analyte, number.figure, reading.unit)
+    code = analyte.code if analyte else ""
+    if previous is None:
+        number, value, questions = _measured(code, reading.value, reading.unit)
+    else:
+        number, value, questions = _measure(code, reading.value, reading.unit, previous)
     text = "" if number else _words(reading, analyte)
     columns = {
         "patient_id": whose.patient_id,
-        "analyte": analyte.code if analyte else "",
-        "subject": analyte.code if analyte else reading.analyte,
-        "local_code": _called(reading, analyte),
+        "analyte": code, "subject": code or reading.analyte, "local_code": _called(reading, analyte),
         "collected_at": reading.collected.at, "collected_on": reading.collected.on,
         "time_known": reading.collected.time_known,
         "comparator": number.comparator if number else "", "figure": number.figure if number else None,
-        "unit": _unit(analyte.code if analyte else "", reading.unit), "value": value, "text": text,
+        "unit": _unit(code, reading.unit), "value": value, "text": text,
         "ref_low": reading.ref_low, "ref_high": reading.ref_high, "range_id": None, "lab_flag": reading.lab_flag,
         "laboratory": reading.laboratory, "accession": reading.accession, "sub_id": reading.sub_id,
         "status": reading.status, "comment": _comment(reading, text if analyte else ""), "fasting": reading.fasting,
@@ -121,14 +117,27 @@ def _check_time(reading: LabReading, whose: Whose, now: datetime) -> None:
         raise NotRecordable("recorded_at", "The result is said to have been recorded in the future.")
 
 
-def _number(reading: LabReading, analyte: Analyte | None) -> Number | None:
+Measured = tuple[Number | None, Decimal | None, tuple[str, ...]]
+"""The number that was written, the same in the canonical unit, and the questions it raises."""
+
+
+def _measure(code: str, text: str, unit: str, previous: Decimal | None = None) -> Measured:
+    analyte = analytes.ANALYTES[code] if code else None
     try:
-        number = read_number(reading.value)
+        number = read_number(text)
     except Refused as why:
         raise NotRecordable("value", str(why)) from why
-    if number is None and analyte and not analyte.qualitative:
-        raise NotRecordable("value", f"{analyte.code}: “{reading.value}” is not a number.")
-    return number
+    if analyte is None or number is None:
+        if analyte and not analyte.qualitative:
+            raise NotRecordable("value", f"{code}: “{text}” is not a number.")
+        return number, None, ()
+    refusal, questions = check(analyte, number, unit, previous)
+    if refusal:
+        raise NotRecordable("value", refusal)
+    return number, to_canonical(analyte, number.figure, unit), questions
+
+
+_measured = lru_cache(maxsize=1 << 16)(_measure)  # a file has the same values again and again
 
 
 def _words(reading: LabReading, analyte: Analyte | None) -> str:
@@ -212,8 +221,10 @@ def _in_turn(rows: Sequence[tuple[int, LabReading, Whose]]) -> list[int]:
 
 def _meets_pending(reading: LabReading, whose: Whose, known: Standing) -> bool:
     """Whether a row replaces or voids one that stands in the same file and is not stored yet."""
-    identity = identity_of(reading, whose.patient_id)
     revises = reading.status in (CORRECTED, CANCELLED)
+    identity = identity_of(reading, whose.patient_id)
+    if not revises and identity not in known.now:
+        return False
     pending = [known.now[one] for one in (identity, *(known.beside(identity) if revises else ())) if one in known.now]
     return any(old.id is None and (revises or old.status == PRELIMINARY) for old in pending)
 
@@ -232,7 +243,7 @@ def _insert(session: Session, actor: Actor, inserts: list[dict[str, Any]], batch
 
 def _store(session: Session, actor: Actor, inserts: list[dict[str, Any]], noted: bool) -> None:
     if not noted:
-        session.execute(insert(table_of(LabResult)), inserts)
+        insert_rows(session, table_of(LabResult), inserts)
         return
     ids = session.scalars(insert(LabResult).returning(LabResult.id, sort_by_parameter_order=True), inserts)
     for new, id in zip(inserts, ids, strict=True):
@@ -273,7 +284,7 @@ def _file(  # noqa: PLR0913 - one row and the state it meets
     new["replaces_id"] = old.id if old else None
     new["reason"] = "corrected by the laboratory" if old else ""
     new["retired_at"], new["retired_reason"] = None, ""
-    known.hold(identity, Existing(None, **{name: new[name] for name in Existing._fields if name != "id"}))
+    known.hold(identity, Existing(None, *map(new.__getitem__, Existing._fields[1:])))
     inserts.append(new)
     return FILED
 

@@ -11,11 +11,11 @@ from collections.abc import Iterable
 from datetime import datetime
 
 import pyotp
-from sqlalchemy import ColumnElement, exists, or_, select, update
+from sqlalchemy import select, update
 from sqlalchemy.orm import Session
 
 from tracker.domain.errors import Refused
-from tracker.models import Account, Passkey, RecoveryCode
+from tracker.models import ENROLLED, Account, Passkey, RecoveryCode
 from tracker.operations import accounts, audit
 from tracker.operations.actor import Actor
 
@@ -51,13 +51,6 @@ def enrol(session: Session, actor: Actor, account: Account, secret: str, code: s
     accounts.end_sessions(session, account.id, actor.utc, but=but)
     audit.note(session, actor, "enrol_second_factor", "account", account.id)
     return codes
-
-
-# True of an account whose sign-in asks for more than the password.
-ENROLLED: ColumnElement[bool] = or_(
-    Account.totp_since.is_not(None),
-    exists().where(Passkey.account_id == Account.id, Passkey.removed_at.is_(None)),
-)
 
 
 def has_factor(session: Session, account_id: int) -> bool:

@@ -32,6 +32,7 @@ from tracker.queries.yardsticks import printed_range
 EMPTY, REFUSED, TAKEN, ON_FILE, ASKED, WORDS = "empty", "refused", "taken", "on_file", "asked", "words"
 LOW, HIGH, INSIDE, NOT_EVALUATED = "low", "high", "inside", "not_evaluated"
 
+_MOST_TIMES = 10**6
 _TIME = re.compile(r"^(\d{1,2})\s*[:.h]?\s*(\d{2})\s*(?:h|uhr)?$", re.IGNORECASE)
 _VALUE_AND_UNIT = re.compile(r"^(?P<value>(?:[<>≤≥]=?\s*)?[+-]?[\d.,]+(?:\s*[eE]\s*[+-]?\d{1,3})?)\s*(?P<unit>\S.*)$")
 
@@ -294,6 +295,8 @@ def _change(row: Row, line: Line) -> str:
     change = number.figure - before
     if not change:
         return "no change"
+    if before and abs(change) > _MOST_TIMES * abs(before):
+        return ""  # no change but a slip, which is said of the value itself
     percent = f" ({_signed(round(100 * change / before, 0))} %)" if before else ""
     return f"{_signed(change)}{percent}"
 

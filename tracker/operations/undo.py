@@ -87,7 +87,7 @@ def undo(
     _held(session, actor, batch, why, found)
     _enrolled(session, batch, found)
     _note(session, actor, batch, reason, found)
-    found.changes = _judged(session, actor, found)
+    found.changes = _judged(session, actor, found, why)
     return found
 
 
@@ -134,19 +134,19 @@ def _clinics_of(session: Session, patient_ids: Iterable[int]) -> set[int]:
 
 def _results(session: Session, actor: Actor, batch: ImportBatch, why: str, found: Undone) -> None:
     """Take out what stands of the import's results; what they had replaced stands again, as a new version."""
-    r = LabResult
-    rows = list(session.scalars(select(r).where(r.batch_id == batch.id, r.retired_at.is_(None)).order_by(r.id)))
+    r, table = LabResult, table_of(LabResult)
     undone = {batch.id, *session.scalars(select(ImportUndo.batch_id))}
-    table = table_of(LabResult)
-    for part in _parts(row.id for row in rows):
-        session.execute(update(table).where(table.c.id.in_(part)).values(retired_at=actor.utc, retired_reason=why))
-    for row in rows:
-        session.expire(row, ["retired_at", "retired_reason"])
-        found.amended.add(row.id)
-        before = _before(session, row, undone)
-        if before is not None:
-            _stand_again(session, actor, before, row.id, batch.id, found)
-    found.count("results taken out", len(rows))
+    for part in _parts(found.patients):
+        # The sum keeps SQLite from going through the whole batch for each part of its patients.
+        mine = (r.patient_id.in_(part), r.batch_id + 0 == batch.id, r.retired_at.is_(None))
+        replacing = list(session.scalars(select(r).where(*mine, r.replaces_id.is_not(None)).order_by(r.id)))
+        taken: Any = session.execute(update(table).where(*mine).values(retired_at=actor.utc, retired_reason=why))
+        for row in replacing:
+            session.expire(row, ["retired_at", "retired_reason"])
+            before = _before(session, row, undone)
+            if before is not None:
+                _stand_again(session, actor, before, row.id, batch.id, found)
+        found.count("results taken out", taken.rowcount)
     _corrected_since(session, batch, found)
 
 
@@ -293,6 +293,12 @@ def _held(session: Session, actor: Actor, batch: ImportBatch, why: str, found: U
     found.count("rows taken out of the tray", len(rows))
 
 
+def _taken_out(patient_ids: Sequence[int], actor: Actor, why: str) -> Any:
+    """The results of these patients that were taken out just now: of all of them there may be a million."""
+    r = LabResult
+    return select(r.id).where(r.patient_id.in_(patient_ids), r.retired_at == actor.utc, r.retired_reason == why)
+
+
 def _enrolled(session: Session, batch: ImportBatch, found: Undone) -> None:
     enrolled = session.scalar(select(func.count()).where(Patient.batch_id == batch.id)) or 0
     if enrolled:
@@ -302,8 +308,8 @@ def _enrolled(session: Session, batch: ImportBatch, found: Undone) -> None:
         found.left.append("Ranges that it published stay: they are followed by a new version on the page of ranges.")
 
 
-def _judged(session: Session, actor: Actor, found: Undone) -> Changes:
-    """Judge again whom it touched, clinic by clinic."""
+def _judged(session: Session, actor: Actor, found: Undone, why: str) -> Changes:
+    """Judge again whom it touched, clinic by clinic, some at a time."""
     total = Changes()
     by_clinic: dict[int, list[int]] = {}
     for part in _parts(found.patients):
@@ -311,6 +317,7 @@ def _judged(session: Session, actor: Actor, found: Undone) -> Changes:
             by_clinic.setdefault(clinic_id, []).append(patient_id)
     for clinic_id, ids in by_clinic.items():
         today = actor.today(enrol.zone_of(session, clinic_id))
-        changes = evaluate(session, clinic_id, ids, actor.utc, today, amended=frozenset(found.amended))
-        total.add(changes)
+        for part in _parts(ids):
+            amended = found.amended | set(session.scalars(_taken_out(part, actor, why)))
+            total.add(evaluate(session, clinic_id, part, actor.utc, today, amended=frozenset(amended)))
     return total

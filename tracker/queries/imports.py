@@ -7,20 +7,29 @@ from sqlalchemy import func, select
 from sqlalchemy.orm import Session
 
 from tracker.domain.reasons import Reason
-from tracker.models import Account, HeldRow, ImportBatch, ImportProblem, ImportUndo, Patient
+from tracker.models import Account, HeldRow, ImportBatch, ImportProblem, ImportRun, ImportUndo, Patient
 
 PAGE = 50
+NOBODY: tuple[ImportUndo | None, str] = (None, "")  # has undone it
 TRAY = 300
 
 
 class Batch(NamedTuple):
-    """A batch with who sent it, how many of its rows wait still, and, where it was undone, that and by whom."""
+    """A batch with who sent it, how many of its rows wait still, where it was undone, that and by whom, and the long
+    import it is stored with.
+    """
 
     batch: ImportBatch
     person: str
     waiting: int
     undone: ImportUndo | None = None
     undone_by: str = ""
+    run: ImportRun | None = None
+
+    @property
+    def rows(self) -> int:
+        """How many rows the file has, also where not all of them have been dealt with."""
+        return int(self.run.totals[str(self.batch.id)]) if self.run else self.batch.rows_in
 
 
 def batches(session: Session, clinic_id: int, before: int | None = None) -> tuple[list[Batch], int | None]:
@@ -37,7 +46,11 @@ def batches(session: Session, clinic_id: int, before: int | None = None) -> tupl
     rows = session.execute(statement).all()
     waiting = _waiting(session, [batch.id for batch, _ in rows])
     undone = _undone(session, [batch.id for batch, _ in rows])
-    found = [Batch(b, name or "", waiting.get(b.id, 0), *undone.get(b.id, ())) for b, name in rows[:PAGE]]
+    runs = _runs(session, [batch.run_id for batch, _ in rows])
+    found = [
+        Batch(b, name or "", waiting.get(b.id, 0), *undone.get(b.id, NOBODY), run=runs.get(b.run_id))
+        for b, name in rows[:PAGE]
+    ]
     return found, found[-1].batch.id if len(rows) > PAGE else None
 
 
@@ -53,8 +66,14 @@ def _waiting(session: Session, batch_ids: Sequence[int]) -> dict[int, int]:
 def one(session: Session, batch: ImportBatch) -> Batch:
     """A batch that was loaded already, with the rest."""
     name = session.scalar(select(Account.name).where(Account.id == batch.imported_by)) if batch.imported_by else ""
-    undone = _undone(session, [batch.id]).get(batch.id, ())
-    return Batch(batch, name or "", _waiting(session, [batch.id]).get(batch.id, 0), *undone)
+    undone = _undone(session, [batch.id]).get(batch.id, NOBODY)
+    run = _runs(session, [batch.run_id]).get(batch.run_id)
+    return Batch(batch, name or "", _waiting(session, [batch.id]).get(batch.id, 0), *undone, run=run)
+
+
+def _runs(session: Session, keys: Iterable[int | None]) -> dict[int | None, ImportRun]:
+    found = session.scalars(select(ImportRun).where(ImportRun.id.in_([key for key in set(keys) if key is not None])))
+    return {run.id: run for run in found}
 
 
 def _undone(session: Session, batch_ids: Sequence[int]) -> dict[int, tuple[ImportUndo, str]]:
@@ -65,6 +84,12 @@ def _undone(session: Session, batch_ids: Sequence[int]) -> dict[int, tuple[Impor
         .where(ImportUndo.batch_id.in_(batch_ids))
     )
     return {row.batch_id: (row, name or "a command on the server") for row, name in rows}
+
+
+def latest_of(session: Session, clinic_id: int, sha256: str) -> int | None:
+    """The last batch of a file with this digest."""
+    found = select(func.max(ImportBatch.id)).where(ImportBatch.clinic_id == clinic_id, ImportBatch.sha256 == sha256)
+    return session.scalar(found)
 
 
 def problems(session: Session, batch_id: int) -> list[ImportProblem]:

@@ -8,13 +8,14 @@ from sqlalchemy import Select, func, select
 from sqlalchemy.orm import Session
 
 from tracker.domain.errors import NotFound
-from tracker.models import Account, BrowserSession, Clinic, Membership
+from tracker.models import ENROLLED, Account, BrowserSession, Clinic, Membership
 
 
 class Colleague(NamedTuple):
-    """One account with where its person works and the browsers that are signed in."""
+    """One account, whether it has a second factor, where its person works, and the browsers that are signed in."""
 
     account: Account
+    enrolled: bool
     clinics: list[str]
     browsers: int
     last_seen: datetime | None
@@ -24,8 +25,9 @@ def colleagues(
     session: Session, clinic_ids: Collection[int], seen_after: datetime, begun_after: datetime
 ) -> list[Colleague]:
     """Everybody who works in one of the clinics or in none yet, by name. Three statements."""
-    accounts = list(session.scalars(_administered(clinic_ids).order_by(func.lower(Account.name), Account.id)))
-    ids = [account.id for account in accounts]
+    people = _administered(clinic_ids).add_columns(ENROLLED).order_by(func.lower(Account.name), Account.id)
+    accounts = [(account, bool(enrolled)) for account, enrolled in session.execute(people)]
+    ids = [account.id for account, _ in accounts]
     places: dict[int, list[str]] = {}
     where = select(Membership.account_id, Clinic.name).join(Clinic, Clinic.id == Membership.clinic_id)
     for account_id, name in session.execute(where.where(Membership.account_id.in_(ids)).order_by(Clinic.name)):
@@ -43,7 +45,7 @@ def colleagues(
             .group_by(BrowserSession.account_id)
         )
     }
-    return [Colleague(a, places.get(a.id, []), *seen.get(a.id, (0, None))) for a in accounts]
+    return [Colleague(a, enrolled, places.get(a.id, []), *seen.get(a.id, (0, None))) for a, enrolled in accounts]
 
 
 def colleague(session: Session, clinic_ids: Collection[int], account_id: int) -> Account:

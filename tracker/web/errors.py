@@ -64,9 +64,11 @@ def page(status: int, reason: str = "", help_text: str = "") -> Response:
 
 
 def _typed() -> list[tuple[str, str]]:
-    """What was typed, so that nobody types it again; nothing where the form cannot be read, for want of a disk."""
+    """What was typed, so that nobody types it again; but nothing that shows who one is, and nothing where the form
+    cannot be read for want of a disk.
+    """
     try:
-        return typed()
+        return typed() if request.blueprint not in ("sign_in", "second_factor", "passkeys") else []
     except OSError:
         return []
 

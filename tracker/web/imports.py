@@ -26,6 +26,7 @@ from tracker.web.forms import Form, refuse
 screen = Blueprint("imports", __name__)
 
 SHOWN_REASONS = 300
+TOO_LONG = "{} rows are too many for a page: it is undone on the server by “tracker undo {} --reason …”, as a whole."
 
 
 class UploadForm(Form):
@@ -119,8 +120,12 @@ def refused(token: str) -> ResponseReturnValue:
 
 @screen.post("/imports/file")
 def confirm() -> ResponseReturnValue:
-    """File what was previewed."""
+    """File what was previewed; a long file in the background."""
     kept = uploads.find(request.form.get("token", ""), current_clinic().id)
+    if kept.long:
+        with writing() as session:
+            job = pending.in_background(session, kept)
+        return redirect(url_for("jobs.show", job_id=job.id), 303)
     with kept.path.open("rb") as stream, writing() as session:
         clinic, actor = session.get_one(Clinic, kept.clinic_id), current_actor("upload")
         source = pending.source_of(kept, stream, pending.reader_of(session, kept))
@@ -158,6 +163,10 @@ def undo_import(batch_id: int) -> ResponseReturnValue:
     form, looks = UndoForm(), request.form.get("do") != "undo"
     get_batch(reading(), batch_id)
     if not form.validate():
+        return _undo_page(batch_id, form), 422
+    rows = get_batch(reading(), batch_id).rows_in
+    if rows > pending.most_rows():
+        refuse(form, Refused(TOO_LONG.format(rows, batch_id)))
         return _undo_page(batch_id, form), 422
     try:
         with writing(EVERYWHERE) as session:  # a file may have touched another clinic, which is refused

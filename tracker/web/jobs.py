@@ -3,19 +3,25 @@
 from flask import Blueprint, redirect, render_template, url_for
 from flask.typing import ResponseReturnValue
 
+from tracker.domain.errors import NotAllowed
 from tracker.models import ClinicSetting, Job, ReferenceRange
 from tracker.operations import jobs, publishing
 from tracker.operations.trial import Preview
+from tracker.queries import imports
 from tracker.queries import jobs as found_jobs
 from tracker.queries.coverage import Mended
 from tracker.rules import TITLES
-from tracker.web.access import current_actor, current_clinic, get_job
+from tracker.web.access import current_actor, current_clinic, current_user, get_job
 from tracker.web.amending import tell
 from tracker.web.database import reading, writing
 
 screen = Blueprint("jobs", __name__)
 
-WORDS = {jobs.JUDGE: "Judging everybody again", jobs.PREVIEW: "What a version would change"}
+WORDS = {
+    jobs.JUDGE: "Judging everybody again", jobs.PREVIEW: "What a version would change",
+    jobs.IMPORT: "Filing a long file",
+}  # fmt: skip
+DONE = {jobs.JUDGE: "judged", jobs.PREVIEW: "judged", jobs.IMPORT: "stored"}
 
 
 @screen.get("/jobs")
@@ -60,13 +66,19 @@ def judge() -> ResponseReturnValue:
 @screen.post("/jobs/<int:job_id>/cancel")
 def cancel(job_id: int) -> ResponseReturnValue:
     with writing() as session:
-        jobs.cancel(session, current_actor(), get_job(session, job_id))
-    tell("Stopped. What was judged so far stays, each patient whole.")
+        job = get_job(session, job_id)
+        if job.kind != jobs.IMPORT and current_user().role != "admin":
+            raise NotAllowed("An administrator stops this.")
+        jobs.cancel(session, current_actor(), job)
+    tell(f"Stopped. What was {DONE[job.kind]} so far stays, each patient whole.")
     return redirect(url_for("jobs.show", job_id=job_id), 303)
 
 
 def home(job: Job) -> str:
-    """Where one goes from here: to the version that a preview is about, "" where there is none."""
+    """Where one goes from here: to the version that a preview is about, to what a file has become; "" else."""
+    if job.kind == jobs.IMPORT:
+        batch = imports.latest_of(reading(), job.clinic_id, job.details["sha256"])
+        return url_for("imports.show", batch_id=batch) if batch else ""
     table, number = _subject(job)
     if table == ReferenceRange.__tablename__:
         return url_for("ranges.show", range_id=number)

@@ -9,8 +9,8 @@ from sqlalchemy.orm import Session
 
 from tracker import formats
 from tracker.formats.shapes import Answers, Reader
-from tracker.models import Clinic
-from tracker.operations import intake
+from tracker.models import Clinic, Job
+from tracker.operations import intake, jobs
 from tracker.queries import mappings
 from tracker.web import attachments, preview, uploads
 from tracker.web.access import current_actor, current_clinic
@@ -54,8 +54,18 @@ def look(kept: uploads.Upload) -> str:
             held.append(intake.take(session, actor, where, source, kept.sha256, most_rows(), attachments.largest()))
             raise _Undone
     (taken,) = held
+    uploads.mark(kept, taken.more)
     shown = preview.shown(reading(), clinic.id, taken, lambda stream: source_of(kept, stream, reader), kept.path)
     kept.refused.unlink(missing_ok=True)  # of an earlier look, by another mapping
     if taken.report.refused:
         preview.write_refused(kept.path, kept.refused, taken)
-    return render_template("imports/preview.html", upload=kept, shown=shown, mapped=bool(source.proposals))
+    return render_template(
+        "imports/preview.html", upload=kept, shown=shown, mapped=bool(source.proposals), more=taken.more
+    )
+
+
+def in_background(session: Session, kept: uploads.Upload) -> Job:
+    """Ask for a long file to be filed by a job; the file is handed over to it."""
+    told = {"name": kept.name, "sha256": kept.sha256, "answers": dict(kept.answers), "keep_as": kept.keep_as}
+    path = uploads.hand_over(kept)
+    return jobs.ask(session, current_actor("upload"), kept.clinic_id, jobs.IMPORT, told | {"path": str(path)})

@@ -22,9 +22,8 @@ from sqlalchemy.exc import TimeoutError as PoolTimeout
 from werkzeug.wrappers import Response as BaseResponse
 
 from tracker.domain.errors import OutcomeUnknown
-from tracker.models import Account, BrowserSession, Clinic, Membership
+from tracker.models import ENROLLED, Account, BrowserSession, Clinic, Membership
 from tracker.operations.accounts import digest_of
-from tracker.operations.second_factor import ENROLLED
 from tracker.web.clock import now
 from tracker.web.database import database, reading, see_mine, stop_reading
 

@@ -26,6 +26,7 @@ from tracker.web.clock import now
 log = logging.getLogger(__name__)
 
 KEPT_SECONDS = 3600
+JOB_SECONDS = 7 * 24 * 3600  # what a job has not removed by then was left by one that never ran
 MOST = 5  # waiting files of one session
 GONE = "This preview is gone: it was filed or put away, or an hour is over. Choose the file again."
 _TOKEN = re.compile(r"[A-Za-z0-9_-]{43}")
@@ -34,7 +35,8 @@ _TOKEN = re.compile(r"[A-Za-z0-9_-]{43}")
 class Upload(NamedTuple):
     """A file that waits: its name as it was sent (tidied), where it lies, its digest, the clinic it is for.
 
-    `answers`: how its table is read, where a person said so; `keep_as`: the name under which that is to be kept.
+    `answers`: how its table is read, where a person said so; `keep_as`: the name under which that is to be kept;
+    `long`: it is filed in the background.
     """
 
     token: str
@@ -44,6 +46,7 @@ class Upload(NamedTuple):
     clinic_id: int
     answers: Mapping[str, Any] = MappingProxyType({})
     keep_as: str = ""
+    long: bool = False
 
     @property
     def refused(self) -> Path:
@@ -96,7 +99,8 @@ def find(token: str, clinic_id: int) -> Upload:
     path = folder() / f"{token}.upload"
     if not path.is_file() or now().timestamp() - path.stat().st_mtime > KEPT_SECONDS:
         raise Gone(GONE)
-    return Upload(token, told["name"], path, told["sha256"], clinic_id, told.get("answers", {}), told.get("as", ""))
+    return Upload(token, told["name"], path, told["sha256"], clinic_id, told.get("answers", {}), told.get("as", ""),
+                  told.get("long", False))  # fmt: skip
 
 
 def answer(upload: Upload, answers: Mapping[str, Any], keep_as: str) -> Upload:
@@ -105,6 +109,21 @@ def answer(upload: Upload, answers: Mapping[str, Any], keep_as: str) -> Upload:
     held[upload.token] = {**held[upload.token], "answers": dict(answers), "as": keep_as}
     session["uploads"] = held
     return upload._replace(answers=answers, keep_as=keep_as)
+
+
+def mark(upload: Upload, long: bool) -> None:
+    """Remember whether the file has more rows than a request files."""
+    held: dict[str, Any] = dict(session.get("uploads", {}))
+    held[upload.token] = {**held[upload.token], "long": long}
+    session["uploads"] = held
+
+
+def hand_over(upload: Upload) -> Path:
+    """Put the file where a job finds it, which removes it in the end; the session lets it go."""
+    kept = upload.path.with_suffix(".job")
+    upload.path.rename(kept)
+    forget(upload)
+    return kept
 
 
 def forget(upload: Upload) -> None:
@@ -116,7 +135,8 @@ def forget(upload: Upload) -> None:
 def purge() -> None:
     """Remove what has lain here for longer than an hour, whoever sent it."""
     for path in folder().glob("*.*"):
-        if path.suffix in (".upload", ".refused") and now().timestamp() - path.stat().st_mtime > KEPT_SECONDS:
+        kept = {".upload": KEPT_SECONDS, ".refused": KEPT_SECONDS, ".job": JOB_SECONDS}.get(path.suffix)
+        if kept is not None and now().timestamp() - path.stat().st_mtime > kept:
             path.unlink(missing_ok=True)
 
 

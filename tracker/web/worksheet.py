@@ -21,6 +21,7 @@ from tracker.queries.patients import listing
 from tracker.web.access import current_actor, current_clinic, current_user, get_patient
 from tracker.web.clock import today
 from tracker.web.database import reading, writing
+from tracker.web.fields import FASTING
 from tracker.web.filters import count, zone
 from tracker.web.forms import refuse
 from tracker.web.grid import SampleForm, Typed, judge_grid, keep_draft, read_grid
@@ -59,7 +60,7 @@ class Cell(NamedTuple):
 
 
 class Line(NamedTuple):
-    """One patient of the sheet. `judged` is None until something was sent."""
+    """One patient of the sheet. `judged` is None until something was sent, `fasting` as its field holds it."""
 
     patient: Patient
     dosing: Dosing | None
@@ -67,6 +68,7 @@ class Line(NamedTuple):
     judged: Sheet | None
     form: SampleForm | None
     kept: bool
+    fasting: str
 
 
 @screen.get("/worksheet")
@@ -102,6 +104,7 @@ def _page(asked: Asked, sent: Mapping[int, tuple[Typed, Sheet]] | None = None) -
         search=search,
         found=[patient for patient in found if patient.id not in asked.patients],
         late=tuple(one.patient.id for one in late),
+        fasting=tuple(FASTING),
         unfinished=tuple(key for key in held if key not in asked.patients),
         full=len(asked.patients) >= MOST_PATIENTS,
     )
@@ -120,7 +123,8 @@ def _lines(
         rows = {row.subject: row for row in typed.rows} if typed else {}
         cells = [_cell(code, rows.get(code), earlier.get((patient.id, code))) for code in PANELS[asked.panel]]
         form = typed.form if typed and judged else None
-        lines.append(Line(patient, doses.get(patient.id), cells, judged, form, bool(draft)))
+        fasting = typed.form.fasting.data if typed else ""
+        lines.append(Line(patient, doses.get(patient.id), cells, judged, form, bool(draft), fasting))
     return lines
 
 

@@ -43,7 +43,7 @@ class Shape:
 
 def understood(grid: Grid, shape: Shape, unread: Sequence[str], proven: str) -> Iterator[str]:
     place = f"sheet “{grid.sheet}”, " if grid.sheet else ""
-    how = "a row is a result" if shape.long else f"a row is a visit, {len(shape.measured)} columns are tests"
+    how = "a row is a result" if shape.long else f"a row is a visit, {_columns(shape)}"
     told = [f"“{shape.labels[at]}” is {ROLES[name]}" for name, at in shape.places.items()]
     yield f"Read with the header in {place}row {grid.rows[shape.header][0]}; {'; '.join((how, *told))}."
     if proven:
@@ -58,6 +58,11 @@ def understood(grid: Grid, shape: Shape, unread: Sequence[str], proven: str) -> 
         yield f"Tests: {'; '.join(map(_said_of, shape.measured))}."
     if unread:
         yield f"Not read: {', '.join(f'“{label}”' for label in unread[:40])}{' and more' if len(unread) > 40 else ''}."
+
+
+def _columns(shape: Shape) -> str:
+    count = len(shape.measured)
+    return "1 column is a test" if count == 1 else f"{count} columns are tests"
 
 
 def _said_of(m: Measured) -> str:

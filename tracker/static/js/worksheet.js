@@ -127,6 +127,7 @@ class Line {
     this.values.forEach((input) => {
       input.readOnly = true;
     });
+    this.row.querySelector("select[name=fasting]").disabled = true;
     this.button.hidden = true;
     say(told.stored);
     const next = lines[lines.indexOf(this) + 1];
