@@ -16,7 +16,7 @@ from tracker.domain.readings import LabReading, Row
 from tracker.formats import Source, read, shapes
 from tracker.formats.shapes import Answers, Kept, Reader, Unsettled
 from tracker.formats.shapes.figures import dates_of, decimals_of, figure
-from tracker.formats.shapes.headings import printed
+from tracker.formats.shapes.headings import printed, unit_printed
 from tracker.library import analytes
 
 
@@ -515,3 +515,8 @@ def test_a_flag_before_the_figure_is_a_flag() -> None:
 def test_a_figure_with_more_digits_than_any_measurement_is_refused(cell: str, decimal: str) -> None:
     with pytest.raises(Refused, match="more digits than any measurement"):
         figure(cell, decimal)
+
+
+def test_a_power_that_no_unit_has_is_no_factor() -> None:
+    assert unit_printed("10^4/uL") == ("/uL", Decimal(10000))
+    assert unit_printed("10^39/uL") is None

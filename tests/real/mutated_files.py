@@ -71,7 +71,7 @@ class _Standing:
     def __init__(self, form: str, content: bytes) -> None:
         text = content.decode("utf-8", errors="replace")
         self.text = re.sub(r"\\X[0-9A-F]*\\|[|^~&\\\s\x00-\x1f.,']", "", text)
-        found = _JSON_NUMBER.findall(text) if form == "fhir" else []
+        found = _JSON_NUMBER.findall(text.replace(",", ".")) if form != "hl7" else []
         self.numbers = {_bare(plain(Decimal(one))) for one in found if len(one) < 40 and "e" not in one.lower()} | {
             _bare(plain(Decimal(one))) for one in found if "e" in one.lower() and len(one) < 12
         }

@@ -136,6 +136,9 @@ _SCALED = re.compile(
 _PER_MICROLITRE = ("/uL", "10*3/uL", "10*6/uL")
 
 
+_GREATEST_POWER = 12  # of units that laboratories print; `10^39/uL` is a slip
+
+
 def unit_printed(text: str) -> tuple[str, Decimal] | None:
     """A unit as it is printed, and what figures in it are multiplied with: `10/uL` is tens of cells in a microlitre.
     None where the text is no unit.
@@ -144,9 +147,10 @@ def unit_printed(text: str) -> tuple[str, Decimal] | None:
     if dimension(plain):
         return plain, Decimal(1)
     scaled = _SCALED.match(plain)
-    if scaled is None or not dimension(scaled["unit"]):
+    power = int(scaled["power"] or 1) if scaled else 0
+    if scaled is None or not dimension(scaled["unit"]) or abs(power) > _GREATEST_POWER:
         return None
-    return normal_unit(scaled["unit"]), Decimal(10) ** int(scaled["power"] or 1)
+    return normal_unit(scaled["unit"]), Decimal(10) ** power
 
 
 def printed(heading: str, find: Find) -> Printed | None:
