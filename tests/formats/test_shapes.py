@@ -509,3 +509,9 @@ def test_a_flag_before_the_figure_is_a_flag() -> None:
     assert figure("H 16,3") == ("16.3", "H", "")
     assert figure("H 1.234,5", "comma") == ("1234.5", "H", "")
     assert figure("L side") == ("L side", "", "")
+
+
+@pytest.mark.parametrize(("cell", "decimal"), [("5.3e39", ""), ("1e999", "point"), ("9" * 31, "comma")])
+def test_a_figure_with_more_digits_than_any_measurement_is_refused(cell: str, decimal: str) -> None:
+    with pytest.raises(Refused, match="more digits than any measurement"):
+        figure(cell, decimal)

@@ -81,7 +81,7 @@ class _Standing:
 
 
 def _bare(figure: str) -> str:
-    return figure.replace(".", "").replace("-", "")
+    return figure.replace(".", "").replace("-", "").lstrip("0") or "0"
 
 
 def main() -> None:

@@ -6,7 +6,6 @@ import secrets
 import time
 from collections.abc import Callable, Iterable, Iterator
 from concurrent.futures import Executor, Future
-from contextlib import contextmanager
 from datetime import UTC, date, datetime
 from functools import partial
 from itertools import islice
@@ -19,12 +18,12 @@ from sqlalchemy.exc import OperationalError
 
 from tracker import formats
 from tracker.cli.context import database, largest_document, open_database
-from tracker.cli.filing import Filing, file_all
+from tracker.cli.filing import Filed, Filing, file_all
 from tracker.cli.judging import CHUNK, judge_part
 from tracker.cli.sharing import pool, writers
 from tracker.db import Database
 from tracker.domain.errors import JakwatchError, OutcomeUnknown, Refused
-from tracker.formats.shapes import Answers
+from tracker.formats.shapes import Answers, Reader
 from tracker.formats.shelves import Shelves
 from tracker.models import Account, Clinic, Job
 from tracker.operations import jobs, mapping, trial
@@ -100,8 +99,7 @@ def _do(opened: Database, job: Job, worker: str, processes: int) -> None:
     """One job to its end. A fault fails the job and not the worker; what was stored stays, each part whole."""
     state, message, result = jobs.DONE, "", None
     try:
-        shared = processes if job.kind == jobs.PREVIEW else writers(opened.url, processes)
-        with pool(shared) as executor:
+        with pool(_processes(opened, job, processes)) as executor:
             result = WORK[job.kind](opened, job, worker, executor)
     except AWAY:
         raise  # no fault of the job's: it is taken up again when its lease is over
@@ -112,6 +110,13 @@ def _do(opened: Database, job: Job, worker: str, processes: int) -> None:
         state, message = jobs.FAILED, "The worker met a fault; its log says which. Ask again."
     with opened.transaction() as session:
         jobs.end(session, job.id, worker, datetime.now(UTC), state, message, result)
+
+
+def _processes(opened: Database, job: Job, processes: int) -> int:
+    """How many share a job: all of them a preview, as many as may write a judging; one an import."""
+    if job.kind == jobs.IMPORT:
+        return 1
+    return processes if job.kind == jobs.PREVIEW else writers(opened.url, processes)
 
 
 # ---------------------------------------------------------------------------------------------- the kinds
@@ -167,32 +172,28 @@ def _import(opened: Database, job: Job, worker: str, _pool: Executor) -> dict[st
         )
     if not account.active:
         raise Refused(f"The account of {account.name} was closed meanwhile: somebody else has to send the file.")
-    actor = partial(_on_behalf_of, account)
-    filing = Filing(actor, (clinic.id,), largest=largest_document())
-    with _used_up(path), Shelves(PART) as shelves, path.open("rb") as stream:
-        source = formats.read(job.details["name"], stream, ZoneInfo(clinic.time_zone), reader)
-        shelves.take(source.name, job.details["sha256"], source)
-        how = (clinic.time_zone, job.details["answers"])
-        filed = file_all(opened, shelves, filing, how, lambda rows: _proceed(opened, job, worker, rows, shelves.rows))
-        if not filed.left:
-            _proceed(opened, job, worker, shelves.rows, shelves.rows)
-            _keep_mapping(opened, job, actor(), source)
-    return filed.flags
-
-
-@contextmanager
-def _used_up(path: Path) -> Iterator[None]:
-    """The file goes once it was filed or refused. A job that was broken off, because the service ends or the database
-    went away, is taken up again and needs it.
-    """
+    filing = Filing(partial(_on_behalf_of, account), (clinic.id,), largest=largest_document())
     try:
-        yield
+        filed = _file(opened, job, worker, path, filing, reader, ZoneInfo(clinic.time_zone))
     except AWAY:
-        raise
+        raise  # the job is taken up again, and needs the file; so it is where the service ends
     except Exception:
         path.unlink(missing_ok=True)
         raise
     path.unlink(missing_ok=True)
+    return filed.flags
+
+
+def _file(opened: Database, job: Job, worker: str, path: Path, filing: Filing, reader: Reader, zone: ZoneInfo) -> Filed:
+    with Shelves(PART) as shelves, path.open("rb") as stream:
+        source = formats.read(job.details["name"], stream, zone, reader)
+        shelves.take(source.name, job.details["sha256"], source)
+        how = (zone.key, job.details["answers"])
+        filed = file_all(opened, shelves, filing, how, lambda rows: _proceed(opened, job, worker, rows, shelves.rows))
+        if not filed.left:
+            _proceed(opened, job, worker, shelves.rows, shelves.rows)
+            _keep_mapping(opened, job, filing.actor(), source)
+        return filed
 
 
 def _on_behalf_of(account: Account) -> Actor:

@@ -144,25 +144,26 @@ def boolean(cell: str) -> bool | None:
 # ----------------------------------------------------------------------------------------------- numbers
 
 
-def _number(cell: str) -> Number | None:
-    number = read_number(cell)
-    if number is not None:
-        _, digits, exponent = number.figure.as_tuple()
-        if max(len(digits), abs(number.figure.adjusted()), abs(int(exponent))) > MOST_DIGITS:
-            raise Refused(f"“{cell}” has more digits than any measurement: check it.")
-    return number
+def number(cell: str) -> Number | None:
+    """What a cell says where it is a number. Raises Refused where it could be two, or has more digits than any."""
+    found = read_number(cell)
+    if found is not None:
+        _, digits, exponent = found.figure.as_tuple()
+        if max(len(digits), abs(found.figure.adjusted()), abs(int(exponent))) > MOST_DIGITS:
+            raise Refused(f"“{cell[:60]}” has more digits than any measurement: check it.")
+    return found
 
 
 def decimal(cell: str) -> Decimal | None:
     """A plain number, or None for an empty cell."""
     if not cell:
         return None
-    number = _number(cell)
-    if number is None:
+    found = number(cell)
+    if found is None:
         raise Refused(f"“{cell}” is not a number: write it like 5.3.")
-    if number.comparator:
+    if found.comparator:
         raise Refused(f"“{cell}” is only a bound: a plain number like 5.3 is needed here.")
-    return number.figure
+    return found.figure
 
 
 def amount(cell: str) -> Decimal | None:
@@ -189,7 +190,7 @@ def whole(noun: str, lowest: int, highest: int) -> Callable[[str], int | None]:
 def reported(cell: str) -> str:
     """A result's value: a number, a bound such as `<5`, or words. Raises Refused where it could be two numbers."""
     if not (cell.replace(".", "", 1).isdecimal() and len(cell) <= MOST_DIGITS):  # else it can be one number only
-        _number(cell)
+        number(cell)
     return cell
 
 
@@ -215,12 +216,12 @@ def printed_bound(cell: str) -> Bound:
     if not cell:
         return None
     try:
-        number = _number(cell)
+        found = number(cell)
     except Refused as why:
         raise Remark(None, f"{why} No bound was taken from it.") from None
-    if number is None:
+    if found is None:
         raise Remark(None, f"“{cell}” is not a number: no bound was taken from it.")
-    return number if number.comparator else number.figure
+    return found if found.comparator else found.figure
 
 
 def printed_range(low: Bound, high: Bound) -> tuple[Decimal | None, Decimal | None, str]:

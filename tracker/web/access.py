@@ -184,7 +184,7 @@ ENDPOINTS: Mapping[str, frozenset[str]] = {
     "jobs.show": STAFF,
     "jobs.progress": STAFF,
     "jobs.judge": ADMINS,
-    "jobs.cancel": RECORDERS | ADMINS,  # of imports, and all else; whose is which, it asks itself
+    "jobs.cancel": RECORDERS | ADMINS,  # recorders and clinicians stop imports alone, which it asks itself
     "clinic_wide.form": ADMINS,
     "clinic_wide.draft": ADMINS,
     "clinic_wide.check": ADMINS,

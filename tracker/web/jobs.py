@@ -18,9 +18,10 @@ from tracker.web.database import reading, writing
 screen = Blueprint("jobs", __name__)
 
 WORDS = {
-    jobs.JUDGE: "Judging everybody again", jobs.PREVIEW: "What a version would change",
+    jobs.JUDGE: "Judging everybody again",
+    jobs.PREVIEW: "What a version would change",
     jobs.IMPORT: "Filing a long file",
-}  # fmt: skip
+}
 DONE = {jobs.JUDGE: "judged", jobs.PREVIEW: "judged", jobs.IMPORT: "stored"}
 
 

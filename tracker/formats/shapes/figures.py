@@ -13,7 +13,7 @@ from zoneinfo import ZoneInfo
 from tracker.domain.errors import Refused
 from tracker.domain.readings import Moment
 from tracker.domain.units import dimension, normal_unit
-from tracker.domain.values import Number, plain, read_number
+from tracker.domain.values import Number, plain
 from tracker.formats import cells
 from tracker.formats.cells import COMMA, POINT
 from tracker.formats.glued import led
@@ -109,8 +109,8 @@ def _number(cell: str, decimal: str) -> Number | None:
     if decimal and (grouped := _GROUPS[decimal].match(bare)):
         whole = re.sub(r"[.,' ]", "", grouped["whole"])
         part = f".{grouped['part']}" if grouped["part"] else ""
-        return read_number(f"{grouped['sign']}{whole}{part}{grouped['rest'] or ''}")
-    found = read_number(bare)
+        return cells.number(f"{grouped['sign']}{whole}{part}{grouped['rest'] or ''}")
+    found = cells.number(bare)
     if found is not None and decimal and re.search(r"[.,]", bare):
         raise Refused(f"“{cell}” is written otherwise than with a decimal {decimal}, as this table is said to be.")
     return found
