@@ -142,6 +142,15 @@ def test_another_kind_of_package_is_refused() -> None:
     with zipfile.ZipFile(made, "w") as package:
         package.writestr("mimetype", "application/vnd.oasis.opendocument.spreadsheet")
         package.writestr("content.xml", "<a/>")
+    with pytest.raises(Refused, match=r"OpenDocument file .*Save the sheet as XLSX"):
+        opened(made.getvalue())
+
+
+def test_a_package_that_only_looks_like_a_workbook_is_refused() -> None:
+    made = io.BytesIO()
+    with zipfile.ZipFile(made, "w") as package:
+        package.writestr("[Content_Types].xml", "<a/>")
+        package.writestr("xl/nothing.xml", "<a/>")
     with pytest.raises(Refused, match="This kind of workbook is not read"):
         opened(made.getvalue())
 

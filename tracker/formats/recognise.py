@@ -21,6 +21,7 @@ READ = (
 
 _BINARY = (
     (re.compile(rb"PK\x03\x04.{0,4000}?(?:\[Content_Types\]\.xml|xl/)", re.DOTALL), "an Excel workbook (XLSX)"),
+    (re.compile(rb"PK\x03\x04.{26}mimetypeapplication/vnd\.oasis", re.DOTALL), "an OpenDocument file (ODS)"),
     (re.compile(rb"PK\x03\x04|PK\x05\x06"), "a ZIP archive"),
     (re.compile(rb"\xd0\xcf\x11\xe0\xa1\xb1\x1a\xe1"), "an old Excel workbook (XLS)"),
     (re.compile(rb"%PDF-"), "a PDF document"),
@@ -41,6 +42,7 @@ _TEXT = (
 _INSTEAD = {
     "a SAS transport file (XPT)": "Export the dataset as CSV.",
     "a SAS data set": "Export the dataset as CSV.",
+    "an OpenDocument file (ODS)": "Save the sheet as XLSX or as “CSV UTF-8”.",
     "a ZIP archive": "Unpack it first.",
 }
 _ADAM = frozenset(("paramcd", "aval", "avalc", "trt01p", "trt01a", "trta", "trtp", "trtsdt", "saffl", "ablfl"))

@@ -177,12 +177,17 @@ class Rows:
         return self.of(self.records())
 
     def records(self) -> Iterator[Record]:
-        """The records as they stand; where the file breaks off, one more with that trouble."""
-        number = 1
+        """The records that hold something; where the file breaks off, one more with that trouble."""
+        number, empty = 1, 0
         try:
             for record in self.table.records:
-                number = record[0]
-                yield record
+                number, cells, trouble = record
+                if any(cells) or trouble:
+                    yield record
+                    continue
+                empty += 1
+                if empty > _MOST_EMPTY:
+                    raise Refused(f"There are more than {_MOST_EMPTY:,} empty rows.")
         except Refused as why:
             yield number + 1, [], f"{why} Nothing after row {number} was read."
 
@@ -200,13 +205,8 @@ class Rows:
 def _rows(table: Table, layout: Layout, steps: list[_Step]) -> Iterator[Row]:
     quick = [(step.read, step.place) for step in steps]
     width, make, written = len(table.names), layout.make, table.text
-    warned, empty = written.guessed, 0
+    warned = written.guessed
     for number, cells, trouble in table.records:
-        if not any(cells) and not trouble:
-            empty += 1
-            if empty > _MOST_EMPTY:
-                raise Refused(f"There are more than {_MOST_EMPTY:,} empty rows.")
-            continue
         if trouble or (len(cells) != width and (trouble := _fitted(cells, width, table.delimiter))):
             yield Row(number, None, (Problem(number, "", trouble),))
             continue

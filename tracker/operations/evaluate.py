@@ -184,9 +184,15 @@ def _next_check(history: History, findings: Sequence[Finding], stored: Sequence[
     return min(days, default=None)
 
 
-def _store_ranges(session: Session, changed: dict[int, int | None]) -> None:
-    """Keep with each result the configured range that judged it now."""
-    if changed:
-        table = table_of(LabResult)
-        statement = update(table).where(table.c.id == bindparam("result")).values(range_id=bindparam("judged_by"))
-        session.connection().execute(statement, [{"result": r, "judged_by": j} for r, j in changed.items()])
+def _store_ranges(session: Session, changed: Mapping[int, int | None]) -> None:
+    """Keep with each result the configured range that judged it now; a statement for the results of one range."""
+    table = table_of(LabResult)
+    statement = update(table).where(table.c.id.in_(bindparam("results", expanding=True)))
+    by_range: dict[int | None, list[int]] = {}
+    for result, range_id in changed.items():
+        by_range.setdefault(range_id, []).append(result)
+    for range_id, results in by_range.items():
+        for start in range(0, len(results), BATCH):
+            session.connection().execute(
+                statement.values(range_id=range_id), {"results": results[start : start + BATCH]}
+            )
