@@ -173,7 +173,7 @@ def _own_postgres(folder: Path) -> Iterator[str]:
 
 
 _numbers = itertools.count()
-_retired: list[str] = []
+_retired: list[tuple[str, str]] = []  # of a server, since some checks have one of their own
 
 
 def _postgres_database(server: str, template: str) -> Iterator[str]:
@@ -186,12 +186,13 @@ def _postgres_database(server: str, template: str) -> Iterator[str]:
         _administer(server, f"SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE datname = '{name}'")
         # Dropped when the next one retires: a session takes a moment to end, and DROP would wait for it.
         _drop_retired(server)
-        _retired.append(name)
+        _retired.append((server, name))
 
 
 def _drop_retired(server: str) -> None:
-    while _retired:
-        _administer(server, f'DROP DATABASE "{_retired.pop()}" WITH (FORCE)')
+    for retired in [one for one in _retired if one[0] == server]:
+        _retired.remove(retired)
+        _administer(server, f'DROP DATABASE "{retired[1]}" WITH (FORCE)')
 
 
 def _administer(url: str, statement: str) -> None:
