@@ -92,19 +92,27 @@ class World:
 
 
 @contextmanager
+def over(url: str, uploads: str) -> Iterator[World]:
+    """The application over a database without tables, which it fills with people and records."""
+    upgrade(url)
+    app = application(url, UPLOAD_FOLDER=uploads)
+    database: Database = app.extensions["database"]
+    logging.disable(logging.CRITICAL)  # refusals by the thousand
+    try:
+        yield World(app, database, seed(database))
+    finally:
+        logging.disable(logging.NOTSET)
+        database.close()
+
+
+@contextmanager
 def clinic() -> Iterator[World]:
     """The application over a fresh SQLite file with people and records."""
-    with TemporaryDirectory(prefix="jakwatch-trust-") as folder:
-        url = f"sqlite:///{folder}/jakwatch.db"
-        upgrade(url)
-        app = application(url, UPLOAD_FOLDER=f"{folder}/uploads")
-        database: Database = app.extensions["database"]
-        logging.disable(logging.CRITICAL)  # refusals by the thousand
-        try:
-            yield World(app, database, seed(database))
-        finally:
-            logging.disable(logging.NOTSET)
-            database.close()
+    with (
+        TemporaryDirectory(prefix="jakwatch-trust-") as folder,
+        over(f"sqlite:///{folder}/jakwatch.db", f"{folder}/uploads") as world,
+    ):
+        yield world
 
 
 def check(full: bool) -> Iterator[Line]:

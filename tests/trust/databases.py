@@ -1,7 +1,6 @@
 """A fresh database of either kind for a check, and the application over it."""
 
 import atexit
-import logging
 from collections.abc import Iterator
 from contextlib import ExitStack, contextmanager
 from functools import cache
@@ -9,10 +8,7 @@ from pathlib import Path
 from tempfile import TemporaryDirectory
 
 from tests.conftest import _own_postgres, _postgres_database
-from tests.people import seed
-from tests.trust.crawl import World
-from tests.trust.staff import application
-from tracker.db import upgrade
+from tests.trust.crawl import World, over
 
 KINDS = ("sqlite", "postgresql")
 
@@ -39,13 +35,5 @@ def empty(kind: str) -> Iterator[str]:
 @contextmanager
 def clinic_on(kind: str) -> Iterator[World]:
     """The application over a database of that kind with people and records."""
-    with empty(kind) as url, TemporaryDirectory() as uploads:
-        upgrade(url)
-        app = application(url, UPLOAD_FOLDER=uploads)
-        database = app.extensions["database"]
-        logging.disable(logging.CRITICAL)  # refusals by the thousand
-        try:
-            yield World(app, database, seed(database))
-        finally:
-            logging.disable(logging.NOTSET)
-            database.close()
+    with empty(kind) as url, TemporaryDirectory() as uploads, over(url, uploads) as world:
+        yield world
