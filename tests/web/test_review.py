@@ -460,7 +460,8 @@ def test_the_number_of_statements_does_not_grow_with_the_flags(alice: Any, desk:
     desk.results(few, 1, ANC="0.4")
     for days in (50, 40, 30, 20, 10, 1):
         desk.healthy(many, days, ANC="0.4", HB="7.1", ALT="300", TBIL="3", PLT="40", LDL="220", CK="2000")
-    send(alice, many, waiting(alice, many, "Neutrophils"), action="acknowledge")
+    for patient in (few, many):  # so that both have an owner's name to be asked for
+        send(alice, patient, waiting(alice, patient, "Neutrophils"), action="acknowledge")
 
     def asked(patient_id: int) -> int:
         with statements(database) as found:

@@ -3,6 +3,8 @@
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import date, datetime
+from itertools import groupby
+from operator import itemgetter
 from typing import Any
 
 from sqlalchemy import ColumnElement, Select, and_, case, false, func, or_, select
@@ -229,21 +231,34 @@ def _trends(session: Session, subjects: Mapping[int, str]) -> dict[int, list[tup
     return {patient_id: points[-12:] for patient_id, points in found.items()}
 
 
+def courses(session: Session, patient_ids: Sequence[int]) -> dict[int, list[tuple[Course, list[CourseEvent]]]]:
+    """By patient, the courses on record, oldest first, each with what was done to its dose; one statement, none where
+    there is no patient.
+    """
+    if not patient_ids:
+        return {}
+    c, e = Course, CourseEvent
+    statement = (
+        select(c, e)
+        .outerjoin(e, (e.course_id == c.id) & e.voided_at.is_(None))
+        .where(c.patient_id.in_(patient_ids), c.voided_at.is_(None))
+        .order_by(c.started_on, c.id, e.on, e.id)
+    )
+    found: dict[int, list[tuple[Course, list[CourseEvent]]]] = {}
+    pairs: Any = session.execute(statement)  # of the outer join the second may be None, which the types do not say
+    for course, rows in groupby(pairs, key=itemgetter(0)):
+        changes = [change for _, change in rows if change is not None]
+        found.setdefault(course.patient_id, []).append((course, changes))
+    return found
+
+
 def dosings(session: Session, patient_ids: Sequence[int]) -> dict[int, Dosing]:
-    """The latest course of each patient with the dose in force: two statements."""
-    courses: dict[int, Course] = {}
-    statement = select(Course).where(Course.patient_id.in_(patient_ids), Course.voided_at.is_(None))
-    for course in session.scalars(statement.order_by(Course.started_on, Course.id)):
-        courses[course.patient_id] = course
-    events: dict[int, list[CourseEvent]] = {}
-    wanted = [course.id for course in courses.values()]
-    changes = select(CourseEvent).where(CourseEvent.course_id.in_(wanted), CourseEvent.voided_at.is_(None))
-    for event in session.scalars(changes.order_by(CourseEvent.on, CourseEvent.id)):
-        events.setdefault(event.course_id, []).append(event)
-    return {patient_id: _dosing(course, events.get(course.id, [])) for patient_id, course in courses.items()}
+    """The latest course of each patient with the dose in force."""
+    return {patient_id: dosing_of(*held[-1]) for patient_id, held in courses(session, patient_ids).items()}
 
 
-def _dosing(course: Course, events: list[CourseEvent]) -> Dosing:
+def dosing_of(course: Course, events: list[CourseEvent]) -> Dosing:
+    """The dose in force at the end of a course's changes, oldest first."""
     mg, times, held = "", None, False
     for event in events:
         if event.kind == "dose":

@@ -69,7 +69,7 @@ def page(
             )
         )
     rows = session.execute(statement.order_by(earliest.c.due_on, Patient.id).limit(size + 1)).all()
-    flags = _flags(session, [patient.id for patient, _ in rows[:size]])
+    flags = _flags(session, [patient.id for patient, _ in rows[:size]]) if rows else {}
     found = [Late(patient, flags.get(patient.id, [])) for patient, _ in rows[:size]]
     last = Place(rows[size - 1][1], rows[size - 1][0].id) if len(rows) > size else None
     return found, last
@@ -117,4 +117,6 @@ def next_to_check(
 
 def patients(session: Session, patient_ids: Sequence[int]) -> dict[int, Patient]:
     """Patients by key."""
+    if not patient_ids:
+        return {}
     return {row.id: row for row in session.scalars(select(Patient).where(Patient.id.in_(patient_ids)))}

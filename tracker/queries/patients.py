@@ -19,7 +19,7 @@ from tracker.models import (
     Patient,
     Review,
 )
-from tracker.queries.dashboard import Dosing, dosings, matches
+from tracker.queries.dashboard import Dosing, courses, dosing_of, dosings, matches
 
 PAGE = 50
 
@@ -48,23 +48,21 @@ class Record:
     medications: list[Medication]
     observations: list[Observation]
 
+    @property
+    def dosing(self) -> Dosing | None:
+        """What the patient takes now."""
+        if not self.courses:
+            return None
+        course = self.courses[-1]
+        return dosing_of(course, self.course_events[course.id])
+
 
 def record(session: Session, patient_id: int) -> Record:
     """A patient's courses, events, other drugs and observations; voided ones are left out."""
-    courses = list(
-        session.scalars(
-            select(Course)
-            .where(Course.patient_id == patient_id, Course.voided_at.is_(None))
-            .order_by(Course.started_on)
-        )
-    )
-    changes: dict[int, list[CourseEvent]] = {course.id: [] for course in courses}
-    statement = select(CourseEvent).where(CourseEvent.course_id.in_(changes), CourseEvent.voided_at.is_(None))
-    for change in session.scalars(statement.order_by(CourseEvent.on, CourseEvent.id)):
-        changes[change.course_id].append(change)
+    held = courses(session, [patient_id]).get(patient_id, [])
     return Record(
-        courses,
-        changes,
+        [course for course, _ in held],
+        {course.id: changes for course, changes in held},
         list(
             session.scalars(
                 select(AdverseEvent)

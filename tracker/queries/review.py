@@ -53,6 +53,8 @@ class Origin(NamedTuple):
 
 def origins(session: Session, result_ids: Collection[int]) -> dict[int, Origin]:
     """By the key of the result version that a flag rests on."""
+    if not result_ids:
+        return {}
     r = LabResult
     rows = session.execute(
         select(
@@ -86,6 +88,8 @@ class RangeVersion(NamedTuple):
 
 
 def range_versions(session: Session, range_ids: Collection[int]) -> dict[int, RangeVersion]:
+    if not range_ids:
+        return {}
     g = ReferenceRange
     rows = session.execute(
         select(g.id, g.effective_from, g.laboratory, g.sex, g.source, g.verified).where(g.id.in_(range_ids))
@@ -94,6 +98,8 @@ def range_versions(session: Session, range_ids: Collection[int]) -> dict[int, Ra
 
 
 def names(session: Session, account_ids: Collection[int]) -> dict[int, str]:
+    if not account_ids:
+        return {}
     rows: Any = session.execute(select(Account.id, Account.name).where(Account.id.in_(account_ids)))
     return dict(rows.all())
 

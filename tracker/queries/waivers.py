@@ -51,6 +51,8 @@ def _put_off(past: bool) -> Select[*tuple[Any, ...]]:
 
 def owners(session: Session, patient_ids: Sequence[int]) -> dict[tuple[int, str], int]:
     """By patient and subject, who took the check on last; one statement."""
+    if not patient_ids:
+        return {}
     s = DueStep
     rows = session.execute(
         select(s.patient_id, s.subject, s.owner_id)

@@ -1,6 +1,7 @@
 """Patients: the list, who somebody is, and the record of one: courses, events, other drugs, observations, last labs."""
 
 from typing import Any
+from zoneinfo import ZoneInfo
 
 from flask import Blueprint, redirect, render_template, request, url_for
 from flask.typing import ResponseReturnValue
@@ -8,7 +9,7 @@ from wtforms.validators import DataRequired, InputRequired, Optional
 
 from tracker.domain.errors import Refused, Stale
 from tracker.models import Clinic, Patient
-from tracker.operations.enrol import add_patient, zone_of
+from tracker.operations.enrol import add_patient
 from tracker.operations.evaluate import rejudge
 from tracker.operations.person import correct_person
 from tracker.operations.tray import release
@@ -137,15 +138,17 @@ def update(patient_id: int) -> ResponseReturnValue:
 
 def _record(patient: Patient) -> str:
     session = reading()
-    today = current_actor().today(zone_of(session, patient.clinic_id))
+    clinic = session.get_one(Clinic, patient.clinic_id)  # held here, so that it is read once
+    today = current_actor().today(ZoneInfo(clinic.time_zone))
+    told = record(session, patient.id)
     entries, _ = trail.of_patient(session, patient.id, size=6)
     return render_template(
         "patients/show.html",
         patient=patient,
         today=today,
-        dosing=dosing(session, patient.id),
+        dosing=told.dosing,
         flags=flags(session, patient.id),
-        record=record(session, patient.id),
+        record=told,
         latest=patient_card.latest_results(session, patient, today),
         attached=attachments.of_patient(session, patient.id),
         report_form=blank(),
