@@ -90,7 +90,7 @@ def _read(event: Event, history: History) -> Infection:
     zoster = words.zoster.fits(text)
     widespread = zoster and words.widespread.fits(text)
     kept = words.opportunistic_term(text, own.without)
-    listed = kept or words.opportunistic_term(text)
+    listed = kept or (words.opportunistic_term(text) if own.without else None)
     found = Infection(event, serious(event), zoster, widespread, words.tuberculosis.fits(text), listed)
     shipped, still = (widespread if zoster else line is not None for line in (listed, kept))
     return found._replace(own=own.verdict(text, zoster, shipped, still))
