@@ -84,6 +84,7 @@ def history(story: Story) -> History:
     person = _person(story.get("person", SOMEBODY))
     observations = tuple(sorted((_observation(i, o) for i, o in _numbered(story, "observations")), key=lambda o: o.on))
     labs = _labs(story, person, as_of)
+    lists = clinic_lists(of_scope(_wide(story), OPPORTUNISTIC), "Aspen Clinic")
     return History(
         person=person,
         as_of=as_of,
@@ -104,7 +105,8 @@ def history(story: Story) -> History:
         window=in_force(of_scope(_wide(story), CONFIRM_WITHIN), as_of),
         clinic="Aspen Clinic",
         targets=_targets(story, as_of),
-        lists=clinic_lists(of_scope(_wide(story), OPPORTUNISTIC), "Aspen Clinic"),
+        lists=lists,
+        changes_on=tuple(version.since for version in lists if version.since > as_of),
     )
 
 
