@@ -80,6 +80,7 @@ def parts(file: File, observation: Resource) -> Iterator[Make]:
 def observed_reading(file: File, observation: Resource, node: Node) -> ObservationReading:
     """A weight or a temperature, in the unit that the interchange has for it."""
     kind = observed(observation)
+    _check_meaning(node)
     whose = file.whose(observation)
     if _status(observation) != FINAL:
         raise node.wrong("status", f"Only final measurements are filed, and this one is {node.raw('status')[:40]}.")
@@ -93,6 +94,7 @@ def observed_reading(file: File, observation: Resource, node: Node) -> Observati
 
 def reading(file: File, observation: Resource, node: Node) -> LabReading:
     """The result that an Observation or one of its components gives. Raises Misfit."""
+    _check_meaning(observation.node)
     report = file.report_of(observation)
     whose = file.whose(observation, observation.owner, report)
     status = _status(observation)
@@ -107,6 +109,13 @@ def reading(file: File, observation: Resource, node: Node) -> LabReading:
         _verdict(node) or found.flag, laboratory_of(file, observation, report), accession_of(file, observation, report),
         status, issued.at if issued else None, local, _comment(observation), fasting=_fasting(file, observation),
     )  # fmt: skip
+
+
+def _check_meaning(node: Node) -> None:
+    """Raise Misfit for an extension that changes what the resource says, as FHIR demands of whoever does not know it."""
+    for extension in node.many("modifierExtension"):
+        url = extension.raw("url")[:100]
+        raise extension.wrong("url", f"“{url}” changes what this result means, and is not known here: it is not filed.")
 
 
 def _status(observation: Resource) -> str:
@@ -192,9 +201,9 @@ def _collected(file: File, observation: Resource, report: Resource | None) -> Mo
         return at
     for specimen in file.followed(observation, "specimen"):
         taken = specimen.node.one("collection")
-        if taken is not None and (at := _of(observation, specimen, taken, "collectedDateTime", file)) is not None:
+        if taken is not None and (at := _of(observation, specimen, taken, "collected", file)) is not None:
             return at
-    if report is not None and (at := _of(observation, report, report.node, "effectiveDateTime", file)) is not None:
+    if report is not None and (at := _of(observation, report, report.node, "effective", file)) is not None:
         return at
     if (at := values.moment(node, "issued", file.zone)) is not None:
         observation.note(
@@ -205,7 +214,11 @@ def _collected(file: File, observation: Resource, report: Resource | None) -> Mo
 
 
 def _of(observation: Resource, other: Resource, node: Node, name: str, file: File) -> Moment | None:
-    at = values.moment(node, name, file.zone)
+    """The time that another resource says: `name` with DateTime, or the start of the one with Period."""
+    period = node.one(f"{name}Period")
+    at = values.moment(node, f"{name}DateTime", file.zone)
+    if at is None and period is not None:
+        at = values.moment(period, "start", file.zone)
     if at is not None:
         observation.note("effectiveDateTime", f"When the sample was taken is said by its {other.type} only.")
     return at

@@ -1,6 +1,6 @@
 """What the segments before a result say of it: whose it is, of which order and sample, and the notes on each."""
 
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from typing import NamedTuple
 from zoneinfo import ZoneInfo
 
@@ -53,8 +53,9 @@ def parts_of(segments: Sequence[Segment]) -> list[Part]:
 class Context:
     """What the segments before an OBX said: the patient, the order, its sample and its times."""
 
-    def __init__(self, header: Part, place: str, zone: ZoneInfo) -> None:
+    def __init__(self, header: Part, place: str, zone: ZoneInfo, orders: Collection[str] = ()) -> None:
         self.header = header.segment
+        self._orders = orders
         self.zone = zone
         control = self.header.part(10)[:40]
         self.place = f"{place}, {control}" if control else place
@@ -75,7 +76,7 @@ class Context:
         """Remember a segment that is no result."""
         segment = part.segment
         if segment.name == "PID":  # a second patient takes nothing over from the first
-            self.patient, self.said = patient_of(segment, self.header)
+            self.patient, self.said = patient_of(segment, self.header, self._orders)
             self._orc, self.obr, self.specimen = None, None, None
             self._of_patient, self._of_specimen, self._of_orc, self._of_order = part.notes, "", "", ""
         elif segment.name == "ORC":

@@ -10,7 +10,12 @@ from tracker.formats.glued import Value, unglued
 from tracker.formats.hl7v2.er7 import Field, Segment
 
 NUMERIC, WORDS = frozenset(("NM", "ST", "TX", "FT", "SI", "")), frozenset(("CE", "CWE", "CNE", "CF", "IS", "ID"))
-PLACEHOLDERS = frozenset((".", "*", "**", "$", "-", "--", "---", "...", "s.u.", "siehe bemerkung", "see comment"))
+PLACEHOLDERS = frozenset((
+    ".", "*", "**", "$", "-", "--", "---", "...", "s.u.", "s. bem.", "s.bem.", "s. kommentar", "siehe kommentar",
+    "siehe bemerkung", "siehe text", "s. text", "see comment", "see comments", "see note", "see notes", "see below",
+    "see text", "voir commentaire", "cf commentaire", "cf. commentaire", "ver comentario", "ver nota", "vedi nota",
+    "zie opmerking",
+))  # fmt: skip
 
 _DECIMAL_COMMA = re.compile(r"(?<![\d.,])\d+,\d{1,2}(?![\d.,])", re.ASCII)
 _POINT_THREE = re.compile(r"(?:[<>]=?|[≤≥])?\s*[1-9]\d{0,2}\.\d{3}", re.ASCII)
