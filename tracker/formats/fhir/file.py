@@ -16,7 +16,8 @@ _NEVER_SYSTEMS = ("us-ssn", "2.16.840.1.113883.4.1", "passport", "driver")
 # Numbers of a country's health service or insurance, under which some clinics keep their records: after any other.
 _LAST_SYSTEMS = (
     "nhs-number", "chi-number", "2.16.840.1.113883.2.1.4.1", "namingsystem/bsn", "2.16.840.1.113883.2.4.6.3",
-    "medicare", "/hi/ihi", "kvid", "/gkv/", "/pkv/", "2.16.756.5.32", "2.16.756.5.30.1.127.3.10.3", "ahvn13", "1.2.250.1.213.1.4",
+    "medicare", "/hi/ihi", "kvid", "/gkv/", "/pkv/", "2.16.756.5.32", "2.16.756.5.30.1.127.3.10.3", "ahvn13",
+    "1.2.250.1.213.1.4",
     "/ssin", "/nrn", "codicefiscale", "1.2.752.129.2.1.3.1", "2.16.840.1.113883.3.4424.1.1.616", "us-mbi",
 )  # fmt: skip
 _LAST = 100

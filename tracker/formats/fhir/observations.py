@@ -112,7 +112,7 @@ def reading(file: File, observation: Resource, node: Node) -> LabReading:
 
 
 def _check_meaning(node: Node) -> None:
-    """Raise Misfit for an extension that changes what the resource says, as FHIR demands of whoever does not know it."""
+    """Raise Misfit for an extension that changes what is said, as FHIR demands of whoever does not know it."""
     for extension in node.many("modifierExtension"):
         url = extension.raw("url")[:100]
         raise extension.wrong("url", f"“{url}” changes what this result means, and is not known here: it is not filed.")

@@ -181,8 +181,8 @@ def _collected(context: Context, obx: Segment, said: list[tuple[str, str]]) -> M
     """When the sample was taken: OBX-14, SPM-17, OBR-7; else a time that only stands for it, which is said, unless one
     was given that cannot be read: another day is never put in its place.
 
-    Many laboratories write into OBX-14 when they had the result. Nothing is taken after it has arrived or was reported:
-    then the order's time is the one.
+    Many laboratories write into OBX-14 when they had the result, often on another day. Nothing is taken after it has
+    arrived or was reported: then the day of the order is the one.
     """
     obr, header, specimen = context.obr, context.header, context.specimen
     taken = [(segment, number) for segment, number in ((obx, 14), (specimen, 17), (obr, 7)) if segment]
@@ -210,16 +210,17 @@ def _collected(context: Context, obx: Segment, said: list[tuple[str, str]]) -> M
 
 
 def _taken_before(context: Context, at: Moment) -> Moment | None:
-    """The time that the sample or its order gives, where `at` is not before the arrival or the report, and that is."""
+    """The time that the sample or its order gives, where that is of an earlier day, and `at` not before the arrival or
+    the report.
+    """
     obr, specimen = context.obr, context.specimen
-    ends = [_lenient(segment, number, context) for segment, number in ((specimen, 18), (obr, 14), (obr, 22)) if segment]
-    if not any(end and end.time_known and at.at >= end.at for end in ends):
+    taken = [_lenient(segment, number, context) for segment, number in ((specimen, 17), (obr, 7)) if segment]
+    first = next(filter(None, taken), None)
+    if first is None or first.on >= at.on:
         return None
-    for segment, number in ((specimen, 17), (obr, 7)):
-        first = _lenient(segment, number, context) if segment else None
-        if first is not None:
-            return first if first.at < at.at else None
-    return None
+    ends = [_lenient(segment, number, context) for segment, number in ((specimen, 18), (obr, 14), (obr, 22)) if segment]
+    late = any(end and end.time_known and first.at <= end.at <= at.at for end in ends)
+    return first if late else None
 
 
 def _lenient(segment: Segment, number: int, context: Context) -> Moment | None:

@@ -39,62 +39,102 @@ ROLES: Mapping[str, str] = {
 _SURE = {
     "mrn": (
         "mrn; patient id; patientid; pat id; patid; patient no; patient number; patient nr; patient; patient "
-        "identifier; pat nr; patnr; patienten nr; patienten id; patientennummer; patientnummer; record "
-        "number; medical record number; record no; hospital number; hospital no; chart number; numéro de "
-        "patient; numéro patient; n patient; id patient; ipp; usubjid"
+        "identifier; pat nr; patnr; patienten nr; patienten id; patientennummer; patientnummer; record number; "
+        "medical record number; record no; hospital number; hospital no; chart number; numéro de patient; numéro "
+        "patient; n patient; id patient; ipp; usubjid; pat mrn id; mrn id; nhc; nº historia; n historia clínica; nº "
+        "historia clínica; historia clínica; número de historia; número de historia clínica; id paciente; id del "
+        "paciente; número de paciente; id paziente; codice paziente; numero paziente; nr pacjenta; id pacjenta; "
+        "identyfikator pacjenta; patiëntnummer; patiëntnr; patiënt id; id do paciente; nº de processo; n de "
+        "processo; número de processo; patient id nr; patient id number"
     ),
     "date": (
-        "date; datum; date time; datetime; datum uhrzeit; collected; collected at; collected on; collection "
-        "date; collection date time; collection datetime; date collected; date of collection; sample date; "
-        "sampling date; date of sample; date of sampling; drawn; draw date; date drawn; blood draw date; "
-        "specimen date; specimen collected; entnahme; entnahmedatum; abnahme; abnahmedatum; probendatum; "
-        "probenentnahme; datum der entnahme; date de prélèvement; date prélèvement; prélèvement; prélevé le; "
-        "fecha"
+        "date; datum; date time; datetime; datum uhrzeit; collected; collected at; collected on; collection date; "
+        "collection date time; collection datetime; date collected; date of collection; sample date; sampling date; "
+        "date of sample; date of sampling; drawn; draw date; date drawn; blood draw date; specimen date; specimen "
+        "collected; entnahme; entnahmedatum; abnahme; abnahmedatum; probendatum; probenentnahme; datum der "
+        "entnahme; date de prélèvement; date prélèvement; prélèvement; prélevé le; fecha; fecha extracción; fecha "
+        "de extracción; fecha toma; fecha de toma; fecha muestra; fecha de la muestra; fecha de toma de muestra; "
+        "data prelievo; data del prelievo; data di prelievo; data pobrania; data pobrania materiału; afnamedatum; "
+        "datum afname; afname; afnamedatum tijd; data da colheita; data de colheita; data colheita; data da coleta; "
+        "data de coleta; provtagningsdatum; provtagningstid; provtagningsdag; prøvetagningsdato; specimn taken "
+        "time; specimen taken time; taken time; entnahmezeitpunkt; abnahmezeitpunkt; collection time stamp"
     ),
     "time": (
-        "time; uhrzeit; zeit; heure; hora; sample time; sampling time; collection time; entnahmezeit; "
-        "abnahmezeit; time collected; time of collection"
+        "time; uhrzeit; zeit; heure; hora; ora; godzina; tijd; tid; klockslag; sample time; sampling time; "
+        "collection time; entnahmezeit; abnahmezeit; time collected; time of collection; heure de prélèvement; "
+        "heure prélèvement; hora extracción; ora prelievo; afnametijd; hora da colheita; godzina pobrania"
     ),
     "year": "year; jahr; année; yyyy; collection year; sample year",
     "month": "month; monat; mois; mm; collection month; sample month",
     "day": "day; tag; jour; dd; collection day; sample day",
     "test": (
-        "test; test name; testname; analyte; analyt; parameter; assay; examination; investigation; "
-        "description; bezeichnung; untersuchung; analyse; analysis; component; lab test; laborwert; "
-        "paramètre; test description"
+        "test; test name; testname; analyte; analyt; parameter; assay; examination; investigation; description; "
+        "bezeichnung; untersuchung; analyse; analysis; component; lab test; laborwert; paramètre; test description; "
+        "component name; testbezeichnung; messgröße; prueba; determinación; análisis; magnitud; parámetro; esame; "
+        "analita; prestazione; parametro; badanie; nazwa badania; parametr; bepaling; onderzoek; analyt naam; "
+        "análise; exame; analys; analysnamn; undersökning; exam; libellé"
     ),
     "code": "code; test code; testcode; loinc; loinc code; analyte code; local code",
-    "value": ("value; result; wert; ergebnis; resultat; résultat; valeur; result value; test result; messwert; befund"),
-    "unit": "unit; units; einheit; einheiten; unité; unités; result unit; result units; uom; unit of measure",
-    "range": (
-        "range; reference range; ref range; reference; referenzbereich; referenz; normal range; "
-        "normalbereich; norm; intervalle de référence; valeurs de référence; ref interval; reference interval"
+    "value": (
+        "value; result; wert; ergebnis; resultat; résultat; valeur; result value; test result; messwert; befund; "
+        "ord value; resultado; valor; risultato; esito; valore; wynik; wartość; uitslag; resultaat; waarde; värde"
     ),
-    "low": "ref low; low; lower limit; lln; range low; reference low; untergrenze; min; normal low",
-    "high": "ref high; high; upper limit; uln; range high; reference high; obergrenze; max; normal high",
-    "flag": "flag; flags; lab flag; abnormal flag; abnormal; markierung; interpretation flag",
+    "unit": (
+        "unit; units; einheit; einheiten; unité; unités; result unit; result units; uom; unit of measure; reference "
+        "unit; maßeinheit; unidad; unidades; unità; unità di misura; u m; um; jednostka; jednostki; eenheid; "
+        "eenheden; unidade; enhet; enhed"
+    ),
+    "range": (
+        "range; reference range; ref range; reference; referenzbereich; referenz; normal range; normalbereich; "
+        "norm; intervalle de référence; valeurs de référence; ref interval; reference interval; normalwert; "
+        "normalwerte; referenzwert; referenzwerte; sollwert; sollbereich; norme; normes; valeurs usuelles; valores "
+        "de referencia; valor de referencia; intervalo de referencia; rango de referencia; rango; valori di "
+        "riferimento; valore di riferimento; intervallo di riferimento; norma; zakres referencyjny; wartości "
+        "referencyjne; referentiewaarde; referentiewaarden; referentie; referentie interval; referentieinterval; "
+        "valores de referência; valor de referência; intervalo de referência; referensintervall; referensvärde; "
+        "referenceinterval"
+    ),
+    "low": (
+        "ref low; low; lower limit; lln; range low; reference low; untergrenze; min; normal low; lower; lower "
+        "bound; lower reference; lower reference limit; ref lower; ref min; ref range low; reference range low; "
+        "normal range low; referenz von; normwert von; ref untergrenze; untere grenze; untere referenzgrenze"
+    ),
+    "high": (
+        "ref high; high; upper limit; uln; range high; reference high; obergrenze; max; normal high; upper; upper "
+        "bound; upper reference; upper reference limit; ref upper; ref max; ref range high; reference range high; "
+        "normal range high; referenz bis; normwert bis; ref obergrenze; obere grenze; obere referenzgrenze"
+    ),
+    "flag": (
+        "flag; flags; lab flag; abnormal flag; abnormal; markierung; interpretation flag; result flag; result flag "
+        "c; grenzwertindikator; grenzwert indikator; bewertung; kennzeichnung; flaga; marcador; alerta; asterisk; h "
+        "l"
+    ),
     "laboratory": "laboratory; lab; labor; laboratoire; lab name; laboratory name; performing lab",
     "accession": (
-        "accession; accession number; accession no; sample id; sampleid; sample no; sample id no; sample "
-        "number; specimen id; specimen number; order number; order no; auftragsnummer; probennummer; proben "
-        "nr; lab no; lab number; sample name; sample ctrl id; numéro d échantillon"
+        "accession; accession number; accession no; sample id; sampleid; sample no; sample id no; sample number; "
+        "specimen id; specimen number; order number; order no; auftragsnummer; probennummer; proben nr; lab no; lab "
+        "number; sample name; sample ctrl id; numéro d échantillon; order proc id; muestra; nº muestra; nº de "
+        "muestra; n muestra; nr zlecenia; numer zlecenia; ordernummer; monsternummer; campione; numero campione"
     ),
-    "status": "status; result status",
+    "status": "status; result status; lab status; befundstatus; ergebnisstatus; statut; estado",
     "category": "category",
     "birth_date": (
-        "dob; dofb; d o b; date of birth; birth date; birthdate; birth day; geburtsdatum; geb datum; geboren; "
-        "date de naissance; né le; fecha de nacimiento"
+        "dob; dofb; d o b; date of birth; birth date; birthdate; birth day; geburtsdatum; geb datum; geboren; date "
+        "de naissance; né le; née le; né(e) le; fecha de nacimiento; fecha nacimiento; f nacimiento; data di "
+        "nascita; data nascita; data urodzenia; geboortedatum; data de nascimento; födelsedatum; fødselsdato"
     ),
 }
 _PERHAPS = {
     "mrn": (
-        "id; study id; studyid; subject; subject id; case; case no; case id; fallnummer; fall nr; pid; person "
-        "id; participant; participant id; customer no"
+        "id; study id; studyid; subject; subject id; case; case no; case id; fallnummer; fall nr; pid; person id; "
+        "participant; participant id; customer no; record id; studysubjectid; study subject id; subjid; "
+        "personnummer; paciente; paziente; pacjent; patiënt"
     ),
     "date": (
-        "analysis date; result date; result time; report date; reported; received; date received; received "
-        "date; test date; load date time; load date; comp time; run date; befunddatum; messdatum; visit date; "
-        "visit; validated; export date; eingang; eingangsdatum"
+        "analysis date; result date; result time; report date; reported; received; date received; received date; "
+        "test date; load date time; load date; comp time; run date; befunddatum; messdatum; visit date; visit; "
+        "validated; export date; eingang; eingangsdatum; lab date; labdate; lbdat; lab draw date; data; dato; fecha "
+        "resultado; fecha de resultado; data referto; data wyniku; uitslagdatum"
     ),
 }
 

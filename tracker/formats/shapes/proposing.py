@@ -14,7 +14,7 @@ from tracker.domain.units import Analyte, dimension
 from tracker.formats.cells import COMMA, POINT
 from tracker.formats.shapes.answers import Answers
 from tracker.formats.shapes.columns import Columns, Question
-from tracker.formats.shapes.figures import DAY_FIRST, MONTH_FIRST, NOTHING, dates_of, decimals_of
+from tracker.formats.shapes.figures import DAY_FIRST, MONTH_FIRST, NOTHING, dates_of, decimals_of, short_year
 from tracker.formats.shapes.grid import Grid, labels
 from tracker.formats.shapes.headings import Find, printed, role, unit_printed
 from tracker.formats.shapes.shape import Measured, Shape, understood
@@ -147,10 +147,19 @@ def _check_named(named: Sequence[str], answers: Answers, long: bool) -> None:
 
 
 def _padded(grid: Grid, header: int) -> list[str]:
-    """The header row, as wide as the widest row below it."""
-    cells = grid.rows[header][1]
+    """The header row, as wide as the widest row below it. Where its cell is empty and one of the two rows above says
+    what the column is for (`Patient` over a heading of two rows), that counts.
+    """
     width = max((len(row) for _, row in grid.rows[header : header + _SAMPLE]), default=0)
-    return [*cells, *[""] * min(width - len(cells), 1000)]
+    cells = [*grid.rows[header][1], *[""] * min(width - len(grid.rows[header][1]), 1000)]
+    above = [row for _, row in grid.rows[max(0, header - 2) : header]][::-1]
+    return [cell or _role_above(above, place) for place, cell in enumerate(cells)]
+
+
+def _role_above(above: Sequence[Sequence[str]], place: int) -> str:
+    """What the nearest cell above says, where that is a role of a column."""
+    nearest = next((row[place] for row in above if place < len(row) and row[place]), "")
+    return nearest if role(nearest)[1] else ""
 
 
 def _units_row(grid: Grid, header: int) -> list[str]:
@@ -243,7 +252,8 @@ def _days(shape: Shape, body: Sequence[Sequence[str]]) -> tuple[str, list[Questi
     asked = []
     if unclear and not order:
         but = f", and “{against}” and others contradict each other" if against else ""
-        asks = f"Is the day or the month first in “{unclear}”{but}?"
+        last = " The year is taken to stand last, in this century." if short_year(unclear) else ""
+        asks = f"Is the day or the month first in “{unclear}”{but}?{last}"
         asked.append(Question("dates", asks, (DAY_FIRST, MONTH_FIRST), DAY_FIRST if "." in unclear else ""))
     return order, asked
 

@@ -24,7 +24,7 @@ from tracker.domain.readings import (
 from tracker.formats import cells as cell_readers
 from tracker.formats.bounds import range_of
 from tracker.formats.cells import Remark, printed_range
-from tracker.formats.shapes.figures import NOTHING, day, figure, moment, same_unit
+from tracker.formats.shapes.figures import NOTHING, NoClock, day, figure, moment, same_unit
 from tracker.formats.shapes.headings import unit_printed
 from tracker.formats.shapes.proposing import Proposal
 from tracker.formats.shapes.shape import Measured
@@ -37,6 +37,11 @@ _LOINC = re.compile(r"^(?:loinc:)?(\d{1,5}-\d)$", re.IGNORECASE)
 _STATUSES = {
     "": FINAL, "final": FINAL, "f": FINAL, "corrected": CORRECTED, "c": CORRECTED, "amended": CORRECTED,
     "preliminary": PRELIMINARY, "p": PRELIMINARY, "cancelled": CANCELLED, "x": CANCELLED,
+    "final result": FINAL, "edited result - final": CORRECTED, "edited result": CORRECTED, "completed": FINAL,
+    "complete": FINAL, "validated": FINAL, "endbefund": FINAL, "validiert": FINAL, "définitif": FINAL,
+    "korrigiert": CORRECTED, "korrektur": CORRECTED, "corrigé": CORRECTED, "preliminary result": PRELIMINARY,
+    "partial": PRELIMINARY, "teilbefund": PRELIMINARY, "vorläufig": PRELIMINARY, "provisoire": PRELIMINARY,
+    "canceled": CANCELLED, "storniert": CANCELLED, "annulé": CANCELLED,
 }  # fmt: skip
 _ELSEWHERE = frozenset((
     "vital-signs", "vital signs", "survey", "social-history", "social history", "exam", "procedure", "imaging",
@@ -136,7 +141,7 @@ class Rows:
         try:
             return read()
         except Refused as why:
-            raise Trouble(self._label(role), str(why)) from None
+            raise Trouble(self._label("time" if isinstance(why, NoClock) else role), str(why)) from None
 
     def _collected(self, line: _Line) -> Moment:
         if self.answers.sampled_on:
