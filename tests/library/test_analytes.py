@@ -304,7 +304,9 @@ def test_a_look_alike_is_nothing_we_follow(line: str) -> None:
     assert find(name, unit.strip()) is None
 
 
-@pytest.mark.parametrize("beside", ["im Urin", "(Urin)", ", urine", "ratio", "quotient", "index", "fraction", "variant", "F"])
+@pytest.mark.parametrize(
+    "beside", ["im Urin", "(Urin)", ", urine", "ratio", "quotient", "index", "fraction", "variant", "F"]
+)
 def test_no_other_word_beside_a_name_is_passed_over(beside: str) -> None:
     for analyte in ANALYTES.values():
         assert find(f"{analyte.name} {beside}") is None, (analyte.code, beside)
@@ -353,6 +355,14 @@ def test_every_analyte_but_the_computed_non_hdl_is_in_a_panel() -> None:
         ("HBVDNA", "positive", "detected"),
         ("UPROT", "Spur", "trace"),
         ("UPROT", "2+", "positive"),
+        ("HBSAG", "ujemny", "negative"),
+        ("HBSAG", "Nicht reaktiv.", "negative"),
+        ("HBSAG", "negativ (S/CO 0.2)", "negative"),
+        ("ANTIHCV", "Não reagente", "negative"),
+        ("IGRA", "Negative\nTB1-Nil: 0.01 IU/mL", "negative"),
+        ("IGRA", "Negative\nPositive", None),
+        ("IGRA", "TB1-Nil: 0.01 IU/mL\nNegative", None),
+        ("HBSAG", "NR", None),
         ("HBSAG", "-", None),
         ("HBSAG", "see comment", None),
         ("HCG", "borderline", None),

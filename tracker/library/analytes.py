@@ -19,7 +19,7 @@ from tracker.library import packaged
 LOINC = "loinc:"
 _INDEX = r"[<>=≤≥]? ?\d[\d.,:]*(?: ?(?:S/?CO|index|COI|AU/mL|U/mL|IU/mL))?"
 _BESIDE = re.compile(
-    rf"(?P<before>[^\W\d][^\d(\[,;:]*)[,;:]? ?[(\[]?{_INDEX}[)\]]?"
+    rf"(?P<before>[^\W\d][^\d(\[,;:]*)[,;:]? ?[(\[]?(?:S/?CO:? )?{_INDEX}[)\]]?"
     rf"|{_INDEX}[,;:]? ?[(\[]?(?P<behind>[^\W\d][^\d)\]]*)[)\]]?",
     re.IGNORECASE,
 )
@@ -256,4 +256,5 @@ def word(analyte: Analyte, text: str) -> str | None:
     text = " ".join(text.split())
     match = _BESIDE.fullmatch(text) if len(text) <= _LONGEST_WORD else None
     said = folded((match["before"] or match["behind"] if match else text).replace("_", " "))
-    return next((value for value in analyte.values if said in _words()[value]), None)
+    spelt = (said, said.rstrip("."))
+    return next((value for value in analyte.values if not _words()[value].isdisjoint(spelt)), None)

@@ -99,8 +99,8 @@ def reading(file: File, observation: Resource, node: Node) -> LabReading:
     whose = file.whose(observation, observation.owner, report)
     status = _status(observation)
     found = values.value_of(node)
-    if not found.value and status != CANCELLED:
-        _without(node)
+    if status != CANCELLED and (not found.value or node.has("dataAbsentReason")):
+        _without(node, found.value)
     name, local = _test(file, observation, node)
     bounds = values.printed_with(observation, node, found.unit)
     issued = values.moment(observation.node, "issued", file.zone)
@@ -129,8 +129,11 @@ def _status(observation: Resource) -> str:
     return STATUSES[word]
 
 
-def _without(node: Node) -> None:
+def _without(node: Node, value: str = "") -> None:
     reason = node.words("dataAbsentReason")
+    if value:
+        said = f"There is a value ({value[:40]}), and why there is none ({reason[:80]}): only one of them can be meant."
+        raise node.wrong("dataAbsentReason", said)
     if reason:
         raise node.wrong("dataAbsentReason", f"There is no value ({reason}), so there is none to file.")
     raise node.wrong("value[x]", "There is no value, so there is none to file.")

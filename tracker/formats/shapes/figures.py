@@ -128,14 +128,24 @@ def same_unit(one: str, other: str) -> bool:
 
 # ------------------------------------------------------------------------------------------------ days
 
+# In English, German, French, Spanish, Italian, Portuguese, Dutch, the Scandinavian languages and Polish; but for
+# `listopad`, which is another month in Croatian.
 _MONTHS = {
     word: number
     for number, words in enumerate(
         (
-            "jan january januar janvier", "feb february februar février fevrier fév", "mar march märz mär mrz mars",
-            "apr april avril avr", "may mai", "jun june juni juin", "jul july juli juillet",
-            "aug august août aout", "sep sept september septembre", "oct october okt oktober octobre",
-            "nov november novembre", "dec december dez dezember décembre déc",
+            "jan january januar janvier ene enero gen gennaio janeiro januari sty styczeń stycznia",
+            "feb february februar février fevrier fév febrero febbraio fev fevereiro februari lut luty lutego",
+            "mar march märz mär mrz mars marzo março marco mrt maart marzec marca",
+            "apr april avril avr abr abril aprile kwi kwiecień kwietnia",
+            "may mai mayo mag maggio maio mei maj maja",
+            "jun june juni juin junio giu giugno junho cze czerwiec czerwca",
+            "jul july juli juillet julio lug luglio julho lip lipiec lipca",
+            "aug august août aout ago agosto augustus augusti sie sierpień sierpnia",
+            "sep sept september septembre septiembre set settembre setembro wrz wrzesień września",
+            "oct october okt oktober octobre octubre ott ottobre out outubro paź październik października",
+            "nov november novembre noviembre novembro",
+            "dec december dez dezember décembre déc dic diciembre dicembre dezembro desember gru grudzień grudnia",
         ),
         start=1,
     )
@@ -143,7 +153,7 @@ _MONTHS = {
 }  # fmt: skip
 _HALF = r"\s*(?P<half>[ap]\.?\s?m\.?)?"
 _TIME = (
-    rf"(?:(?:[\sT,]+|\s+à\s+)(?P<hour>\d{{1,2}})[:h](?P<minute>\d\d)(?::(?P<second>\d\d)(?:[.,]\d+)?)?{_HALF}"
+    rf"(?:(?:[\sT,:]+|\s+à\s+)(?P<hour>\d{{1,2}})[:h](?P<minute>\d\d)(?::(?P<second>\d\d)(?:[.,]\d+)?)?{_HALF}"
     r"\s*(?P<offset>Z|[+-]\d\d:?\d\d)?(?:\s*Uhr)?)?$"
 )
 _FORMS = tuple(
@@ -151,7 +161,8 @@ _FORMS = tuple(
     for form in (
         r"^(?P<year>\d{4})(?P<mark>[-/.])(?P<month>\d{1,2})(?P=mark)(?P<day>\d{1,2})",
         r"^(?P<one>\d{1,2})(?P<mark>[-/.])(?P<two>\d{1,2})(?P=mark)(?P<year>\d{4})",
-        r"^(?P<day>\d{1,2})[.\s-]+(?P<word>[^\W\d_]+)[.,\s-]+(?P<year>\d{4})",
+        r"^(?P<day>\d{1,2})(?:[.\s/-]|\sde\s)*(?P<word>[^\W\d_]{3,})(?:[.,\s/-]|\sde\s)*(?P<year>\d{4})",
+        r"^(?P<day>\d{1,2})(?P<mark>[\s/-])(?P<word>[^\W\d_]{3,})\.?(?P=mark)(?P<year>\d\d)(?!\d)",  # `3-Feb-26`
         r"^(?P<word>[^\W\d_]+)[.\s-]+(?P<day>\d{1,2})(?:st|nd|rd|th)?[,\s-]+(?P<year>\d{4})",
         r"^(?P<year>19\d\d|20\d\d)(?P<month>\d\d)(?P<day>\d\d)",
     )
@@ -198,7 +209,7 @@ def dates_of(values: Iterable[str]) -> tuple[str, str, str]:
 def day(cell: str, order: str) -> date:
     """The day of a birth. Raises Refused where it is none, or could be two and `order` says nothing."""
     found = _parts(cell)
-    if short_year(cell):
+    if len(found["year"]) == _SHORT:
         raise Refused(_TWO_DIGITS.format(cell))
     return _day(found, cell, order)
 

@@ -69,20 +69,21 @@ _SURE = {
     "day": "day; tag; jour; dd; collection day; sample day",
     "test": (
         "test; test name; testname; analyte; analyt; parameter; assay; examination; investigation; description; "
-        "bezeichnung; untersuchung; analyse; analysis; component; lab test; laborwert; paramètre; test description; "
-        "component name; testbezeichnung; messgröße; prueba; determinación; análisis; magnitud; parámetro; esame; "
-        "analita; prestazione; parametro; badanie; nazwa badania; parametr; bepaling; onderzoek; analyt naam; "
-        "análise; exame; analys; analysnamn; undersökning; exam; libellé"
+        "bezeichnung; untersuchung; analyse; analysis; component; lab test; laborwert; analyte name; paramètre; "
+        "test description; component name; testbezeichnung; messgröße; prueba; determinación; análisis; magnitud; "
+        "parámetro; esame; analita; prestazione; parametro; badanie; nazwa badania; parametr; bepaling; onderzoek; "
+        "analyt naam; análise; exame; analys; analysnamn; undersökning; exam; libellé"
     ),
     "code": "code; test code; testcode; loinc; loinc code; analyte code; local code",
     "value": (
         "value; result; wert; ergebnis; resultat; résultat; valeur; result value; test result; messwert; befund; "
-        "ord value; resultado; valor; risultato; esito; valore; wynik; wartość; uitslag; resultaat; waarde; värde"
+        "ord value; analyte value; resultado; valor; risultato; esito; valore; wynik; wartość; uitslag; resultaat; "
+        "waarde; värde"
     ),
     "unit": (
-        "unit; units; einheit; einheiten; unité; unités; result unit; result units; uom; unit of measure; reference "
-        "unit; maßeinheit; unidad; unidades; unità; unità di misura; u m; um; jednostka; jednostki; eenheid; "
-        "eenheden; unidade; enhet; enhed"
+        "unit; units; einheit; einheiten; unité; unités; result unit; result units; uom; lab unit; lab units; unit "
+        "of measure; reference unit; maßeinheit; unidad; unidades; unità; unità di misura; u m; um; jednostka; "
+        "jednostki; eenheid; eenheden; unidade; enhet; enhed"
     ),
     "range": (
         "range; reference range; ref range; reference; referenzbereich; referenz; normal range; normalbereich; "
@@ -95,14 +96,15 @@ _SURE = {
         "referenceinterval"
     ),
     "low": (
-        "ref low; low; lower limit; lln; range low; reference low; untergrenze; min; normal low; lower; lower "
-        "bound; lower reference; lower reference limit; ref lower; ref min; ref range low; reference range low; "
-        "normal range low; referenz von; normwert von; ref untergrenze; untere grenze; untere referenzgrenze"
+        "ref low; lab low; low; lower limit; lln; range low; reference low; untergrenze; min; normal low; lower; "
+        "lower bound; lower reference; lower reference limit; ref lower; ref min; ref range low; reference range "
+        "low; normal range low; referenz von; normwert von; ref untergrenze; untere grenze; untere referenzgrenze"
     ),
     "high": (
-        "ref high; high; upper limit; uln; range high; reference high; obergrenze; max; normal high; upper; upper "
-        "bound; upper reference; upper reference limit; ref upper; ref max; ref range high; reference range high; "
-        "normal range high; referenz bis; normwert bis; ref obergrenze; obere grenze; obere referenzgrenze"
+        "ref high; lab high; high; upper limit; uln; range high; reference high; obergrenze; max; normal high; "
+        "upper; upper bound; upper reference; upper reference limit; ref upper; ref max; ref range high; reference "
+        "range high; normal range high; referenz bis; normwert bis; ref obergrenze; obere grenze; obere "
+        "referenzgrenze"
     ),
     "flag": (
         "flag; flags; lab flag; abnormal flag; abnormal; markierung; interpretation flag; result flag; result flag "
@@ -132,9 +134,9 @@ _PERHAPS = {
     ),
     "date": (
         "analysis date; result date; result time; report date; reported; received; date received; received date; "
-        "test date; load date time; load date; comp time; run date; befunddatum; messdatum; visit date; visit; "
-        "validated; export date; eingang; eingangsdatum; lab date; labdate; lbdat; lab draw date; data; dato; fecha "
-        "resultado; fecha de resultado; data referto; data wyniku; uitslagdatum"
+        "test date; load date time; record date; load date; comp time; run date; befunddatum; messdatum; visit "
+        "date; visit; validated; export date; eingang; eingangsdatum; lab date; labdate; lbdat; lab draw date; "
+        "data; dato; fecha resultado; fecha de resultado; data referto; data wyniku; uitslagdatum"
     ),
 }
 
@@ -144,15 +146,19 @@ def _table(vocabulary: Mapping[str, str]) -> Mapping[str, str]:
 
 
 _ROLE, _PERHAPS_ROLE = _table(_SURE), _table(_PERHAPS)
+_HUMP = re.compile(r"(?<=[a-z])(?=[A-Z])")
 _MARKS = re.compile(r"[\s._\-:/#°'’`]+")
 
 
 def role(heading: str) -> tuple[str, bool]:
     """(what the column is for, whether that is certain); "" where the heading says neither."""
-    words = _MARKS.sub(" ", heading).strip().casefold()
-    if words in _ROLE:
-        return _ROLE[words], True
-    return _PERHAPS_ROLE.get(words, ""), False
+    apart = _HUMP.sub(" ", heading)  # `AnalyteName`
+    for words in (_MARKS.sub(" ", written).strip().casefold() for written in (heading, apart)):
+        if words in _ROLE:
+            return _ROLE[words], True
+        if words in _PERHAPS_ROLE:
+            return _PERHAPS_ROLE[words], False
+    return "", False
 
 
 # ------------------------------------------------------------------------------------------------ tests and units
@@ -199,8 +205,6 @@ def printed(heading: str, find: Find) -> Printed | None:
     None where it is no test. A name that is no analyte's is a test where a unit stands beside it.
     """
     whole = " ".join(heading.split())
-    if find(whole, "") is not None:
-        return Printed(whole)
     for opening in _OPENING.finditer(whole) if _CLOSING.search(whole) else ():
         name, unit = whole[: opening.start()], unit_printed(_CLOSING.sub("", whole[opening.end() :]))
         if name and unit:
@@ -209,7 +213,7 @@ def printed(heading: str, find: Find) -> Printed | None:
         name, unit = whole[: gap.start()], unit_printed(whole[gap.end() :])
         if name and unit and find(name, unit[0]) is not None:
             return _fitting(name, *unit, find)
-    return None
+    return Printed(whole) if find(whole, "") is not None else None
 
 
 def _fitting(name: str, unit: str, factor: Decimal, find: Find) -> Printed:
