@@ -12,12 +12,16 @@ import sqlite3
 import tempfile
 from collections.abc import Iterator
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import psycopg
 import pytest
 from hypothesis import settings
 from playwright.sync_api import Browser, Page, expect, sync_playwright
 from sqlalchemy import make_url
+
+if TYPE_CHECKING:
+    from tests.people import Cast
 
 SHARED = Path(os.environ.get("SHARED") or Path(__file__).resolve().parent.parent.parent / "shared")
 """The real inputs: published tables and sample files, read where they are and never copied in."""
@@ -92,17 +96,28 @@ def vacant_url(request: pytest.FixtureRequest, database_url: str, tmp_path: Path
 
 
 @pytest.fixture
-def sqlite_url(sqlite_template: Path, tmp_path: Path) -> str:
-    """A migrated SQLite file without rows, for this test alone."""
+def people(request: pytest.FixtureRequest) -> "Cast":
+    """The people and records of tests/people.py: the database of a test that asks for them has them from the start."""
+    kind = "postgres" if request.node.get_closest_marker("postgresql") else "sqlite"
+    cast: Cast = request.getfixturevalue(f"{kind}_peopled")[1]
+    return cast
+
+
+@pytest.fixture
+def sqlite_url(request: pytest.FixtureRequest, sqlite_template: Path, tmp_path: Path) -> str:
+    """A migrated SQLite file, for this test alone; without rows but where `people` are asked for."""
+    peopled = "people" in request.fixturenames
     copy = tmp_path / "jakwatch.db"
-    shutil.copyfile(sqlite_template, copy)
+    shutil.copyfile(request.getfixturevalue("sqlite_peopled")[0] if peopled else sqlite_template, copy)
     return f"sqlite:///{copy}"
 
 
 @pytest.fixture
-def postgres_url(postgres_server: str, postgres_template: str) -> Iterator[str]:
-    """A migrated PostgreSQL database without rows, for this test alone."""
-    yield from _postgres_database(postgres_server, postgres_template)
+def postgres_url(request: pytest.FixtureRequest, postgres_server: str, postgres_template: str) -> Iterator[str]:
+    """A migrated PostgreSQL database, for this test alone; without rows but where `people` are asked for."""
+    peopled = "people" in request.fixturenames
+    template: str = request.getfixturevalue("postgres_peopled")[0] if peopled else postgres_template
+    yield from _postgres_database(postgres_server, template)
 
 
 @pytest.fixture(scope="session")
@@ -112,13 +127,39 @@ def sqlite_template(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
     path = tmp_path_factory.mktemp("sqlite") / "template.db"
     upgrade(f"sqlite:///{path}")
+    _in_one_file(path)
+    return path
+
+
+@pytest.fixture(scope="session")
+def sqlite_peopled(sqlite_template: Path) -> "tuple[Path, Cast]":
+    """The file that every SQLite test with `people` starts from."""
+    path = sqlite_template.with_name("peopled.db")
+    shutil.copyfile(sqlite_template, path)
+    cast = _peopled(f"sqlite:///{path}")
+    _in_one_file(path)
+    return path, cast
+
+
+def _peopled(url: str) -> "Cast":
+    from tests.people import seed  # noqa: PLC0415 - as above
+    from tracker.db import Database  # noqa: PLC0415
+
+    database = Database(url)
+    try:
+        return seed(database)
+    finally:
+        database.close()
+
+
+def _in_one_file(path: Path) -> None:
+    """Write what the log beside an SQLite file holds into the file, which can be copied then."""
     connection = sqlite3.connect(path)
     try:
         busy, *_ = connection.execute("PRAGMA wal_checkpoint(TRUNCATE)").fetchone()
     finally:
         connection.close()
-    assert not busy, "upgrade() left a connection open, so the file alone is not the whole database"
-    return path
+    assert not busy, "a connection was left open, so the file alone is not the whole database"
 
 
 @pytest.fixture(scope="session")
@@ -129,6 +170,13 @@ def postgres_template(postgres_server: str) -> Iterator[str]:
     for url in _postgres_database(postgres_server, template="template0"):
         upgrade(url)
         yield make_url(url).database or ""
+
+
+@pytest.fixture(scope="session")
+def postgres_peopled(postgres_server: str, postgres_template: str) -> "Iterator[tuple[str, Cast]]":
+    """The name of the database that every PostgreSQL test with `people` starts from."""
+    for url in _postgres_database(postgres_server, postgres_template):
+        yield make_url(url).database or "", _peopled(url)
 
 
 @pytest.fixture(scope="session")

@@ -10,8 +10,8 @@ from playwright.sync_api import Page, expect
 from werkzeug.serving import make_server
 
 import config
-from tests.people import PASSWORD, WEAK, Cast, seed
-from tracker import create_app
+from tests.applications import make_app
+from tests.people import PASSWORD, WEAK, Cast
 from tracker.db import Database
 
 AXE = Path(__file__).resolve().parent.parent.parent / "node_modules" / "axe-core" / "axe.min.js"
@@ -48,15 +48,14 @@ def server_settings(sqlite_url: str) -> dict[str, Any]:
 
 
 @pytest.fixture
-def live_server(server_settings: dict[str, Any]) -> Iterator[Server]:
+def live_server(server_settings: dict[str, Any], people: Cast) -> Iterator[Server]:
     """The application, served from a thread, with the people and records of tests/people.py."""
-    app = create_app(server_settings)
+    app = make_app(server_settings)
     database: Database = app.extensions["database"]
-    cast = seed(database)
     server = make_server("127.0.0.1", 0, app, threaded=True)
     thread = threading.Thread(target=server.serve_forever, daemon=True)
     thread.start()
-    yield Server(f"http://127.0.0.1:{server.server_port}", database, cast)
+    yield Server(f"http://127.0.0.1:{server.server_port}", database, people)
     server.shutdown()
     thread.join()
     server.server_close()

@@ -4,6 +4,7 @@ import pytest
 
 from tracker.domain.clinic_wide import check
 from tracker.domain.errors import Refused
+from tracker.domain.infections import NO_WORDS
 
 
 @pytest.mark.parametrize(
@@ -14,8 +15,8 @@ from tracker.domain.errors import Refused
     ],
 )  # fmt: skip
 def test_up_to_the_bounds_it_may_be_set(scope: str, value: str) -> None:
-    check(scope, {"value": value})
-    check(scope, {})
+    check(scope, {"value": value}, NO_WORDS)
+    check(scope, {}, NO_WORDS)
 
 
 @pytest.mark.parametrize(
@@ -33,9 +34,9 @@ def test_up_to_the_bounds_it_may_be_set(scope: str, value: str) -> None:
 )
 def test_beyond_them_it_is_refused_in_a_sentence(scope: str, value: str, said: str) -> None:
     with pytest.raises(Refused, match=said):
-        check(scope, {"value": value})
+        check(scope, {"value": value}, NO_WORDS)
 
 
 def test_nothing_else_is_set_beside_it() -> None:
     with pytest.raises(Refused, match="“off” cannot be set"):
-        check("grace_days", {"value": "7", "off": "yes"})
+        check("grace_days", {"value": "7", "off": "yes"}, NO_WORDS)

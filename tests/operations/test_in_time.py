@@ -17,10 +17,11 @@ from tests.operations.ranges import published
 from tests.operations.ranges import take_back as take_range_back
 from tracker.db import Database
 from tracker.domain.findings import SEVERITIES
-from tracker.models import ClinicSetting
+from tracker.models import ClinicSetting, Patient
 from tracker.models.setting import CLINIC_WIDE, OWN_RULE, PROTOCOL_LINE, RULE
 from tracker.operations import publishing
-from tracker.operations.evaluate import judge
+from tracker.operations.enrol import add_event
+from tracker.operations.evaluate import judge, rejudge
 
 DAYS = st.dates(date(2026, 1, 2), TODAY)
 WIDE = {"ranges_first": st.just("configured"), "grace_days": st.integers(0, 28).map(str),
@@ -34,6 +35,8 @@ COURSE = (
     ("2026-02-17", "1.1", "11.9", "165", "90"), ("2026-03-03", "1.7", "12.2", "133", "38"),
     ("2026-03-17", "1.2", "11.7", "129", "41"),
 )  # fmt: skip
+
+ILL = [(term, date(2026, month, 10)) for month in (1, 2, 3) for term in ("Q fever", "nocardiosis", "herpes zoster")]
 
 
 def lines() -> st.SearchStrategy[tuple[str, str, dict[str, str]]]:
@@ -56,13 +59,21 @@ def own_rules() -> st.SearchStrategy[tuple[str, str, dict[str, str]]]:
     return body.map(lambda told: (OWN_RULE, "ANC/watch", always | told))
 
 
+def lists() -> st.SearchStrategy[tuple[str, str, dict[str, str]]]:
+    body = st.fixed_dictionaries({}, optional={
+        "terms": st.sampled_from(["Q fever", "rickettsi*\nQ fever"]), "zoster": st.just("any"),
+        "without": st.sampled_from(["nocardiosis", "nocardiosis\nlegionellosis"]),
+    })  # fmt: skip
+    return body.filter(bool).map(lambda told: (CLINIC_WIDE, "opportunistic", told))
+
+
 def wide() -> st.SearchStrategy[tuple[str, str, dict[str, str]]]:
     one = st.sampled_from(sorted(WIDE))
     return one.flatmap(lambda scope: WIDE[scope].map(lambda value: (CLINIC_WIDE, scope, {"value": value})))
 
 
 Taker = Callable[[], None]
-CHANGES = st.one_of(lines(), rules(), own_rules(), wide(), st.sampled_from(["11.5", "12.3", "13.0"]))
+CHANGES = st.one_of(lines(), rules(), own_rules(), wide(), lists(), st.sampled_from(["11.5", "12.3", "13.0"]))
 
 
 def change(desk: Desk, told: Any, day: date) -> Taker:
@@ -116,9 +127,14 @@ NUMBER = count()
 
 
 def a_course(database: Database) -> Desk:
-    """A clinic of its own, with COURSE on file and judged."""
+    """A clinic of its own, with COURSE and ILL on file and judged."""
     desk = open_desk(database, str(next(NUMBER)))
     for on, anc, hb, ldl, alt in COURSE:
         desk.labs(("ANC", anc, "10*9/L", on), ("LDL", ldl, "mg/dL", on), ("ALT", alt, "U/L", on))
         desk.labs(("HB", hb, "g/dL", on), ref_low=Decimal("11.0"), ref_high=Decimal(16))
+    with database.transaction() as session:
+        patient = session.get_one(Patient, desk.patient_id)
+        for term, onset in ILL:
+            add_event(session, desk.nurse, patient, {"kind": "infection", "term": term, "onset_on": onset})
+        rejudge(session, desk.nurse, patient)
     return desk

@@ -19,6 +19,8 @@ from tracker.models.setting import PROTOCOL_LINE
 from tracker.operations import entry, publishing
 from tracker.operations.actor import Actor
 from tracker.operations.audit import first_bad_entry
+from tracker.operations.enrol import add_event
+from tracker.operations.evaluate import rejudge
 from tracker.operations.publishing import BACK_FILL, FROM_TODAY
 from tracker.operations.settings import Proposal, draft_setting, misfits, withdraw
 from tracker.operations.trial import Preview
@@ -275,3 +277,77 @@ def test_which_range_comes_first_goes_by_the_day_of_the_sample_and_the_flag_name
     assert "put before the printed range by Dermatology v1" in flag.yardstick
     take_back(desk, key)
     assert not [flag for flag in desk.flags() if flag.rule == "out_of_range" and flag.machine == "open"]
+
+
+# ---------------------------------------------------------------------------------------------- infections
+
+
+def falls_ill(desk: Desk, term: str, onset: date | None) -> None:
+    with desk.database.transaction() as session:
+        patient = session.get_one(Patient, desk.patient_id)
+        add_event(session, desk.nurse, patient, {"kind": "infection", "term": term, "onset_on": onset})
+        rejudge(session, desk.nurse, patient)
+
+
+def infections(desk: Desk) -> dict[str, tuple[str, str, str]]:
+    """What is open on infections, by what they are: the line, how urgent, and whose version chose it."""
+    found = [flag for flag in desk.flags() if flag.rule == "infection" and flag.machine == "open"]
+    return {f.subject: (f.entry, f.severity, f.yardstick.partition(" + ")[2]) for f in found}
+
+
+def lists(desk: Desk, day: date = date(2026, 3, 10), **body: str) -> int:
+    return desk.sets("clinic_wide", "opportunistic", body, day)
+
+
+def drafted_list(desk: Desk, **body: str) -> int:
+    with desk.database.transaction() as session:
+        told = Proposal("clinic_wide", "opportunistic", body, date(2026, 3, 10), "", "decided together")
+        return draft_setting(session, desk.doctor, desk.clinic_id, told).id
+
+
+WORK_UP, COUNTED = ("new_infection", "routine", ""), ("opportunistic_infection", "urgent", "Dermatology v1")
+
+
+def test_an_infection_goes_by_the_list_of_the_day_of_its_onset_and_the_flag_names_the_version(desk: Desk) -> None:
+    falls_ill(desk, "Q fever", date(2026, 3, 9))
+    falls_ill(desk, "chronic Q fever", date(2026, 3, 10))
+    falls_ill(desk, "Q fever, of unknown onset", None)
+    assert set(infections(desk).values()) == {WORK_UP}
+    key = lists(desk, terms="Q fever")
+    assert infections(desk) == {
+        "Q fever": WORK_UP, "chronic Q fever": COUNTED, "Q fever, of unknown onset": COUNTED,
+    }  # fmt: skip
+    take_back(desk, key)
+    assert set(infections(desk).values()) == {WORK_UP}
+
+
+def test_a_later_version_leaves_an_infection_with_the_one_it_began_under(desk: Desk) -> None:
+    falls_ill(desk, "Q fever", date(2026, 3, 12))
+    lists(desk, terms="Q fever")
+    lists(desk, date(2026, 3, 15), without="nocardiosis")
+    falls_ill(desk, "nocardiosis", date(2026, 3, 16))
+    assert infections(desk) == {"Q fever": COUNTED, "nocardiosis": ("new_infection", "routine", "Dermatology v2")}
+
+
+def test_the_preview_of_a_list_says_which_flags_change_and_keeps_nothing(desk: Desk) -> None:
+    falls_ill(desk, "herpes zoster, left T6", date(2026, 3, 12))
+    key = drafted_list(desk, zoster="any")
+    before = everything(desk)
+    found = look(desk, key, BACK_FILL)
+    assert everything(desk) == before
+    assert [(one.rule, one.mrn) for one in found.effects] == [("infection", "0001")] * len(found.effects)
+    assert any("zoster in any form counted by Dermatology v1" in one.sentence for one in found.effects)
+    assert publish(desk, key, BACK_FILL)["opened"] == found.count("opened")
+    assert infections(desk)["herpes zoster, left T6"] == COUNTED
+
+
+def test_a_list_is_refused_where_it_may_not_be_and_named_where_it_no_longer_fits(desk: Desk) -> None:
+    with pytest.raises(Refused, match="cannot be left out"):
+        drafted_list(desk, without="tuberculosis")
+    with pytest.raises(Refused, match="Nothing is changed"):
+        drafted_list(desk)
+    misfit(desk, "clinic_wide", "opportunistic", {"terms": "Q fever", "without": "a line of before"})
+    (complaint,) = complaints(desk)
+    assert complaint.endswith("The packaged list has no line “a line of before” that could be left out.")
+    falls_ill(desk, "Q fever", date(2026, 3, 12))
+    assert infections(desk)["Q fever"] == COUNTED

@@ -18,7 +18,8 @@ not described is a woman of about forty; a unit not given is the analyte's own; 
 range; a time not given is midnight. `waivers` are checks put off: `{subject, on, until}`. `clinic` holds published
 versions of lines in their order:
 `{line: tofacitinib_us/tofa_us_anc_hold, from: 2026-02-01, value: 5}`, `wide` what the clinic set for all of its
-patients: `{scope: grace_days, from: 2026-02-01, value: 7}`.
+patients: `{scope: grace_days, from: 2026-02-01, value: 7}`, or of the scope `opportunistic` with `terms`, `without`
+(lists) and `zoster: any`.
 """
 
 from collections.abc import Mapping, Sequence
@@ -31,7 +32,7 @@ from typing import Any
 
 import yaml
 
-from tracker.domain.clinic_wide import of_scope
+from tracker.domain.clinic_wide import OPPORTUNISTIC, of_scope
 from tracker.domain.computed import with_computed
 from tracker.domain.criteria import own_rules
 from tracker.domain.findings import Finding
@@ -48,6 +49,7 @@ from tracker.domain.history import (
     Person,
     Waiver,
 )
+from tracker.domain.opportunistic import clinic_lists
 from tracker.domain.overlay import CONFIRM_WITHIN, Published, dated_protocol, in_force
 from tracker.domain.protocol import Protocol
 from tracker.domain.ranges import PRINTED, ConfiguredRange, Range, choose
@@ -82,6 +84,7 @@ def history(story: Story) -> History:
     person = _person(story.get("person", SOMEBODY))
     observations = tuple(sorted((_observation(i, o) for i, o in _numbered(story, "observations")), key=lambda o: o.on))
     labs = _labs(story, person, as_of)
+    lists = clinic_lists(of_scope(_wide(story), OPPORTUNISTIC), "Aspen Clinic")
     return History(
         person=person,
         as_of=as_of,
@@ -102,6 +105,8 @@ def history(story: Story) -> History:
         window=in_force(of_scope(_wide(story), CONFIRM_WITHIN), as_of),
         clinic="Aspen Clinic",
         targets=_targets(story, as_of),
+        lists=lists,
+        changes_on=tuple(version.since for version in lists if version.since > as_of),
     )
 
 
@@ -146,11 +151,11 @@ def _protocols(story: Story, as_of: date) -> Mapping[str, Protocol]:
 
 
 def _wide(story: Story) -> list[Published]:
-    """What the story's clinic set for all of its patients: `{scope, from, value}`."""
-    return [
-        Published(n, "clinic_wide", w["scope"], n, _some_day(w["from"]), {"value": w["value"]})
-        for n, w in _numbered(story, "wide")
+    """What the story's clinic set for all of its patients: `{scope, from, …the body}`, lines of one text as a list."""
+    told = [
+        (n, w, {k: "\n".join(_listed(x)) for k, x in w.items() if k not in KEYS}) for n, w in _numbered(story, "wide")
     ]
+    return [Published(n, "clinic_wide", w["scope"], n, _some_day(w["from"]), body) for n, w, body in told]
 
 
 def _numbered(story: Story, key: str) -> list[tuple[int, Mapping[str, Any]]]:

@@ -9,9 +9,9 @@ from flask import Flask
 from werkzeug.test import TestResponse
 
 import config
+from tests.applications import make_app
 from tests.people import WEAK, Cast
 from tests.web.conftest import Browser
-from tracker import create_app
 
 SECRET = "b9c1f0a37d5e4826" * 3
 LINES = (("ANC", "0.4{}", "10*9/L"), ("HB", "12.{}", "g/dL"), ("PLT", "21{}", "10*9/L"), ("ALT", "2{}", "U/L"))
@@ -25,7 +25,7 @@ def application(url: str, **more: object) -> Flask:
         "TRACKER_ENV": "development", "TRACKER_DATABASE_URL": url, "TRACKER_AUDIT_KEY": SECRET,
         "TRACKER_SECRET_KEY": SECRET,
     }  # fmt: skip
-    return create_app(config.from_environment(environment) | {"PASSWORD_HASHER": WEAK, **more})
+    return make_app(config.from_environment(environment) | {"PASSWORD_HASHER": WEAK, **more})
 
 
 REVIEW = re.compile(r'name="review"[^>]*?value="([^"]+)"')

@@ -10,8 +10,8 @@ from flask.testing import FlaskClient
 from werkzeug.test import TestResponse
 
 import config
-from tests.people import PASSWORD, WEAK, Cast, seed
-from tracker import create_app
+from tests.applications import make_app
+from tests.people import PASSWORD, WEAK, Cast
 from tracker.db import Database
 
 TOKEN = re.compile(r'name="csrf[_-]token"[^>]*?(?:value|content)="([^"]+)"')
@@ -51,14 +51,14 @@ def app_settings(database_url: str) -> dict[str, Any]:
 @pytest.fixture(scope="session")
 def bare_app() -> Flask:
     """An application for tests that draw templates and ask no database."""
-    return create_app(
+    return make_app(
         config.from_environment({"TRACKER_ENV": "development", "TRACKER_DATABASE_URL": "sqlite:///:memory:"})
     )
 
 
 @pytest.fixture
 def app(app_settings: dict[str, Any]) -> Iterator[Flask]:
-    app = create_app(app_settings)
+    app = make_app(app_settings)
     yield app
     app.extensions["database"].close()
 
@@ -70,9 +70,9 @@ def database(app: Flask) -> Database:
 
 
 @pytest.fixture
-def cast(database: Database) -> Cast:
+def cast(database: Database, people: Cast) -> Cast:
     """The people and records of tests/people.py."""
-    return seed(database)
+    return people
 
 
 @pytest.fixture

@@ -1,4 +1,5 @@
-"""What a clinic sets for all of its patients: which range comes first, how soon a repeat is asked for, the grace.
+"""What a clinic sets for all of its patients: which range comes first, how soon a repeat is asked for, the grace, and
+which infections are opportunistic (domain/opportunistic.py).
 
 Each has versions like everything else a clinic sets. A time to the repeat only ever shortens a line's own; the grace is
 the authors' proposal and the clinic's to set, within bounds. A line with a figure of the clinic's own keeps that.
@@ -6,19 +7,26 @@ the authors' proposal and the clinic's to set, within bounds. A line with a figu
 
 from collections.abc import Mapping, Sequence
 
+from tracker.domain import opportunistic
 from tracker.domain.dates import Span, span
 from tracker.domain.errors import BadData, Refused
+from tracker.domain.infections import Vocabulary
 from tracker.domain.overlay import CONFIRM_WITHIN, GRACE_DAYS, VALUE, Published, never_later
 
-RANGES_FIRST = "ranges_first"
-SCOPES = (RANGES_FIRST, CONFIRM_WITHIN, GRACE_DAYS)
+RANGES_FIRST, OPPORTUNISTIC = "ranges_first", "opportunistic"
+SCOPES = (RANGES_FIRST, CONFIRM_WITHIN, GRACE_DAYS, OPPORTUNISTIC)
 PRINTED_FIRST, CONFIGURED_FIRST = "printed", "configured"
 LONGEST_WINDOW = Span(0, 7)  # EU SmPC tofacitinib; no label gives more
 MOST_GRACE = 28  # days, inclusive: from 30 days late on a limited analyte is for this week, whatever the grace
 
 
-def check(scope: str, body: Mapping[str, str]) -> None:
-    """Raise Refused, saying why, where something may not be set so. An empty body: as it is shipped."""
+def check(scope: str, body: Mapping[str, str], words: Vocabulary) -> None:
+    """Raise Refused, saying why, where something may not be set so. An empty body: as it is shipped. `words` are the
+    packaged lists of infections.
+    """
+    if scope == OPPORTUNISTIC:
+        opportunistic.check(body, words)
+        return
     if strange := set(body) - {VALUE}:
         raise Refused(f"“{min(strange)}” cannot be set for a whole clinic.")
     if body:

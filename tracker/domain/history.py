@@ -15,6 +15,7 @@ from tracker.domain.findings import Evidence
 from tracker.domain.grading import NO_BASELINE, Baseline, Grade, Limits, Version, grade_both
 from tracker.domain.grading_units import unit_key
 from tracker.domain.infections import NO_WORDS, Vocabulary
+from tracker.domain.opportunistic import ClinicList
 from tracker.domain.overlay import VALUE, Published, shorter
 from tracker.domain.phrases import Bound
 from tracker.domain.protocol import Protocol
@@ -343,7 +344,7 @@ class History:
     """One patient at the end of `as_of`. `labs` by analyte code (or the laboratory's own name where unmapped), oldest
     first. `changes_on`: the days to come on which a published change of the clinic's comes into force; `rule_versions`:
     what the clinic set about a rule, by its code; `window`: its version of how soon a repeat is asked for; `targets`:
-    the patient's own, by analyte.
+    the patient's own, by analyte; `lists`: the clinic's versions of the list of opportunistic infections, oldest first.
     """
 
     person: Person
@@ -365,6 +366,7 @@ class History:
     own_rules: tuple[OwnRule, ...] = ()
     window: Published | None = None
     targets: Mapping[str, tuple[Target, ...]] = field(default_factory=dict)
+    lists: tuple[ClinicList, ...] = ()
     worked_out: dict[object, Any] = field(default_factory=dict, compare=False, repr=False)
     """What was worked out once and is asked for by several rules; the history does not change, so neither does it."""
 

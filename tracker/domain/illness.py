@@ -9,7 +9,8 @@ from datetime import date, timedelta
 from typing import NamedTuple
 
 from tracker.domain.history import Event, History
-from tracker.domain.infections import Term, Vocabulary
+from tracker.domain.infections import Term
+from tracker.domain.opportunistic import Verdict, list_on
 from tracker.domain.protocol import EventLine, Protocol, Sourced
 
 INFECTION = "infection"
@@ -52,7 +53,9 @@ def ended_on(event: Event, as_of: date, over: Sequence[str], resolved_only: bool
 
 
 class Infection(NamedTuple):
-    """An infection with its marks. `listed` is its line on the opportunistic list, whatever labels count."""
+    """An infection with its marks. `listed` is its line on the opportunistic list, whatever labels count; `own` what
+    the clinic's version of the list says of it, where that differs from what is shipped.
+    """
 
     event: Event
     serious: bool
@@ -60,6 +63,7 @@ class Infection(NamedTuple):
     widespread: bool
     tuberculosis: bool
     listed: Term | None
+    own: Verdict | None = None
 
     @property
     def name(self) -> str:
@@ -67,9 +71,11 @@ class Infection(NamedTuple):
 
     @property
     def opportunistic(self) -> bool:
-        """As the labels count: zoster only where recorded as such, multidermatomal or disseminated."""
+        """As recorded, as the clinic counts, or as the labels do: of zoster what is multidermatomal or disseminated."""
         if self.event.opportunistic is True:
             return True
+        if self.own is not None:
+            return self.own.counts
         return self.widespread if self.zoster else self.listed is not None
 
     @property
@@ -77,12 +83,17 @@ class Infection(NamedTuple):
         return self.event.onset_on.isoformat() if self.event.onset_on else f"event {self.event.id}"
 
 
-def _read(event: Event, words: Vocabulary) -> Infection:
-    text = wording(event)
+def _read(event: Event, history: History) -> Infection:
+    """With the clinic's list of the day it began; of the day of judging, where that is not known."""
+    words, text = history.vocabulary, wording(event)
+    own = list_on(history.lists, event.onset_on or history.as_of)
     zoster = words.zoster.fits(text)
-    listed = words.opportunistic_term(text)
     widespread = zoster and words.widespread.fits(text)
-    return Infection(event, serious(event), zoster, widespread, words.tuberculosis.fits(text), listed)
+    kept = words.opportunistic_term(text, own.without)
+    listed = kept or (words.opportunistic_term(text) if own.without else None)
+    found = Infection(event, serious(event), zoster, widespread, words.tuberculosis.fits(text), listed)
+    shipped, still = (widespread if zoster else line is not None for line in (listed, kept))
+    return found._replace(own=own.verdict(text, zoster, shipped, still))
 
 
 def infections(history: History) -> Iterator[Infection]:
@@ -90,8 +101,8 @@ def infections(history: History) -> Iterator[Infection]:
     for event in history.events:
         if event.onset_on is not None and event.onset_on > history.as_of:
             continue
-        infection = _read(event, history.vocabulary)
-        if event.kind == INFECTION or (event.kind == "other" and infection.listed is not None):
+        infection = _read(event, history)
+        if event.kind == INFECTION or (event.kind == "other" and (infection.listed or infection.own) is not None):
             yield infection
 
 
@@ -116,6 +127,13 @@ def _lines(infection: Infection, protocol: Protocol) -> Iterator[EventLine]:
 def asked_for(infection: Infection, protocol: Protocol) -> EventLine:
     """The gravest line of the protocol on this infection; "new_infection", with no action, where there is none."""
     return min(_lines(infection, protocol), key=lambda line: gravity(line.action))
+
+
+def counted_by(infection: Infection, protocol: Protocol) -> str:
+    """The clinic's version of the list without which another line would be asked for; "" where that is none."""
+    if infection.own is None or asked_for(infection, protocol) == asked_for(infection._replace(own=None), protocol):
+        return ""
+    return infection.own.name
 
 
 def gravity(action: str) -> int:

@@ -1,7 +1,8 @@
 """Words by which a reported term is recognised: opportunistic infections, zoster, tuberculosis, other events.
 
 Nobody is asked for a code: the term, the site and the organism are read as they were written. The lists are
-data of the library (a clinic may change them); here is only what it means that a line of such a list fits.
+data of the library; here is only what it means that a line of such a list fits. What a clinic changes of the list of
+opportunistic infections is domain/opportunistic.py.
 """
 
 import re
@@ -15,6 +16,11 @@ _WORD = re.compile(r"\w+")
 def _plain(text: str) -> str:
     """Lower case, no punctuation, a space at either end: `Non-tuberculous` is ` non tuberculous `."""
     return f" {' '.join(_WORD.findall(text.casefold()))} "
+
+
+def as_words(phrase: str) -> str:
+    """A phrase as `_has` looks for it: `Pott's disease` is `pott s disease`; a `*` at its end stays."""
+    return _plain(phrase).strip() + ("*" if phrase.rstrip().endswith("*") else "")
 
 
 def _has(text: str, phrase: str) -> bool:
@@ -63,10 +69,12 @@ class Vocabulary(NamedTuple):
     digest: str = ""
     liver_symptom: Term = Term("liver symptom")
 
-    def opportunistic_term(self, text: str) -> Term | None:
-        """The line of the opportunistic list that a term falls under; zoster and tuberculosis are on it too."""
+    def opportunistic_term(self, text: str, without: frozenset[str] = frozenset()) -> Term | None:
+        """The line of the opportunistic list that a term falls under; zoster and tuberculosis are on it too. Lines
+        named in `without` are not looked at.
+        """
         lists = (self.tuberculosis, *self.opportunistic, self.zoster)
-        return next((term for term in lists if term.fits(text)), None)
+        return next((term for term in lists if term.name not in without and term.fits(text)), None)
 
     def event_term(self, text: str) -> Term | None:
         """The kind of event (thrombosis, perforation ...) that a reported term falls under."""

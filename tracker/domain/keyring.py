@@ -30,7 +30,7 @@ class Keyring:
         """64 hexadecimal digits. Raises KeyError for a key that is not on this ring."""
         if not name:
             return hashlib.sha256(content.encode()).hexdigest()
-        return hmac.new(self._keys[name], content.encode(), "sha256").hexdigest()
+        return hmac.digest(self._keys[name], content.encode(), "sha256").hex()
 
 
 def _name(key: bytes) -> str:

@@ -10,6 +10,7 @@ import json
 from collections.abc import Mapping
 from datetime import date, datetime, timedelta
 from decimal import Decimal
+from operator import itemgetter
 from typing import Any, NamedTuple
 
 from sqlalchemy import event, insert, select, text
@@ -27,6 +28,10 @@ _LOCK = 0x4A414B57  # one number for "the audit chain of this database"
 START = "0" * 64
 CHANGE_OF_KEY = "change_key"
 CLOCK_SLACK = timedelta(minutes=5)
+_sealed = itemgetter(
+    "id", "at", "account_id", "actor", "role", "clinic_id", "patient_id", "action", "record", "record_id", "before",
+    "after", "reason", "origin", "request_id",
+)  # fmt: skip
 
 
 def plain(value: Any) -> Any:
@@ -36,6 +41,9 @@ def plain(value: Any) -> Any:
     if isinstance(value, datetime | date):
         return value.isoformat()
     return value
+
+
+_encoded = json.JSONEncoder(sort_keys=True, separators=(",", ":"), ensure_ascii=False, default=plain).encode
 
 
 def snapshot(row: Base) -> dict[str, Any]:
@@ -86,11 +94,7 @@ def created(
 
 def digest(previous: str, entry: Mapping[str, Any], keyring: Keyring) -> str:
     """The digest of one entry, bound to the one before it. Raises KeyError where its key is not on the ring."""
-    names = ("id", "at", "account_id", "actor", "role", "clinic_id", "patient_id", "action", "record", "record_id",
-             "before", "after", "reason", "origin", "request_id")  # fmt: skip
-    content = json.dumps(
-        [plain(entry[name]) for name in names], sort_keys=True, separators=(",", ":"), ensure_ascii=False
-    )
+    content = _encoded(_sealed(entry))
     return keyring.digest(entry["sealed_with"], f"{previous}\n{content}")
 
 
@@ -197,8 +201,9 @@ def examine(session: Session) -> Fault | None:
     seen = anchors.read(seal)
     before: Mapping[str, Any] = {"id": 0, "digest": START, "sealed_with": None}
     rows = session.execute(select(AuditEntry.__table__).order_by(AuditEntry.id).execution_options(yield_per=5000))
-    for row in rows.mappings():
-        entry = dict(row)
+    names = tuple(rows.keys())
+    for row in rows:
+        entry = dict(zip(names, row, strict=True))
         why = _wrong(entry, before, seal.keyring)
         if why:
             return Fault(before["id"] + 1, why)

@@ -13,6 +13,7 @@ from tracker.domain.criteria import criterion
 from tracker.domain.errors import JakwatchError, NotFound, Refused, Stale
 from tracker.domain.overlay import changed, find_line
 from tracker.domain.tailoring import check_rule
+from tracker.library.infections import vocabulary
 from tracker.library.protocols import protocols
 from tracker.models import Clinic, ClinicSetting
 from tracker.models.setting import CLINIC_WIDE, OWN_RULE, PROTOCOL_LINE, RULE
@@ -53,7 +54,7 @@ def check_clinic_wide(scope: str, body: Mapping[str, Any]) -> None:
     """Raise Refused, saying why, where something may not be set so for a whole clinic."""
     if scope not in clinic_wide.SCOPES:
         raise NotFound("There is nothing of that name to set for a whole clinic.")
-    clinic_wide.check(scope, body)
+    clinic_wide.check(scope, body, vocabulary())
 
 
 CHECKS = {
@@ -126,7 +127,8 @@ def next_number(session: Session, row: ClinicSetting) -> int:
 
 def misfits(session: Session, clinic: Clinic, on: date) -> list[str]:
     """A sentence for each published version, in force on a day or to come, that no longer fits this program: of a rule
-    or a line it does not have any more, or a body it would refuse today. Such a version judges nothing.
+    or a line it does not have any more, or a body it would refuse today. Such a version judges nothing, or not as it
+    says.
     """
     found = []
     for row in _standing(session, clinic.id, on):

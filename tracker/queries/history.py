@@ -52,6 +52,7 @@ class Loader:
         self.own_rules = self.yardsticks.own_rules(as_of)
         self.rule_versions = self.yardsticks.rule_versions()
         self.window = self.yardsticks.repeat_window(as_of)
+        self.lists = self.yardsticks.infection_lists()
         self.changes_on = self.yardsticks.changes_after(as_of)
         self.range_changes: dict[int, int | None] = {}
 
@@ -98,6 +99,7 @@ class Loader:
                 own_rules=self.own_rules,
                 window=self.window,
                 targets=wanted.get(id, {}),
+                lists=self.lists,
             )
 
     # ------------------------------------------------------------------------------------------ results

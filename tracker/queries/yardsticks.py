@@ -14,6 +14,7 @@ from sqlalchemy.orm import Session
 from tracker.domain import clinic_wide
 from tracker.domain.criteria import own_rules
 from tracker.domain.history import OwnRule
+from tracker.domain.opportunistic import ClinicList, clinic_lists
 from tracker.domain.overlay import CONFIRM_WITHIN, Published, dated_protocol, in_force
 from tracker.domain.protocol import Protocol
 from tracker.domain.ranges import PRINTED, STARTER_FROM, ConfiguredRange, Range, choose
@@ -155,6 +156,10 @@ class Yardsticks:
     def repeat_window(self, as_of: date) -> Published | None:
         """The version of how soon a repeat is asked for that is in force on a day."""
         return in_force(clinic_wide.of_scope(self.wide, CONFIRM_WITHIN), as_of)
+
+    def infection_lists(self) -> tuple[ClinicList, ...]:
+        """The clinic's versions of the list of opportunistic infections."""
+        return clinic_lists(clinic_wide.of_scope(self.wide, clinic_wide.OPPORTUNISTIC), self.clinic_name)
 
     def rule_versions(self) -> Mapping[str, Sequence[Published]]:
         """What the clinic set about rules, by the rule's code."""

@@ -37,7 +37,17 @@ from tracker.domain.episodes import (
 )
 from tracker.domain.findings import ROUTINE, SOON, Evidence, Finding
 from tracker.domain.history import Course, History, Hold, Lab
-from tracker.domain.illness import HOLD, STOP, Infection, asked_for, ended_on, grave, infections, until_resolved
+from tracker.domain.illness import (
+    HOLD,
+    STOP,
+    Infection,
+    asked_for,
+    counted_by,
+    ended_on,
+    grave,
+    infections,
+    until_resolved,
+)
 from tracker.domain.protocol import Limit, Protocol, Sourced
 from tracker.domain.ranges import INSIDE
 from tracker.domain.schedule import HOLD_REVIEW
@@ -51,7 +61,9 @@ HAIR_WEEKS = timedelta(weeks=6)
 
 
 class _Resume(NamedTuple):
-    """What lets a hold end: from which day, until when (a worse value), in words, and where that stands."""
+    """What lets a hold end: from which day, until when (a worse value), in words, and where that stands. `by`: the
+    clinic's version of the list of infections that chose the line.
+    """
 
     subject: str
     entry: str
@@ -61,6 +73,7 @@ class _Resume(NamedTuple):
     says: str
     origin: Sourced
     evidence: tuple[Evidence, ...]
+    by: str = ""
 
 
 def check(history: History) -> Iterator[Finding]:
@@ -139,7 +152,7 @@ def _resume_finding(protocol: Protocol, hold: Hold, resume: _Resume, closed: dat
     return Finding(
         CODE, resume.subject, ROUTINE, f"{resume.says}, held since {hold.on}{_hair(protocol, hold)}", resume.met_on,
         closed or resume.met_on, resume.starts, resume.entry, closed, suggested="resume", source=resume.origin.source,
-        verified=resume.origin.verified, yardstick=protocol.yardstick, evidence=resume.evidence,
+        verified=resume.origin.verified, yardstick=protocol.under(resume.by), evidence=resume.evidence,
     )  # fmt: skip
 
 
@@ -164,7 +177,8 @@ def _by_cure(history: History, infection: Infection, protocol: Protocol) -> _Res
     line = asked_for(infection, protocol)
     fact = Evidence("infection", infection.name, "", infection.event.onset_on or over, note=f"over since {over}")
     says = f"{infection.name[:1].upper()}{infection.name[1:]} over since {over}; {protocol.title}"
-    return _Resume(infection.name, line.event, over, None, infection.starts, says, line.origin, (fact,))
+    by = counted_by(infection, protocol)
+    return _Resume(infection.name, line.event, over, None, infection.starts, says, line.origin, (fact,), by)
 
 
 # ----------------------------------------------------------------------------------------- by the values

@@ -19,9 +19,10 @@ Pneumonia since 2026-03-01, serious; tofacitinib (Xeljanz, US): the label says i
 
 Source:
 Event lines of the protocol. The opportunistic list is that of Winthrop 2015 (Ann Rheum Dis 74:2107, table 2), where
-zoster counts in any form; labels count multidermatomal or disseminated zoster. Infection with low counts and the
-numbers for recurrence are proposed by the authors; febrile neutropenia is general knowledge. These are marked as
-not verified.
+zoster counts in any form; labels count multidermatomal or disseminated zoster. A clinic may count more or fewer, and
+zoster in any form, by a version of its own: an infection goes by the one in force on the day of its onset, and the flag
+names it. Infection with low counts and the numbers for recurrence are proposed by the authors; febrile neutropenia is
+general knowledge. These are marked as not verified.
 """
 
 from collections.abc import Iterator, Sequence
@@ -39,6 +40,7 @@ from tracker.domain.illness import (
     Infection,
     asked_for,
     clusters,
+    counted_by,
     ended_on,
     grave,
     gravity,
@@ -133,7 +135,7 @@ def _on_drug(history: History, case: _Case) -> Finding:
     running = _running(history, until)
     verdict = _Verdict(
         _severity(case, until, running), line.event, f"{case.protocol.title}: {says}",
-        line.action if running and line.action else None, line.origin, case.protocol.yardstick,
+        line.action if running and line.action else None, line.origin, _under(case.infection, case.protocol),
     )  # fmt: skip
     return _finding(case.infection, case.opened, case.closed, verdict)
 
@@ -164,9 +166,15 @@ def _before_start(infection: Infection, course: Course, protocol: Protocol) -> _
     line = asked_for(infection, protocol)
     says = f"{protocol.title} is planned for {course.started_on}"
     if grave(line):
-        return _Verdict(URGENT, line.event, says, "do_not_start", line.origin, protocol.yardstick)
+        return _Verdict(URGENT, line.event, says, "do_not_start", line.origin, _under(infection, protocol))
     origin = line.origin if line.action else _NOT_WITH_INFECTION
-    return _Verdict(SOON, line.event, f"{says}, and it is still active", CONSULT, origin, protocol.yardstick)
+    says = f"{says}, and it is still active"
+    return _Verdict(SOON, line.event, says, CONSULT, origin, _under(infection, protocol))
+
+
+def _under(infection: Infection, protocol: Protocol) -> str:
+    """The protocol, and the clinic's version of the list where that chose the line."""
+    return protocol.under(counted_by(infection, protocol))
 
 
 def _finding(infection: Infection, opened: date, closed: date | None, verdict: _Verdict) -> Finding:
@@ -187,8 +195,8 @@ def _described(infection: Infection) -> str:
 
 
 def _marks(infection: Infection) -> str:
-    """Both countings, the label's and the published list's, kept apart."""
-    event, listed = infection.event, infection.listed
+    """The countings, the label's, the published list's and the clinic's, kept apart."""
+    event, listed, own = infection.event, infection.listed, infection.own
     marks = ["serious"] if infection.serious else []
     if event.grade is not None:
         marks.append(f"grade {event.grade}")
@@ -196,8 +204,10 @@ def _marks(infection: Infection) -> str:
         marks.append("opportunistic")
     if listed is not None:
         marks.append(f"{listed.certainty} on the list of Winthrop 2015 ({listed.name})")
-        if event.opportunistic is False:
-            marks.append("recorded as not opportunistic")
+    if own is not None:
+        marks.append(own.words)
+    if event.opportunistic is False and (listed is not None or own is not None):
+        marks.append("recorded as not opportunistic")
     return ", ".join(marks)
 
 

@@ -7,11 +7,12 @@ from typing import Any
 
 from flask import url_for
 
-from tracker.domain.clinic_wide import CONFIGURED_FIRST, LONGEST_WINDOW, PRINTED_FIRST, RANGES_FIRST
+from tracker.domain.clinic_wide import CONFIGURED_FIRST, LONGEST_WINDOW, OPPORTUNISTIC, PRINTED_FIRST, RANGES_FIRST
 from tracker.domain.criteria import criterion, words
 from tracker.domain.dates import span
 from tracker.domain.errors import NotFound, Refused
 from tracker.domain.findings import INFO, ROUTINE, SOON, URGENT
+from tracker.domain.opportunistic import ANY_FORM, TERMS, WITHOUT, ZOSTER
 from tracker.domain.overlay import CONFIRM_WITHIN, GRACE_DAYS, OFF, VALUE, find_line
 from tracker.domain.protocol import Limit, Protocol, ScheduleEntry
 from tracker.domain.tailoring import AT_LEAST, AT_MOST
@@ -36,14 +37,19 @@ WIDE = {
     RANGES_FIRST: "Which range comes first",
     CONFIRM_WITHIN: "How soon a repeat is asked for",
     GRACE_DAYS: "From when a check is overdue",
+    OPPORTUNISTIC: "Which infections are opportunistic",
 }
 FIRST = {PRINTED_FIRST: "the printed range, else the configured one",
          CONFIGURED_FIRST: "the configured range, else the printed one"}  # fmt: skip
+ZOSTERS = {"": "where it is multidermatomal or disseminated, as the labels have it",
+           ANY_FORM: "in any form, as Winthrop 2015 has it"}  # fmt: skip
 WIDE_SHIPPED = {
     RANGES_FIRST: FIRST[PRINTED_FIRST],
     CONFIRM_WITHIN: f"within {LONGEST_WINDOW}, or sooner where the line of the protocol says so",
     GRACE_DAYS: "after the grace of the protocol, 14 days",
+    OPPORTUNISTIC: f"those on the list of Winthrop 2015; zoster {ZOSTERS['']}",
 }
+LISTED = {TERMS: "also counts", WITHOUT: "does not count"}
 LEVELS = {AT_LEAST: "at least", AT_MOST: "at most"}
 
 
@@ -147,16 +153,25 @@ def described(row: ClinicSetting) -> str:
         key = next(iter(body), "")
         return f"{LEVELS[key]} “{SEVERITY[body[key]]}”" if key else "as shipped"
     if row.kind == CLINIC_WIDE:
-        return _for_all(row.scope, body[VALUE]) if body else "as shipped"
+        return _for_all(row.scope, body) if body else "as shipped"
     parts = (f"{WORDS[key]} {_shown(row, key, text)}" for key, text in body.items() if text)
     return ", ".join(parts) or "as the protocol has it"
 
 
-def _for_all(scope: str, text: str) -> str:
+def _for_all(scope: str, body: Mapping[str, str]) -> str:
     """`within 5 days`, `after 7 days of grace`, `the configured range, else the printed one`."""
+    if scope == OPPORTUNISTIC:
+        return _infections(body)
+    text = body[VALUE]
     if scope == CONFIRM_WITHIN:
         return f"within {span(text)}"
     return f"after {count(int(text), 'day')} of grace" if scope == GRACE_DAYS else FIRST[text]
+
+
+def _infections(body: Mapping[str, str]) -> str:
+    """`also counts Q fever, scrub typh*; does not count nocardiosis; counts zoster in any form`."""
+    parts = [f"{words} {', '.join(body[key].splitlines())}" for key, words in LISTED.items() if key in body]
+    return "; ".join([*parts, *(["counts zoster in any form"] if ZOSTER in body else [])])
 
 
 def _own_rule(row: ClinicSetting) -> str:

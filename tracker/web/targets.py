@@ -53,8 +53,7 @@ class EndForm(Form):
 @screen.get("/patients/<int:patient_id>/targets")
 def show(patient_id: int) -> ResponseReturnValue:
     """The targets and a form for one; `?analyte=HB` begins with what it is now."""
-    form = TargetForm(None)
-    form.effective_from.process(None, today(zone()))
+    form = _blank()
     held = _held(patient_id, request.args.get("analyte", ""))
     if held is not None:
         _fill(form, held)
@@ -90,7 +89,7 @@ def check(patient_id: int) -> ResponseReturnValue:
 def end(patient_id: int) -> ResponseReturnValue:
     form = EndForm(prefix="end")
     if not form.validate():
-        return _page(patient_id, TargetForm(None), form), 422
+        return _page(patient_id, _blank(), form), 422
     held = _held(patient_id, form.data["analyte"])
     if held is None:
         raise NotFound("There is no such target.")
@@ -136,6 +135,13 @@ def _held(patient_id: int, analyte: str) -> PatientTarget | None:
     patient = get_patient(session, patient_id)
     lines = versions(session, patient.id)
     return next((line.row for line in lines if line.row.analyte == analyte and line.latest), None)
+
+
+def _blank() -> TargetForm:
+    """A target from today on of which nothing has been said yet."""
+    form = TargetForm(None)
+    form.effective_from.process(None, today(zone()))
+    return form
 
 
 def _fill(form: TargetForm, held: PatientTarget) -> None:
