@@ -115,10 +115,10 @@ _SURE = {
     "accession": (
         "accession; accession number; accession no; sample id; sampleid; sample no; sample id no; sample number; "
         "specimen id; specimen number; order number; order no; auftragsnummer; probennummer; proben nr; lab no; lab "
-        "number; sample name; sample ctrl id; numéro d échantillon; order proc id; muestra; nº muestra; nº de "
-        "muestra; n muestra; nr zlecenia; numer zlecenia; ordernummer; monsternummer; campione; numero campione"
+        "number; sample name; sample ctrl id; numéro d échantillon; order proc id; nº muestra; nº de "
+        "muestra; n muestra; nr zlecenia; numer zlecenia; ordernummer; monsternummer; numero campione"
     ),
-    "status": "status; result status; lab status; befundstatus; ergebnisstatus; statut; estado",
+    "status": "status; result status; lab status; befundstatus; ergebnisstatus",
     "category": "category",
     "birth_date": (
         "dob; dofb; d o b; date of birth; birth date; birthdate; birth day; geburtsdatum; geb datum; geboren; date "
