@@ -248,6 +248,13 @@ def test_a_value_beside_the_reason_why_there_is_none_is_refused() -> None:
     assert said == "There is a value (1.9), and why there is none (error): only one of them can be meant."
 
 
+def test_a_sample_that_is_named_and_not_in_the_file_still_says_that_it_is_not_of_blood() -> None:
+    named = observation(code={"text": "Leukocytes"}, specimen={"display": "Urine"})
+    assert reading(named).analyte == "Leukocytes (urine)"
+    of_blood = observation(code={"text": "Leukozyten"}, specimen={"display": "EDTA-Vollblut"})
+    assert reading(of_blood).analyte == "Leukozyten"
+
+
 def test_a_period_of_the_report_or_of_the_collection_says_when() -> None:
     specimen = {
         "resourceType": "Specimen",

@@ -108,6 +108,13 @@ TOLD: dict[str, list[str]] = {
         "00417, 3 Mar 2026: GPT folgt U/l",
         "00417, 3 Mar 2026: CK 101 U/l",
     ],
+    "specimens.csv": [
+        "00231, 13 Mar 2026: Kreatinin 80 µmol/l",
+        "00231, 13 Mar 2026: Kreatinin (urin) 8.1 mmol/l",
+        "00231, 13 Mar 2026: Leukozyten (sammelurin) 12 /µl",
+        "00231, 13 Mar 2026: Leukozyten 5.1 Gpt/l N",
+        "00231, 13 Mar 2026: Glukose (liquor) 60 mg/dl",
+    ],
     "short_years.csv": [
         "00231, 1 Mar 2026: WBC 4.2 K/uL (4.0 to 10.0)",
         "00231, 14 Mar 2026 08:30: ALT 55 U/L (7 to 40) H",

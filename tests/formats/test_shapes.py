@@ -306,7 +306,8 @@ def test_words_beside_a_number_never_become_the_number() -> None:
     ("cell", "value", "flag", "unit"),
     [
         ("5.3 H", "5.3", "H", ""), ("5.3*", "5.3", "*", ""), ("<5 (L)", "<5", "L", ""),
-        ("5.3 mmol/L", "5.3", "", "mmol/L"), ("> 100 U/L", ">100", "", "U/L"), ("1.5E+04 IU/mL", "15000", "", "IU/mL"),
+        ("5.3 mmol/L", "5.3", "", "mmol/L"), ("<5 G/l (L)", "<5", "L", "G/l"),
+        ("> 100 U/L", ">100", "", "U/L"), ("1.5E+04 IU/mL", "15000", "", "IU/mL"),
         ("negative", "negative", "", ""), ("19 but poor collection", "19 but poor collection", "", ""),
         ("340 +", "340", "+", ""), ("3,1 -", "3.1", "-", ""), ("3 +", "3 +", "", ""),
         ("1:80", "1:80", "", ""), ("3-5", "3-5", "", ""), ("5.3 years", "5.3 years", "", ""),
@@ -389,6 +390,26 @@ def test_a_time_that_cannot_be_read_is_refused_in_its_own_column() -> None:
 )  # fmt: skip
 def test_what_a_heading_is_for_in_other_languages_and_exports(heading: str, meant: str) -> None:
     assert role(heading) == (meant, True)
+
+
+@pytest.mark.parametrize("column", ["Specimen", "Panel", "Sample type"])
+def test_what_is_not_of_blood_is_no_test_of_blood(column: str) -> None:
+    content = (
+        f"Patient,Date,{column},Test,Result,Unit\n7,2026-03-01,Urine,WBC,12,/uL\n7,2026-03-01,Blood,WBC,5.1,K/uL\n"
+    )
+    assert [name for _, _, name, _, _ in results(content)] == ["WBC (urine)", "WBC"]
+    wide = "Patient,Date,Specimen,WBC (/uL)\n7,2026-03-01,CSF,3\n"
+    assert [name for _, _, name, _, _ in results(wide)] == ["WBC (csf)"]
+
+
+def test_a_loinc_needs_no_sample() -> None:
+    content = "Patient,Date,Specimen,Test,LOINC,Result,Unit\n7,2026-03-01,Urine,WBC,6690-2,5.1,K/uL\n"
+    assert [name for _, _, name, _, _ in results(content)] == ["WBC"]
+
+
+def test_a_unit_in_every_cell_is_not_asked_about() -> None:
+    assert results("Patient,Date,Test,Result\n7,2026-03-01,Hb,13.1 g/dl\n")[0][3:] == ("13.1", "g/dl")
+    assert asked("Patient,Date,Test,Result\n7,2026-03-01,Hb,13.1 g/dl\n7,2026-03-02,Hb,131\n") == {"units.Hb": "g/dL"}
 
 
 def test_a_code_beside_the_name_it_stands_for() -> None:

@@ -10,7 +10,7 @@ _NUMBER = r"(?:(?:<=?|>=?|≤|≥)\s*)?\d+(?:[.,]\d+)?"
 _LED = re.compile(r"(?P<flag>HH|LL|H|L|\*{1,2})\s+(?P<rest>[<>=≤≥]{0,2}\s*\d.*)", re.ASCII)
 _GLUED = re.compile(rf"(?P<number>{_NUMBER})\s*(?P<rest>[^\d\s.,:/<>=^+-].*)", re.ASCII)  # `3+` is a word
 
-_UNIT_FLAG = re.compile(r"(?P<unit>\S.*?)\s+[(\[]?(?P<flag>HH|LL|H|L|\*{1,2})[)\]]?")
+UNIT_FLAG = re.compile(r"(?P<unit>\S.*?)\s+[(\[]?(?P<flag>HH|LL|H|L|N|\*{1,2})[)\]]?")
 
 
 class Value(NamedTuple):
@@ -38,6 +38,6 @@ def unglued(text: str) -> Value:
     number, rest = match["number"], match["rest"].strip()
     if not flag and (behind := rest.strip("()[]").upper()) in FLAGS:
         return Value(number, flag=behind)
-    if not flag and (both := _UNIT_FLAG.fullmatch(rest)) and dimension(both["unit"]):
+    if not flag and (both := UNIT_FLAG.fullmatch(rest)) and dimension(both["unit"]):
         return Value(number, both["unit"], both["flag"])
     return Value(number, rest, flag) if dimension(rest) else Value(text, flag=flag)

@@ -20,6 +20,7 @@ from tracker.formats.cells import Misfit
 from tracker.formats.fhir import values
 from tracker.formats.fhir.file import File, Resource
 from tracker.formats.fhir.nodes import LOINC_SYSTEMS, Node
+from tracker.formats.specimens import elsewhere, of_blood
 
 Make = Callable[[], LabReading | ObservationReading]
 
@@ -37,7 +38,6 @@ _OBSERVED = {
     "8333-7": "temperature_c",
 }  # fmt: skip
 _UNITS = {"weight_kg": ("kg",), "temperature_c": ("Cel", "°C", "degrees C", "C")}
-_OF_BLOOD = ("blood", "serum", "plasma", "bld", "ser", "plas")
 _FILLER, _PLACER = ("FILL",), ("PLAC",)
 _NO_LABORATORY = frozenset(("Practitioner", "Patient", "RelatedPerson", "CareTeam"))
 
@@ -161,9 +161,10 @@ def _specimen(file: File, observation: Resource) -> str:
     """` (urine)` where a sample that is not of blood is named: without a LOINC nothing else tells them apart."""
     for specimen in file.followed(observation, "specimen"):
         what = specimen.node.words("type").lower()
-        if what and not any(word in what for word in _OF_BLOOD):
+        if what and not of_blood(what):
             return f" ({what})"
-    return ""
+    named = (elsewhere(reference.raw("display"), is_sample=True) for reference in observation.node.many("specimen"))
+    return next(filter(None, named), "")
 
 
 def _fasting(file: File, observation: Resource) -> bool | None:

@@ -9,15 +9,8 @@ from tracker.domain.readings import PatientReading
 from tracker.formats.cells import Misfit
 from tracker.formats.hl7v2.er7 import Segment
 from tracker.formats.hl7v2.people import patient_of
+from tracker.formats.specimens import elsewhere
 
-_OF_BLOOD = ("bl", "ser", "plas", "sang", "vollblut", "edta", "heparin", "citrat")
-# How words of an order or a sample begin that are not of blood; `urea` is none of them.
-_ELSEWHERE = (
-    "urin", "liquor", "csf", "cerebrosp", "stuhl", "stool", "faec", "feces", "fecal", "sput", "speichel", "saliva",
-    "pleura", "ascit", "synovia", "dialysat", "sweat",
-)  # fmt: skip
-# Codes of a sample (HL7 tables 0070 and 0487), where they stand alone; as an order `U/E` is urea and electrolytes.
-_ELSEWHERE_CODES = frozenset(("ur", "uri", "u24", "u", "rur", "stl", "spt", "sal", "plr", "asp", "snv", "prt", "swt"))
 _LEADS = frozenset(("R21", "R22", "R23"))  # messages in which a sample stands before its orders
 
 
@@ -122,19 +115,11 @@ class Context:
     def elsewhere(self) -> str:
         """` (urine)` where the sample or the order's name is not of blood; a LOINC code needs no such help."""
         for segment, number, named in ((self.specimen, 4, (2, 1, 5, 4)), (self.obr, 15, (2, 1)), (self.obr, 4, (2, 5))):
-            for text in (segment.part(number, name).lower() for name in named) if segment else ():
-                where = _elsewhere(text, is_sample=number != 4 or segment is self.specimen)
+            for text in (segment.part(number, name) for name in named) if segment else ():
+                where = elsewhere(text, is_sample=number != 4 or segment is self.specimen)
                 if where is not None:
                     return where
         return ""
-
-
-def _elsewhere(text: str, is_sample: bool) -> str | None:
-    """` (urine)` for a sample that is not of blood, "" for one that is, None where the text does not tell."""
-    words = "".join(c if c.isalnum() else " " for c in text).split()
-    if any(word.startswith(_ELSEWHERE) for word in words) or (is_sample and text.strip() in _ELSEWHERE_CODES):
-        return f" ({text[:40]})" if not any(word.startswith(_OF_BLOOD) for word in words) else ""
-    return "" if any(word.startswith(_OF_BLOOD) for word in words) else None
 
 
 def _joined(*notes: str) -> str:

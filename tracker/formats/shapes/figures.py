@@ -16,7 +16,7 @@ from tracker.domain.units import dimension, normal_unit
 from tracker.domain.values import Number, plain
 from tracker.formats import cells
 from tracker.formats.cells import COMMA, POINT
-from tracker.formats.glued import led
+from tracker.formats.glued import UNIT_FLAG, led
 
 DAY_FIRST, MONTH_FIRST = "day first", "month first"
 NOTHING = frozenset(("-", "--", "---", "–", "—", ".", "*", "n/a", "na", "n.a.", "null", "none", "nan", "#n/a"))
@@ -91,10 +91,12 @@ def figure(cell: str, decimal: str = "", factor: Decimal = Decimal(1)) -> Figure
     if number is not None:
         return Figure(number)
     glued = _WITH_UNIT.match(cell)
-    if glued and dimension(glued["unit"]):
+    both = UNIT_FLAG.fullmatch(glued["unit"]) if glued else None
+    if glued and (unit := both["unit"] if both and not dimension(glued["unit"]) else glued["unit"]) and dimension(unit):
         if factor != 1:
             raise Refused(f"“{cell}” has a unit of its own, and its column has another.")
-        return Figure(_scaled(glued["figure"].strip(), decimal, factor) or cell, "", glued["unit"].strip())
+        flag = both["flag"] if both and unit == both["unit"] else ""
+        return Figure(_scaled(glued["figure"].strip(), decimal, factor) or cell, flag, unit.strip())
     return Figure(cell)
 
 

@@ -33,6 +33,8 @@ ROLES: Mapping[str, str] = {
     "accession": "the number of the sample or order",
     "status": "the status",
     "category": "the category",
+    "specimen": "the kind of sample",
+    "panel": "the panel or order",
     "birth_date": "the birth date, to check whose the row is",
 }
 
@@ -48,16 +50,18 @@ _SURE = {
         "processo; número de processo; patient id nr; patient id number"
     ),
     "date": (
-        "date; datum; date time; datetime; datum uhrzeit; collected; collected at; collected on; collection date; "
-        "collection date time; collection datetime; date collected; date of collection; sample date; sampling date; "
-        "date of sample; date of sampling; drawn; draw date; date drawn; blood draw date; specimen date; specimen "
-        "collected; entnahme; entnahmedatum; abnahme; abnahmedatum; probendatum; probenentnahme; datum der "
-        "entnahme; date de prélèvement; date prélèvement; prélèvement; prélevé le; fecha; fecha extracción; fecha "
-        "de extracción; fecha toma; fecha de toma; fecha muestra; fecha de la muestra; fecha de toma de muestra; "
-        "data prelievo; data del prelievo; data di prelievo; data pobrania; data pobrania materiału; afnamedatum; "
-        "datum afname; afname; afnamedatum tijd; data da colheita; data de colheita; data colheita; data da coleta; "
-        "data de coleta; provtagningsdatum; provtagningstid; provtagningsdag; prøvetagningsdato; specimn taken "
-        "time; specimen taken time; taken time; entnahmezeitpunkt; abnahmezeitpunkt; collection time stamp"
+        "date; datum; date time; datetime; datum uhrzeit; collected; collected at; collected on; collected date "
+        "time; collected date; collected dt tm; collection dt tm; date time collected; date and time collected; "
+        "collection date and time; specimen collected date time; collection date; collection date time; collection "
+        "datetime; date collected; date of collection; sample date; sampling date; date of sample; date of "
+        "sampling; drawn; draw date; date drawn; blood draw date; specimen date; specimen collected; entnahme; "
+        "entnahmedatum; abnahme; abnahmedatum; probendatum; probenentnahme; datum der entnahme; date de "
+        "prélèvement; date prélèvement; prélèvement; prélevé le; fecha; fecha extracción; fecha de extracción; "
+        "fecha toma; fecha de toma; fecha muestra; fecha de la muestra; fecha de toma de muestra; data prelievo; "
+        "data del prelievo; data di prelievo; data pobrania; data pobrania materiału; afnamedatum; datum afname; "
+        "afname; afnamedatum tijd; data da colheita; data de colheita; data colheita; data da coleta; data de "
+        "coleta; provtagningsdatum; provtagningstid; provtagningsdag; prøvetagningsdato; specimn taken time; "
+        "specimen taken time; taken time; entnahmezeitpunkt; abnahmezeitpunkt; collection time stamp"
     ),
     "time": (
         "time; uhrzeit; zeit; heure; hora; ora; godzina; tijd; tid; klockslag; sample time; sampling time; "
@@ -115,11 +119,23 @@ _SURE = {
     "accession": (
         "accession; accession number; accession no; sample id; sampleid; sample no; sample id no; sample number; "
         "specimen id; specimen number; order number; order no; auftragsnummer; probennummer; proben nr; lab no; lab "
-        "number; sample name; sample ctrl id; numéro d échantillon; order proc id; nº muestra; nº de "
-        "muestra; n muestra; nr zlecenia; numer zlecenia; ordernummer; monsternummer; numero campione"
+        "number; sample name; sample ctrl id; numéro d échantillon; order proc id; nº muestra; nº de muestra; n "
+        "muestra; nr zlecenia; numer zlecenia; ordernummer; monsternummer; numero campione"
     ),
     "status": "status; result status; lab status; befundstatus; ergebnisstatus",
     "category": "category",
+    "specimen": (
+        "specimen; specimen type; specimen source; specimen description; sample type; sample material; sample "
+        "source; material; probenmaterial; probenart; untersuchungsmaterial; materialart; matrix; body fluid; "
+        "nature; nature du prélèvement; muestra; tipo de muestra; tipo muestra; materiale; campione; tipo campione; "
+        "materiał; rodzaj materiału; materiaal; materiaalsoort; amostra; tipo de amostra; provmaterial; provtyp; "
+        "lbspec"
+    ),
+    "panel": (
+        "panel; panel name; order name; order description; order; ordered test; profile; profile name; battery; "
+        "test group; test panel; group name; lab section; section; gruppe; testgruppe; untersuchungsgruppe; "
+        "analysengruppe; profil; chapitre; perfil; grupo; gruppo; grupa; groep"
+    ),
     "birth_date": (
         "dob; dofb; d o b; date of birth; birth date; birthdate; birth day; geburtsdatum; geb datum; geboren; date "
         "de naissance; né le; née le; né(e) le; fecha de nacimiento; fecha nacimiento; f nacimiento; data di "
@@ -133,10 +149,11 @@ _PERHAPS = {
         "personnummer; paciente; paziente; pacjent; patiënt"
     ),
     "date": (
-        "analysis date; result date; result time; report date; reported; received; date received; received date; "
-        "test date; load date time; record date; load date; comp time; run date; befunddatum; messdatum; visit "
-        "date; visit; validated; export date; eingang; eingangsdatum; lab date; labdate; lbdat; lab draw date; "
-        "data; dato; fecha resultado; fecha de resultado; data referto; data wyniku; uitslagdatum"
+        "analysis date; result date; result time; result date time; resulted; resulted date time; resulted date; "
+        "resulted time; report date; reported; received; date received; received date; test date; load date time; "
+        "record date; load date; comp time; run date; befunddatum; messdatum; visit date; visit; validated; export "
+        "date; eingang; eingangsdatum; lab date; labdate; lbdat; lab draw date; data; dato; fecha resultado; fecha "
+        "de resultado; data referto; data wyniku; uitslagdatum"
     ),
 }
 
