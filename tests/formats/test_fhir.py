@@ -266,6 +266,14 @@ def test_a_period_of_the_report_or_of_the_collection_says_when() -> None:
     assert row.reading.collected.on == date(2026, 2, 27)  # type: ignore[union-attr]
 
 
+def test_a_contained_patient_says_whose_the_result_is() -> None:
+    row = only(observation(contained=[PATIENT | {"id": "p"}], subject={"reference": "#p"}))
+    assert row.about is not None
+    assert (row.about.mrn, row.about.family_name, row.about.birth_date) == ("00231", "Aldana", date(1992, 2, 3))
+    nameless = {"resourceType": "Patient", "id": "p", "identifier": PATIENT["identifier"], "birthDate": "1992-02-30"}
+    assert only(observation(contained=[nameless], subject={"reference": "#p"})).about is None
+
+
 def test_a_patient_who_is_elsewhere_is_known_by_the_reference_and_that_is_said() -> None:
     source = opened(json.dumps(observation(subject={"reference": "https://clinic.example/fhir/Patient/4711"})))
     (row,) = source.rows

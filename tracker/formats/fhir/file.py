@@ -57,6 +57,8 @@ class File:
         self.resources: list[Resource] = []
         self.empty: Counter[str] = Counter()
         self.by_id_only: dict[str, None] = {}
+        self.contained: dict[str, Resource] = {}
+        """Patients by their record number who stand in a resource about them, and so are no row of their own."""
         self._by_name: dict[str, list[Resource]] = {}
         self._reports: list[Resource] = []
         self._listed: dict[int, Resource] = {}
@@ -213,7 +215,10 @@ class File:
                 raise reference.wrong(
                     "reference", f"This is about a {found.type}, not about a patient: it is not filed."
                 )
-            return record_number(found)
+            number = record_number(found)
+            if found.owner is not None:
+                self.contained.setdefault(number, found)
+            return number
         if (identifier := reference.one("identifier")) is not None and identifier.has("value"):
             return _fitting(identifier)
         written = reference.raw("reference").partition("/_history/")[0]
