@@ -72,7 +72,10 @@ def look(world: World, most: int = 10_000) -> Looked:
     with served(world) as url, browser_page(reports) as page:
         for endpoint, path in list(world.addresses("GET"))[:most]:
             role = next((role for role in (*ROLES, *may(endpoint)) if role in may(endpoint)), "")
-            if role in ROLES and world.ask(role, path).mimetype == "text/html":
+            if role not in ROLES:
+                continue
+            answer = world.ask(role, path)
+            if answer.status_code == 200 and answer.mimetype == "text/html":
                 client, _ = world.clients[role]
                 cookie = client.get_cookie("jakwatch")
                 assert cookie is not None

@@ -199,6 +199,23 @@ def test_many_at_once_are_each_themselves(app: Flask, cast: Cast, sign_in: Calla
     assert not wrong
 
 
+def test_a_hundred_sign_ins_at_the_same_time_are_each_somebodys_own(sign_in: Callable[[str], Any]) -> None:
+    """pgAdmin once handed one person's session to another who signed in at the same moment (CVE-2023-1907)."""
+    seen: list[tuple[str, bool]] = []
+
+    def arrive(username: str) -> None:
+        for _ in range(10):
+            seen.append((username, PEOPLE[username][0] in sign_in(username).get("/account").text))
+
+    threads = [threading.Thread(target=arrive, args=(username,)) for username in (*PEOPLE, *PEOPLE)]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    assert [username for username, themselves in seen if not themselves] == []
+    assert len(seen) == 100, "somebody could not sign in"
+
+
 def test_a_person_of_two_clinics_looks_at_one_and_may_change_to_the_other(
     alice: Any, database: Database, cast: Cast
 ) -> None:
