@@ -72,6 +72,18 @@ WITH_BLANKS = {
 
 
 @pytest.mark.parametrize(
+    ("printed", "unit"),
+    [
+        ("mg/dL (calc)", "mg/dL"), ("mmol/l (berechnet)", "mmol/L"), ("umol/(s.L)", "ukat/L"), ("µmol/s*l", "ukat/L"),
+        ("mL/min/1.73.m2", "mL/min/{1.73_m2}"), ("%{HemoglobinA1C}", "%"), ("(calc)", "(calc)"),
+        ("mg/dL (x)", "mg/dL (x)"),
+    ],
+)  # fmt: skip
+def test_a_unit_with_how_the_value_was_had_and_products_in_any_order(printed: str, unit: str) -> None:
+    assert normal_unit(printed) == unit
+
+
+@pytest.mark.parametrize(
     ("spelling", "unit"),
     [(spelling, unit) for unit, line in SPELLINGS.items() for spelling in line.split()] + list(WITH_BLANKS.items()),
 )

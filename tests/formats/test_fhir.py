@@ -216,6 +216,64 @@ def test_the_record_number_is_the_medical_one_never_that_of_the_state() -> None:
         assert row.problems[0].column == "identifier"
 
 
+@pytest.mark.parametrize(
+    "system",
+    ["https://fhir.nhs.uk/Id/nhs-number", "http://fhir.nl/fhir/NamingSystem/bsn", "http://fhir.de/sid/gkv/kvid-10"],
+)
+def test_a_number_of_the_health_service_comes_after_the_hospital_s_own_and_serves_where_there_is_no_other(
+    system: str,
+) -> None:
+    national, own = {"system": system, "value": "9000000009"}, {"system": "https://x/pas", "value": "00231"}
+    for identifiers, mrn in (([national, own], "00231"), ([own, national], "00231"), ([national], "9000000009")):
+        (patient,) = read(PATIENT | {"identifier": identifiers})
+        assert patient.reading is not None
+        assert patient.reading.mrn == mrn  # type: ignore[union-attr]
+
+
+def test_a_record_number_may_be_called_one_in_words_only() -> None:
+    named = [{"type": {"text": name}, "value": value} for name, value in (("EPIC", "E1004"), ("MRN", "00231"))]
+    (patient,) = read(PATIENT | {"identifier": named})
+    assert patient.reading.mrn == "00231"  # type: ignore[union-attr]
+
+
+def test_a_result_whose_meaning_an_unknown_extension_changes_is_not_filed() -> None:
+    path, said = refusal(observation(modifierExtension=[{"url": "http://x/negated", "valueBoolean": True}]))
+    assert path == "modifierExtension[0].url"
+    assert "changes what this result means" in said
+
+
+def test_a_value_beside_the_reason_why_there_is_none_is_refused() -> None:
+    path, said = refusal(observation(dataAbsentReason={"text": "error"}))
+    assert path == "dataAbsentReason"
+    assert said == "There is a value (1.9), and why there is none (error): only one of them can be meant."
+
+
+def test_a_sample_that_is_named_and_not_in_the_file_still_says_that_it_is_not_of_blood() -> None:
+    named = observation(code={"text": "Leukocytes"}, specimen={"display": "Urine"})
+    assert reading(named).analyte == "Leukocytes (urine)"
+    of_blood = observation(code={"text": "Leukozyten"}, specimen={"display": "EDTA-Vollblut"})
+    assert reading(of_blood).analyte == "Leukozyten"
+
+
+def test_a_period_of_the_report_or_of_the_collection_says_when() -> None:
+    specimen = {
+        "resourceType": "Specimen",
+        "id": "s",
+        "collection": {"collectedPeriod": {"start": "2026-02-27T08:30:00+01:00"}},
+    }
+    taken = observation(effectiveDateTime=None, specimen={"reference": "Specimen/s"})
+    row = next(row for row in read(PATIENT, specimen, taken) if row.number == 3)
+    assert row.reading.collected.on == date(2026, 2, 27)  # type: ignore[union-attr]
+
+
+def test_a_contained_patient_says_whose_the_result_is() -> None:
+    row = only(observation(contained=[PATIENT | {"id": "p"}], subject={"reference": "#p"}))
+    assert row.about is not None
+    assert (row.about.mrn, row.about.family_name, row.about.birth_date) == ("00231", "Aldana", date(1992, 2, 3))
+    nameless = {"resourceType": "Patient", "id": "p", "identifier": PATIENT["identifier"], "birthDate": "1992-02-30"}
+    assert only(observation(contained=[nameless], subject={"reference": "#p"})).about is None
+
+
 def test_a_patient_who_is_elsewhere_is_known_by_the_reference_and_that_is_said() -> None:
     source = opened(json.dumps(observation(subject={"reference": "https://clinic.example/fhir/Patient/4711"})))
     (row,) = source.rows

@@ -63,7 +63,11 @@ def test_a_range_that_cannot_be_read_is_none_and_never_zero(printed: str) -> Non
         ("bis 5", "mg/L", None, "5"), ("up to 5.0 mg/L", "mg/L", None, "5.0"), ("unter 35 U/l", "U/L", None, "35"),
         ("ab 60", "", "60", None), ("do 5,0", "mg/L", None, "5.0"), ("4,0 - 10,0", "G/l", "4.0", "10.0"),
         ("<0.9 negative", "S/CO", None, "0.9"), ("negativ: < 0,9", "", None, "0.9"),
-        ("< 0.90 (neg.)", "", None, "0.90"),
+        ("< 0.90 (neg.)", "", None, "0.90"), ("> OR = 50", "mg/dL", "50", None), ("< OR = 1.2", "", None, "1.2"),
+        ("Inf. à 35", "U/L", None, "35"), ("Supérieur à 60", "", "60", None), ("hasta 35", "", None, "35"),
+        ("fino a 40", "", None, "40"), ("até 41", "", None, "41"), ("tot 6,5", "", None, "6.5"),
+        ("od 26 do 192", "", "26", "192"), ("de 0,50 a 0,90", "", "0.50", "0.90"),
+        ("von 3,5 bis 5,0", "", "3.5", "5.0"),
     ],
 )  # fmt: skip
 def test_a_range_is_compared_in_the_unit_of_the_result(

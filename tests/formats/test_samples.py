@@ -82,6 +82,47 @@ TOLD: dict[str, list[str]] = {
     ],
     "undated.csv": ["00231, 5 Mar 2026: Creatinine 0.93 mg/dL", "00417, 5 Mar 2026: Creatinine 1.1 mg/dL"],
     "two_readings.csv": ["00231, 3 Feb 2026: Kreatinin 1.1 mg/dL", "00231, 4 Feb 2026: Kreatinin 1.2 mg/dL"],
+    "american.hl7": [
+        f"{MORNING}: HDLc SerPl-mCnc 49 mg/dL (50 to None) L",
+        f"{MORNING}: LDLc SerPl Calc-mCnc 163 mg/dL (calc) (up to 100) H",
+        f"{MORNING}: M TB IFN-g Bld-Imp NEGATIVE / Nil: 0.02 IU/mL N",
+    ],
+    "spanish.csv": [
+        "00231, 13 Mar 2026 08:30: Neutrófilos 3.1 10^3/µL (1.8 to 7.5)",
+        "00231, 13 Mar 2026 08:30: Neutrófilos 57.4 % (40 to 75)",
+        "00231, 13 Mar 2026 08:30: GPT (ALT) 19 U/L (up to 35)",
+        "refused: “08.30” is not a time of day",
+    ],
+    "swedish.tsv": [
+        f"{MORNING}: B-Hemoglobin 131 g/L (117 to 153)",
+        f"{MORNING}: P-ALAT 0.85 µkat/L (up to 0.76)",
+        f"{MORNING}: U-Albumin 12 mg/L (up to 20)",
+    ],
+    "two_rows.csv": [
+        "00231, 13 Mar 2026 08:30: Leukozyten 5.6 Gpt/l",
+        "00231, 13 Mar 2026 08:30: Thrombozyten <5 Gpt/l",
+        "00231, 13 Mar 2026 08:30: GPT 24 U/l",
+        "00231, 13 Mar 2026 08:30: CK 340 U/l +",
+        "00417, 3 Mar 2026: Leukozyten 4.9 Gpt/l",
+        "00417, 3 Mar 2026: Thrombozyten 219 Gpt/l",
+        "00417, 3 Mar 2026: GPT folgt U/l",
+        "00417, 3 Mar 2026: CK 101 U/l",
+    ],
+    "specimens.csv": [
+        "00231, 13 Mar 2026: Kreatinin 80 µmol/l",
+        "00231, 13 Mar 2026: Kreatinin (urin) 8.1 mmol/l",
+        "00231, 13 Mar 2026: Leukozyten (sammelurin) 12 /µl",
+        "00231, 13 Mar 2026: Leukozyten 5.1 Gpt/l N",
+        "00231, 13 Mar 2026: Glukose (liquor) 60 mg/dl",
+    ],
+    "short_years.csv": [
+        "00231, 1 Mar 2026: WBC 4.2 K/uL (4.0 to 10.0)",
+        "00231, 14 Mar 2026 08:30: ALT 55 U/L (7 to 40) H",
+    ],
+    "period.json": [
+        "refused: “http://example.org/not-for-care” changes what this result means",
+        f"{MORNING}: AST 66 U/L",
+    ],
     "ward.xlsx": [
         "refused: The day the sample was taken is empty",
         f"{MORNING}: ALT 31 U/L",
@@ -95,6 +136,7 @@ TOLD: dict[str, list[str]] = {
 ANSWERS: dict[str, dict[str, Any]] = {
     "long_german.csv": {"decimal": "comma"},
     "undated.csv": {"sampled_on": "2026-03-05"},
+    "short_years.csv": {"dates": "month first"},
     "two_readings.csv": {"dates": "day first", "units": {"Kreatinin": "mg/dL"}},
 }
 """What a person has to say of a table before it is read."""

@@ -16,7 +16,7 @@ from tracker.domain.readings import LabReading, Row
 from tracker.formats import Source, read, shapes
 from tracker.formats.shapes import Answers, Kept, Reader, Unsettled
 from tracker.formats.shapes.figures import dates_of, decimals_of, figure
-from tracker.formats.shapes.headings import printed, unit_printed
+from tracker.formats.shapes.headings import printed, role, unit_printed
 from tracker.library import analytes
 
 
@@ -306,8 +306,10 @@ def test_words_beside_a_number_never_become_the_number() -> None:
     ("cell", "value", "flag", "unit"),
     [
         ("5.3 H", "5.3", "H", ""), ("5.3*", "5.3", "*", ""), ("<5 (L)", "<5", "L", ""),
-        ("5.3 mmol/L", "5.3", "", "mmol/L"), ("> 100 U/L", ">100", "", "U/L"), ("1.5E+04 IU/mL", "15000", "", "IU/mL"),
+        ("5.3 mmol/L", "5.3", "", "mmol/L"), ("<5 G/l (L)", "<5", "L", "G/l"),
+        ("> 100 U/L", ">100", "", "U/L"), ("1.5E+04 IU/mL", "15000", "", "IU/mL"),
         ("negative", "negative", "", ""), ("19 but poor collection", "19 but poor collection", "", ""),
+        ("340 +", "340", "+", ""), ("3,1 -", "3.1", "-", ""), ("3 +", "3 +", "", ""),
         ("1:80", "1:80", "", ""), ("3-5", "3-5", "", ""), ("5.3 years", "5.3 years", "", ""),
     ],
 )  # fmt: skip
@@ -345,6 +347,80 @@ def test_a_year_of_two_digits_and_a_bare_number_are_no_day() -> None:
         "The year of “01.02.26” has two digits",
         "“45000” is a bare number where a date is due",
     ]
+
+
+def test_a_column_of_years_of_two_digits_is_asked_about_and_never_settled_by_itself() -> None:
+    content = "Patient,Date,ALT (U/L)\n7,2/3/26,31\n7,2/14/26,31\n"
+    assert asked(content) == {"dates": ""}
+    assert [day for _, day, *_ in results(content, dates="month first")] == ["2026-02-03", "2026-02-14"]
+    assert "has two digits" in refusals("Patient,Date,ALT (U/L)\n7,26-02-03,31\n")[2]  # the year may stand first
+
+
+@pytest.mark.parametrize(
+    "day",
+    [
+        "3-Feb-26", "03FEB2026", "03FEB2026:08:15", "03/Feb/2026", "3 febrero 2026", "3 de fevereiro de 2026",
+        "3 febbraio 2026", "3 lutego 2026", "3. Februar 2026", "3 février 2026 à 8h15", "03.02.2026 08:15 Uhr",
+    ],
+)  # fmt: skip
+def test_a_day_as_other_programs_and_languages_write_it(day: str) -> None:
+    content = f"Patient;Date;ALT (U/L)\n7;{day};31\n7;25.02.2026;31\n"
+    assert results(content)[0][1] == "2026-02-03"
+
+
+def test_a_month_that_is_another_in_the_next_country_is_no_day() -> None:
+    assert "not a day of the calendar" in refusals("Patient,Date,ALT (U/L)\n7,3 listopada 2026,31\n")[2]
+
+
+def test_a_time_that_cannot_be_read_is_refused_in_its_own_column() -> None:
+    (row,) = opened("Patient,Date,Time,ALT (U/L)\n7,2026-03-01,8.15,31\n").rows
+    assert row.problems[0].column == "Time"
+
+
+@pytest.mark.parametrize(
+    ("heading", "meant"),
+    [
+        ("PAT_MRN_ID", "mrn"), ("SPECIMN_TAKEN_TIME", "date"), ("ORD_VALUE", "value"), ("AnalyteName", "test"),
+        ("LabUnits", "unit"), ("LabLow", "low"), ("NHC", "mrn"), ("Fecha extracción", "date"), ("Esito", "value"),
+        ("U.M.", "unit"), ("Badanie", "test"), ("Nr pacjenta", "mrn"), ("Patiëntnummer", "mrn"), ("Uitslag", "value"),
+        ("Nº de processo", "mrn"), ("Data da colheita", "date"), ("Provtagningsdatum", "date"),
+        ("Né(e) le", "birth_date"),
+        ("Normalwert", "range"), ("upper", "high"),
+    ],
+)  # fmt: skip
+def test_what_a_heading_is_for_in_other_languages_and_exports(heading: str, meant: str) -> None:
+    assert role(heading) == (meant, True)
+
+
+@pytest.mark.parametrize("column", ["Specimen", "Panel", "Sample type"])
+def test_what_is_not_of_blood_is_no_test_of_blood(column: str) -> None:
+    content = (
+        f"Patient,Date,{column},Test,Result,Unit\n7,2026-03-01,Urine,WBC,12,/uL\n7,2026-03-01,Blood,WBC,5.1,K/uL\n"
+    )
+    assert [name for _, _, name, _, _ in results(content)] == ["WBC (urine)", "WBC"]
+    wide = "Patient,Date,Specimen,WBC (/uL)\n7,2026-03-01,CSF,3\n"
+    assert [name for _, _, name, _, _ in results(wide)] == ["WBC (csf)"]
+
+
+def test_a_loinc_needs_no_sample() -> None:
+    content = "Patient,Date,Specimen,Test,LOINC,Result,Unit\n7,2026-03-01,Urine,WBC,6690-2,5.1,K/uL\n"
+    assert [name for _, _, name, _, _ in results(content)] == ["WBC"]
+
+
+def test_a_unit_in_every_cell_is_not_asked_about() -> None:
+    assert results("Patient,Date,Test,Result\n7,2026-03-01,Hb,13.1 g/dl\n")[0][3:] == ("13.1", "g/dl")
+    assert asked("Patient,Date,Test,Result\n7,2026-03-01,Hb,13.1 g/dl\n7,2026-03-02,Hb,131\n") == {"units.Hb": "g/dL"}
+
+
+def test_a_code_beside_the_name_it_stands_for() -> None:
+    (row,) = opened("Patient;Datum;Test;Testbezeichnung;Wert;Einheit\n7;13.03.2026;LEUK;Leukozyten;5,1;Gpt/l\n").rows
+    assert isinstance(row.reading, LabReading)
+    assert (row.reading.analyte, row.reading.local_code) == ("Leukozyten", "LEUK@")
+
+
+def test_a_per_cent_sign_beside_a_name_is_its_unit() -> None:
+    content = "Patient;Datum;Neutro [%];Neutro abs. [G/l]\n7;13.03.2026;58;3,0\n"
+    assert [(name, unit) for *_, name, _, unit in results(content)] == [("Neutro", "%"), ("Neutro abs.", "G/l")]
 
 
 def test_what_is_no_laboratory_s_is_refused() -> None:

@@ -50,6 +50,22 @@ def test_cells_are_taken_as_they_are_seen() -> None:
     ]  # fmt: skip
 
 
+def test_a_formula_that_nothing_has_worked_out_is_said() -> None:
+    content = book(results=RESULTS[:3])
+    package = zipfile.ZipFile(io.BytesIO(content))
+    made = io.BytesIO()
+    with zipfile.ZipFile(made, "w") as copy:
+        for part in package.namelist():
+            held = package.read(part)
+            copy.writestr(part, held.replace(b"<v>31</v>", b"<f>A1*2</f><v></v>") if "sheet1" in part else held)
+    said = [remark.message for remark in opened(made.getvalue()).remarks]
+    assert any(
+        sentence.startswith("Cells with a formula that no program has worked out were taken as empty: 1")
+        for sentence in said
+    )
+    assert not any("formula" in remark.message for remark in opened(content).remarks)
+
+
 def test_a_row_that_cannot_be_read_says_sheet_row_and_column() -> None:
     (last,) = [row for row in opened(book(March=RESULTS)).rows if row.reading is None]
     assert (last.place, last.number, last.problems[0].column) == ("sheet March", 7, "collected_at")

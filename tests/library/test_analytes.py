@@ -166,6 +166,52 @@ Hepatitis C - AK                 |          | ANTIHCV
 Varicella-Zoster Virus IgG       | MOC      | VZVIGG
 ß-HCG                            | U/l      | HCG
 QuantiFERON-TB Gold Plus         |          | IGRA
+Leukozyten (WBC)                 | Tsd/µl   | WBC
+Recuento de leucocitos           | 10^3/µL  | WBC
+Krwinki białe                    | tys/ul   | WBC
+B-LPK                            | 10*9/L   | WBC
+GB                               | G/L      | WBC
+Neutrophils (Absolute)           | K/uL     | ANC
+Neutrophile Granulozyten, absolut| /nl      | ANC
+Neutrófilos                      | 10^3/µL  | ANC
+Neutrófilos                      | %        | NEUT_PCT
+Neutrofili assoluti              | 10^9/L   | ANC
+B-Neutrofila granulocyter        | 10*9/L   | ANC
+ABS NEUT                         | K/uL     | ANC
+Neutrofielen (%)                 | %        | NEUT_PCT
+Limfocyty                        | %        | LYMPH_PCT
+Lymphs (Absolute)                | K/uL     | ALC
+B-Hb                             | g/L      | HB
+Emoglobina                       | g/L      | HB
+Hb (Hämoglobin)                  | g/dl     | HB
+Haemoglobin concentration        | g/L      | HB
+Płytki krwi                      | tys/ul   | PLT
+Piastrine                        | 10^9/L   | PLT
+ALAT (TGP)                       | UI/L     | ALT
+GPT/ALAT                         | U/l      | ALT
+P-ALAT                           | µkat/L   | ALT
+GPT (ALAT) 37°C                  | U/l      | ALT
+Serum ALT level                  | iu/L     | ALT
+Aminotransferaza alaninowa (ALT) | U/l      | ALT
+Transaminases TGO                | UI/L     | AST
+PAL                              | UI/L     | ALP
+Fosfatasa alcalina               | U/L      | ALP
+Bilirubin ges.                   | mg/dl    | TBIL
+S-Total Bilirubin                | umol/L   | TBIL
+Kreatinin i. S.                  | µmol/l   | CREAT
+Kreatinin (enzym.)               | mg/dl    | CREAT
+Creatinina en suero              | mg/dL    | CREAT
+Kreatynina w surowicy            | mg/dl    | CREAT
+Creatinine, S                    | mg/dL    | CREAT
+CK (Creatinkinase)               | U/l      | CK
+Kinaza kreatynowa (CK)           | U/l      | CK
+Colesterol total                 | mg/dL    | CHOL
+Cholesterol całkowity            | mg/dl    | CHOL
+LDL Chol Calc (NIH)              | mg/dL    | LDL
+P-LDL-Kolesterol                 | mmol/L   | LDL
+fP-Triglycerid                   | mmol/L   | TG
+PCR                              | mg/L     | CRP
+VS                               | mm/h     | ESR
 loinc:1742-6                     |          | ALT
 LOINC: 770-8                     | %        | NEUT_PCT
 loinc:26474-7                    | %        | ALC
@@ -218,6 +264,28 @@ Hepatitis B: anti-HBc IgM                 | MOC
 Hepatitis B: HBe-Antigen                  | MOC
 beta-HCG (Tumormarker)                    | mIU/ml
 hs-CRP                                    | mg/L
+LDL/HDL                                   |
+AST/ALT                                   |
+Cholesterol (HDL)                         | mg/dL
+CK-MB (CK)                                | U/l
+S-Hemoglobin                              | g/L
+Hämoglobin im Serum                       | mg/l
+B-Lymphozyten                             | 10*9/L
+Lymphocytes, B                            | 10*9/L
+B-Glukose                                 | mmol/L
+LDL-P                                     | nmol/L
+Total protein                             | g/L
+U-Albumin                                 | mg/L
+dU-Kreatinin                              | mmol/L
+Creatinina en orina                       | mg/dL
+Bilirrubina indirecta                     | mg/dL
+Neutrophils %                             | 10*9/L
+Neutrophils, absolute                     | %
+PCR                                       |
+PCR                                       | copies/mL
+GR                                        | 10*9/L
+Polys                                     | %
+total                                     |
 TC                                        | G/l
 NA                                        | mmol/l
 5040                                      | %
@@ -234,6 +302,14 @@ loinc:30522-7                             | mg/L
 def test_a_look_alike_is_nothing_we_follow(line: str) -> None:
     name, _, unit = line.partition("|")
     assert find(name, unit.strip()) is None
+
+
+@pytest.mark.parametrize(
+    "beside", ["im Urin", "(Urin)", ", urine", "ratio", "quotient", "index", "fraction", "variant", "F"]
+)
+def test_no_other_word_beside_a_name_is_passed_over(beside: str) -> None:
+    for analyte in ANALYTES.values():
+        assert find(f"{analyte.name} {beside}") is None, (analyte.code, beside)
 
 
 def test_hba1c_is_no_haemoglobin_and_haemoglobin_no_hba1c() -> None:
@@ -279,6 +355,14 @@ def test_every_analyte_but_the_computed_non_hdl_is_in_a_panel() -> None:
         ("HBVDNA", "positive", "detected"),
         ("UPROT", "Spur", "trace"),
         ("UPROT", "2+", "positive"),
+        ("HBSAG", "ujemny", "negative"),
+        ("HBSAG", "Nicht reaktiv.", "negative"),
+        ("HBSAG", "negativ (S/CO 0.2)", "negative"),
+        ("ANTIHCV", "Não reagente", "negative"),
+        ("IGRA", "Negative\nTB1-Nil: 0.01 IU/mL", "negative"),
+        ("IGRA", "Negative\nPositive", None),
+        ("IGRA", "TB1-Nil: 0.01 IU/mL\nNegative", None),
+        ("HBSAG", "NR", None),
         ("HBSAG", "-", None),
         ("HBSAG", "see comment", None),
         ("HCG", "borderline", None),

@@ -66,7 +66,7 @@ class Analyte:
 # canonical spelling, what it is a unit of, further spellings as they are after `_folded`
 _UNITS = (
     ("%", "share", "percent pct prozent vol% vol.% vol.-% v% %vol %(v/v) %hb %{hb} %hba1c %a1c %ngsp %(ngsp) "
-     "%dcct %oftotalhgb %oftotalhb"),
+     "%dcct %oftotalhgb %oftotalhb %{hemoglobina1c} %{hemoglobin}"),
     ("{fraction}", "share", "1 fraction [1] {1}"),
     ("L/L", "share", "i/l"),
     ("mmol/mol", "share of haemoglobin", "mmol/molhb mmol/mol{hb} mmol/molhgb mmol/molifcc mmol/mol(ifcc)"),
@@ -87,7 +87,8 @@ _UNITS = (
     ("pmol/L", "amount", "pmoll"),
     ("mEq/L", "charge", "meql"),
     ("U/L", "activity", "iu/l ui/l ie/l e/l [iu]/l i.u./l unit/l units/l"),
-    ("ukat/L", "activity", "ucat/l"),
+    ("ukat/L", "activity", "ucat/l umol/(s.l) umol/(l.s) umol/(s*l) umol/(l*s) umol/s/l umol/l/s umol/s.l umol/s*l "
+     "umol/l*s"),
     ("nkat/L", "activity", ""),
     ("m[IU]/mL", "activity", "miu/ml mui/ml mie/ml mu/ml"),
     ("[IU]/mL", "activity", "iu/ml ui/ml ie/ml u/ml"),
@@ -133,7 +134,7 @@ _COUNT = re.compile(
     r"^[x×*]?(?:10(?:\*\*|[*^ex])?\(?\+?(?P<power>3|6|9|12)\)?|1e\+?0?(?P<e>3|6|9|12)"
     r"|(?P<word>[a-z]*|1|1000)\.?)/(?P<volume>[munp]?l)$"
 )
-_FILTRATION = re.compile(r"^mls?/min(?:ute)?/?[{(\[]?1[.,]73_?/?(?:m\^?\*?2|qm|sqm|sq\.m\.?)?[})\]]?$")
+_FILTRATION = re.compile(r"^mls?/min(?:ute)?/?[{(\[]?1[.,]73[_.]?/?(?:m\^?\*?2|qm|sqm|sq\.m\.?)?[})\]]?$")
 _GIGA_PER_LITRE = re.compile(r"^\s*[x×]?\s*G\s*/\s*[lL]t?r?\s*$")
 _LOST_MICRO = re.compile(r"[?\ufffd](?=(?:mol|kat|g|l)\b)", re.IGNORECASE)
 # Zero-width characters, and the Â that UTF-8 read as Latin-1 leaves before a µ or a ³.
@@ -157,6 +158,8 @@ _LONGHAND = tuple(
         (r"cu\.?\s*mm\.?|c\.?mm\b|mm\s*[\^*]?\s*3|mmc\b", "ul"),
     )
 )
+# How a value was had is no part of its unit: `mg/dL (calc)`.
+_HAD = re.compile(r"\s*[(\[](?:calc(?:ulated|\.)?|berechnet|ber\.|calculé|calculado)[)\]]\s*$", re.IGNORECASE)
 _TEMPERATURE = re.compile(r"\s*[(\[]?(?:@|bei|at)?\s*37\s*°?\s*C[)\]]?\s*$", re.IGNORECASE)  # `U/l 37°C`: as all are
 _PER_VOLUME = re.compile(r"[./*\s]*\b([dmunp]?l)\s*\^?-1$")
 
@@ -164,7 +167,7 @@ _PER_VOLUME = re.compile(r"[./*\s]*\b([dmunp]?l)\s*\^?-1$")
 def _folded(text: str) -> str:
     """One unit in lower case, without blanks, with the micro sign as u and long words shortened."""
     text = unicodedata.normalize("NFKC", text.translate(_INVISIBLE)).replace("\\S\\", "^").replace("μ", "u")
-    text = _TEMPERATURE.sub("", text)
+    text = _HAD.sub("", _TEMPERATURE.sub("", text))
     text = _LOST_MICRO.sub("u", text).lower().strip()
     for pattern, short in _LONGHAND:
         text = pattern.sub(short, text)

@@ -10,10 +10,10 @@ from tracker.formats.cells import COMMA, MOST_DIGITS, POINT
 _FIGURE = r"-?(?:\d[\d.,'’]*|[.,]\d+)"
 _UNIT = r"(?:\s*(?P<unit>[^\d\s.,)\]].*)|\s+(?P<power>\d.*))?"  # `x10E3/uL`, `10*3/uL`
 _BOTH = re.compile(
-    rf"(?P<low>{_FIGURE})\s*(?:-|–|—|_|\b(?:to|bis|do|tot|t/m)\b|\sà\s)\s*(?P<high>{_FIGURE}){_UNIT}",
+    rf"(?:(?:von|from|od|de|van|da)\s+)?(?P<low>{_FIGURE})\s*(?:-|–|—|_|\b(?:to|bis|do|tot|t/m)\b|\s[àa]\s)\s*(?P<high>{_FIGURE}){_UNIT}",
     re.IGNORECASE | re.ASCII,
 )
-_ONE = re.compile(rf"(?P<op><=?|>=?|≤|≥|=<|=>)\s*(?P<bound>{_FIGURE}){_UNIT}", re.ASCII)
+_ONE = re.compile(rf"(?P<op><=?|>=?|≤|≥|=<|=>)\s*(?:OR\s*=\s*)?(?P<bound>{_FIGURE}){_UNIT}", re.ASCII)
 _LOW_ONLY = re.compile(rf"(?P<low>{_FIGURE})\s*-", re.ASCII)
 _HIGH_ONLY = re.compile(rf"-\s*(?P<high>{_FIGURE.removeprefix('-?')})|-\s+(?P<below>{_FIGURE})", re.ASCII)
 # `<0.9 negative`, `negativ: < 0.9`: the word only says what the bound is for. None beside a lower bound is left out.
@@ -21,8 +21,14 @@ _BELOW_IT = r"(?:neg(?:ativ[eo]?|atif|\.)?|normal|non[- ]?reactive|nicht reaktiv
 _WORD_FIRST = re.compile(rf"{_BELOW_IT}\s*:?\s*(?=[<≤])", re.IGNORECASE)
 _WORD_BEHIND = re.compile(rf"(?P<bound>[<≤]=?\s*{_FIGURE})\s*[,:;]?\s*\(?{_BELOW_IT}\)?", re.IGNORECASE | re.ASCII)
 # One bound in words, of languages that laboratories here write in: `bis 5`, `up to 5`, `do 5`, `ab 60`.
-_UPPER_WORDS = r"bis(?: zu)?|unter|up to|less than|below|under|max(?:imal|\.)?|jusqu['’]à|tot|do"
-_LOWER_WORDS = r"ab|über|more than|greater than|above|over|min(?:destens|\.)?|vanaf|od"
+_UPPER_WORDS = (
+    r"bis(?: zu)?|unter|kleiner(?: als)?|up to|less than|below|under|max(?:imal|\.)?|jusqu['’]à"
+    r"|inf(?:[ée]rieure?|\.)?(?: à)?|hasta|menor (?:de|que|a)|inferiore? [aà]|fino a|até|tot|kleiner dan|do|poniżej"
+)
+_LOWER_WORDS = (
+    r"ab|über|größer(?: als)?|more than|greater than|above|over|min(?:destens|\.)?|sup(?:[ée]rieure?|\.)?(?: à)?"
+    r"|desde|mayor (?:de|que|a)|superiore? [aà]|vanaf|groter dan|od|powyżej"
+)
 _SPOKEN = re.compile(rf"(?:(?P<upper>{_UPPER_WORDS})|{_LOWER_WORDS})\s*(?={_FIGURE})", re.IGNORECASE)
 _BRACKETS = re.compile(r"[(\[]\s*([^()\[\]]*?)\s*[)\]]\s*([^()\[\]]*)")
 
@@ -71,7 +77,7 @@ def range_of(text: str, unit: str, decimal: str = "") -> Bounds:
 
 def _without_words(bare: str) -> str:
     """One bound as `<5`, however it was said; anything else as it is."""
-    if (spoken := _SPOKEN.match(bare)) is not None:
+    if (spoken := _SPOKEN.match(bare)) is not None and not _BOTH.fullmatch(bare):
         bare = f"{'<=' if spoken['upper'] else '>='}{bare[spoken.end() :]}"
     if (first := _WORD_FIRST.match(bare)) is not None:
         bare = bare[first.end() :]

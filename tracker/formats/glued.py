@@ -10,6 +10,8 @@ _NUMBER = r"(?:(?:<=?|>=?|≤|≥)\s*)?\d+(?:[.,]\d+)?"
 _LED = re.compile(r"(?P<flag>HH|LL|H|L|\*{1,2})\s+(?P<rest>[<>=≤≥]{0,2}\s*\d.*)", re.ASCII)
 _GLUED = re.compile(rf"(?P<number>{_NUMBER})\s*(?P<rest>[^\d\s.,:/<>=^+-].*)", re.ASCII)  # `3+` is a word
 
+UNIT_FLAG = re.compile(r"(?P<unit>\S.*?)\s+[(\[]?(?P<flag>HH|LL|H|L|N|\*{1,2})[)\]]?")
+
 
 class Value(NamedTuple):
     """A value as text, with what was glued to it: a unit, a flag."""
@@ -26,15 +28,16 @@ def led(text: str) -> tuple[str, str]:
 
 
 def unglued(text: str) -> Value:
-    """`5.4 mg/dl`, `7.2*`, `112 (H)`, `H 112`: the number, and what stands beside it where that is a unit or a flag.
-    `3+` is an answer in words.
+    """`5.4 mg/dl`, `7.2*`, `112 (H)`, `112 U/L (H)`, `H 112`: the number, and what stands beside it where that is a
+    unit or a flag. `3+` is an answer in words.
     """
     flag, text = led(text)
     match = _GLUED.fullmatch(text)
     if match is None:
         return Value(text, flag=flag)
     number, rest = match["number"], match["rest"].strip()
-    behind = rest.strip("()[]").upper()
-    if behind in FLAGS and not flag:
+    if not flag and (behind := rest.strip("()[]").upper()) in FLAGS:
         return Value(number, flag=behind)
+    if not flag and (both := UNIT_FLAG.fullmatch(rest)) and dimension(both["unit"]):
+        return Value(number, both["unit"], both["flag"])
     return Value(number, rest, flag) if dimension(rest) else Value(text, flag=flag)

@@ -26,6 +26,10 @@ MOST_BYTES = 64 << 20
 
 _PROTECTED = "The workbook is protected by a password: save it without one."
 _DAMAGED = "The workbook is damaged or of a kind that is not read: save the sheet as “CSV UTF-8”."
+_NOT_WORKED_OUT = (
+    "Cells with a formula that no program has worked out were taken as empty: {} of them. Open the workbook in a "
+    "spreadsheet program, save it, and import it again."
+)
 _TOO_MUCH = "The workbook is damaged, or takes more memory than there is: save the sheet as “CSV UTF-8”."
 
 
@@ -65,6 +69,9 @@ def read(content: bytes, zone: ZoneInfo, reader: shapes.Reader | None = None) ->
     remarks: list[Problem] = []
     proposals: list[shapes.Proposal] = []
     unsettled: shapes.Unsettled | None = None
+    unknown = workbook_parts.examine(content) if content.startswith(b"PK") else 0
+    if unknown:
+        remarks.append(Problem(0, "", _NOT_WORKED_OUT.format(unknown)))
     for sheet in _sheets(content):
         try:
             kind, said, rows_of, proposal = _of_sheet(sheet, zone, reader)
@@ -111,7 +118,6 @@ def _of_another_shape(sheet: Sheet, zone: ZoneInfo, reader: shapes.Reader, why: 
 def _sheets(content: bytes) -> Iterator[Sheet]:
     """The sheets that hold something. Raises Refused."""
     if content.startswith(b"PK"):
-        workbook_parts.examine(content)
         yield from (Sheet(*told) for told in _here(content))
     else:  # how far its cells lie cannot be told before the library has reserved a place for each
         yield from _apart(content)

@@ -22,8 +22,10 @@ _CHUNK = 1 << 20
 _DAMAGED = "The workbook is damaged: it was not copied whole. Send it again."
 
 
-def examine(content: bytes) -> None:
-    """Raise Refused for a package that was damaged, that would unpack to too much, or whose cells lie too far apart."""
+def examine(content: bytes) -> int:
+    """How many cells hold a formula that nothing has worked out. Raises Refused for a package that was damaged, that
+    would unpack to too much, or whose cells lie too far apart.
+    """
     try:
         package = zipfile.ZipFile(io.BytesIO(content))
         parts = package.infolist()
@@ -33,25 +35,30 @@ def examine(content: bytes) -> None:
             )
         if not any(part.filename.lower() == "xl/workbook.xml" for part in parts):
             raise Refused("This kind of workbook is not read: save it as XLSX, or the sheet as “CSV UTF-8”.")
+        unknown = 0
         for part in parts:
             with package.open(part) as stream:
-                _read_part(stream)
+                unknown += _read_part(stream)
     except (zipfile.BadZipFile, zlib.error, NotImplementedError, RuntimeError, ValueError, EOFError, OSError):
         raise Refused(_DAMAGED) from None
+    return unknown
 
 
 def _unpacked_limit(packed: int) -> int:
     return min(_MOST_UNPACKED, max(_SMALL, _MOST_TIMES * packed))
 
 
-def _read_part(stream: IO[bytes]) -> None:
-    """All of a part, which looks at its check sum; where it is a sheet, how far that reaches."""
+def _read_part(stream: IO[bytes]) -> int:
+    """All of a part, which looks at its check sum; where it is a sheet, how far that reaches. Its formulas without a
+    result.
+    """
     extent, before, has_cells = Extent(), b"", False
     while chunk := stream.read(_CHUNK):
         has_cells = has_cells or b"sheetData" in before + chunk
         before = chunk[-20:]
         extent.take(chunk)
     extent.judge(has_cells)
+    return extent.unknown
 
 
 class _NoSheet(Exception):
@@ -62,7 +69,8 @@ class Extent:
     """The rectangle of the cells of a sheet that hold something, found while its XML goes by."""
 
     def __init__(self) -> None:
-        self.cells = 0
+        self.cells = self.unknown = 0
+        self._text = self._awaits = False  # the cell is of text; it has a formula, and its result did not come yet
         self._row = self._column = self._depth = 0
         self._rows: list[int] = []  # the first and the last that hold something
         self._columns: list[int] = []
@@ -104,11 +112,22 @@ class Extent:
             self._row, self._column = _number(attributes.get("r", ""), self._row + 1), 0
         elif local == "c":
             self._at(attributes.get("r", ""))
+            self._text = attributes.get("t") == "str"
+        elif local == "f":
+            self._awaits = not self._text
+            self._parser.CharacterDataHandler = None
         elif local in ("v", "is"):
             self._hold()
+            self._parser.CharacterDataHandler = self._result if self._awaits else None
 
-    def _end(self, _name: str) -> None:
+    def _end(self, name: str) -> None:
         self._depth -= 1
+        if self._awaits and name.endswith(" c"):
+            self.unknown += 1
+            self._awaits = False
+
+    def _result(self, _text: str) -> None:
+        self._awaits = False
 
     def _doctype(self, *_: object) -> None:
         raise Refused("A part of the workbook declares a document type, which workbooks have not: save it anew.")

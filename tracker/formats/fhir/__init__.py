@@ -14,7 +14,7 @@ from typing import NamedTuple
 from zoneinfo import ZoneInfo
 
 from tracker.domain.errors import Refused
-from tracker.domain.readings import Problem, Reading, Row
+from tracker.domain.readings import LabReading, Problem, Reading, Row
 from tracker.formats.apart import said_once, told_apart
 from tracker.formats.cells import Misfit
 from tracker.formats.fhir import events, observations, people, reports, treatment
@@ -58,6 +58,7 @@ def read(content: bytes, zone: ZoneInfo) -> Parts:
             unread[_named(resource)] += 1
         else:
             rows += (_row(resource, make) for make in made)
+    rows = [_told_about(file, row) for row in rows]
     rows = said_once(told_apart(rows, "effective[x]"))
     remarks = tuple(_remarks(file, unread))
     return Parts(remarks if rows or remarks else (_nothing(file),), rows)
@@ -97,6 +98,15 @@ def _row(resource: Resource, make: Callable[[], Reading]) -> Row:
         return Row(resource.number, None, (Problem(resource.number, "", str(why)),), resource.place)
     said = tuple(Problem(resource.number, column, message) for column, message in resource.notes)
     return Row(resource.number, reading, said, resource.place)
+
+
+def _told_about(file: File, row: Row) -> Row:
+    """With what a contained Patient says of the person, which checks whose the row is."""
+    patient = file.contained.get(row.reading.mrn) if isinstance(row.reading, LabReading) else None
+    try:
+        return row._replace(about=people.reading(file, patient)) if patient else row
+    except Refused:
+        return row
 
 
 def _named(resource: Resource) -> str:

@@ -13,6 +13,15 @@ from tracker.formats.identifiers import rank
 
 _DEEPEST_BUNDLE = 5
 _NEVER_SYSTEMS = ("us-ssn", "2.16.840.1.113883.4.1", "passport", "driver")
+# Numbers of a country's health service or insurance, under which some clinics keep their records: after any other.
+_LAST_SYSTEMS = (
+    "nhs-number", "chi-number", "2.16.840.1.113883.2.1.4.1", "namingsystem/bsn", "2.16.840.1.113883.2.4.6.3",
+    "medicare", "/hi/ihi", "kvid", "/gkv/", "/pkv/", "2.16.756.5.32", "2.16.756.5.30.1.127.3.10.3", "ahvn13",
+    "1.2.250.1.213.1.4",
+    "/ssin", "/nrn", "codicefiscale", "1.2.752.129.2.1.3.1", "2.16.840.1.113883.3.4424.1.1.616", "us-mbi",
+)  # fmt: skip
+_LAST = 100
+_SAID_TYPES = {"MRN": "MR", "MEDICAL RECORD NUMBER": "MR"}
 
 
 class Resource:
@@ -48,6 +57,8 @@ class File:
         self.resources: list[Resource] = []
         self.empty: Counter[str] = Counter()
         self.by_id_only: dict[str, None] = {}
+        self.contained: dict[str, Resource] = {}
+        """Patients by their record number who stand in a resource about them, and so are no row of their own."""
         self._by_name: dict[str, list[Resource]] = {}
         self._reports: list[Resource] = []
         self._listed: dict[int, Resource] = {}
@@ -204,7 +215,10 @@ class File:
                 raise reference.wrong(
                     "reference", f"This is about a {found.type}, not about a patient: it is not filed."
                 )
-            return record_number(found)
+            number = record_number(found)
+            if found.owner is not None:
+                self.contained.setdefault(number, found)
+            return number
         if (identifier := reference.one("identifier")) is not None and identifier.has("value"):
             return _fitting(identifier)
         written = reference.raw("reference").partition("/_history/")[0]
@@ -244,12 +258,17 @@ def record_number(patient: Resource) -> str:
 
 def _rank(identifier: Node) -> int | None:
     types = list(identifier.codes("type"))
+    if not types:
+        said = _SAID_TYPES.get(identifier.words("type").upper())
+        types = [said] if said else []
     system = identifier.raw("system").lower()
     if not identifier.has("value") or identifier.raw("use") == "old":
         return None
     if any(word in system for word in _NEVER_SYSTEMS):
         return None
-    return rank(types)
+    place = rank(types)
+    last = _LAST if any(word in system for word in _LAST_SYSTEMS) else 0
+    return None if place is None else place + last
 
 
 def _fitting(identifier: Node) -> str:

@@ -20,6 +20,7 @@ from tracker.formats.cells import Misfit
 from tracker.formats.fhir import values
 from tracker.formats.fhir.file import File, Resource
 from tracker.formats.fhir.nodes import LOINC_SYSTEMS, Node
+from tracker.formats.specimens import elsewhere, of_blood
 
 Make = Callable[[], LabReading | ObservationReading]
 
@@ -37,7 +38,6 @@ _OBSERVED = {
     "8333-7": "temperature_c",
 }  # fmt: skip
 _UNITS = {"weight_kg": ("kg",), "temperature_c": ("Cel", "°C", "degrees C", "C")}
-_OF_BLOOD = ("blood", "serum", "plasma", "bld", "ser", "plas")
 _FILLER, _PLACER = ("FILL",), ("PLAC",)
 _NO_LABORATORY = frozenset(("Practitioner", "Patient", "RelatedPerson", "CareTeam"))
 
@@ -80,6 +80,7 @@ def parts(file: File, observation: Resource) -> Iterator[Make]:
 def observed_reading(file: File, observation: Resource, node: Node) -> ObservationReading:
     """A weight or a temperature, in the unit that the interchange has for it."""
     kind = observed(observation)
+    _check_meaning(node)
     whose = file.whose(observation)
     if _status(observation) != FINAL:
         raise node.wrong("status", f"Only final measurements are filed, and this one is {node.raw('status')[:40]}.")
@@ -93,12 +94,13 @@ def observed_reading(file: File, observation: Resource, node: Node) -> Observati
 
 def reading(file: File, observation: Resource, node: Node) -> LabReading:
     """The result that an Observation or one of its components gives. Raises Misfit."""
+    _check_meaning(observation.node)
     report = file.report_of(observation)
     whose = file.whose(observation, observation.owner, report)
     status = _status(observation)
     found = values.value_of(node)
-    if not found.value and status != CANCELLED:
-        _without(node)
+    if status != CANCELLED and (not found.value or node.has("dataAbsentReason")):
+        _without(node, found.value)
     name, local = _test(file, observation, node)
     bounds = values.printed_with(observation, node, found.unit)
     issued = values.moment(observation.node, "issued", file.zone)
@@ -107,6 +109,13 @@ def reading(file: File, observation: Resource, node: Node) -> LabReading:
         _verdict(node) or found.flag, laboratory_of(file, observation, report), accession_of(file, observation, report),
         status, issued.at if issued else None, local, _comment(observation), fasting=_fasting(file, observation),
     )  # fmt: skip
+
+
+def _check_meaning(node: Node) -> None:
+    """Raise Misfit for an extension that changes what is said, as FHIR demands of whoever does not know it."""
+    for extension in node.many("modifierExtension"):
+        url = extension.raw("url")[:100]
+        raise extension.wrong("url", f"“{url}” changes what this result means, and is not known here: it is not filed.")
 
 
 def _status(observation: Resource) -> str:
@@ -120,8 +129,11 @@ def _status(observation: Resource) -> str:
     return STATUSES[word]
 
 
-def _without(node: Node) -> None:
+def _without(node: Node, value: str = "") -> None:
     reason = node.words("dataAbsentReason")
+    if value:
+        said = f"There is a value ({value[:40]}), and why there is none ({reason[:80]}): only one of them can be meant."
+        raise node.wrong("dataAbsentReason", said)
     if reason:
         raise node.wrong("dataAbsentReason", f"There is no value ({reason}), so there is none to file.")
     raise node.wrong("value[x]", "There is no value, so there is none to file.")
@@ -149,9 +161,10 @@ def _specimen(file: File, observation: Resource) -> str:
     """` (urine)` where a sample that is not of blood is named: without a LOINC nothing else tells them apart."""
     for specimen in file.followed(observation, "specimen"):
         what = specimen.node.words("type").lower()
-        if what and not any(word in what for word in _OF_BLOOD):
+        if what and not of_blood(what):
             return f" ({what})"
-    return ""
+    named = (elsewhere(reference.raw("display"), is_sample=True) for reference in observation.node.many("specimen"))
+    return next(filter(None, named), "")
 
 
 def _fasting(file: File, observation: Resource) -> bool | None:
@@ -192,9 +205,9 @@ def _collected(file: File, observation: Resource, report: Resource | None) -> Mo
         return at
     for specimen in file.followed(observation, "specimen"):
         taken = specimen.node.one("collection")
-        if taken is not None and (at := _of(observation, specimen, taken, "collectedDateTime", file)) is not None:
+        if taken is not None and (at := _of(observation, specimen, taken, "collected", file)) is not None:
             return at
-    if report is not None and (at := _of(observation, report, report.node, "effectiveDateTime", file)) is not None:
+    if report is not None and (at := _of(observation, report, report.node, "effective", file)) is not None:
         return at
     if (at := values.moment(node, "issued", file.zone)) is not None:
         observation.note(
@@ -205,7 +218,11 @@ def _collected(file: File, observation: Resource, report: Resource | None) -> Mo
 
 
 def _of(observation: Resource, other: Resource, node: Node, name: str, file: File) -> Moment | None:
-    at = values.moment(node, name, file.zone)
+    """The time that another resource says: `name` with DateTime, or the start of the one with Period."""
+    period = node.one(f"{name}Period")
+    at = values.moment(node, f"{name}DateTime", file.zone)
+    if at is None and period is not None:
+        at = values.moment(period, "start", file.zone)
     if at is not None:
         observation.note("effectiveDateTime", f"When the sample was taken is said by its {other.type} only.")
     return at

@@ -10,13 +10,14 @@ ORC-2), so that a message sent again, or the same result by FHIR, is a duplicate
 debugging (MSH-11) is refused unless it is asked for. Source: HL7 v2.3 to 2.8, chapter 7, and what laboratories send.
 """
 
+from collections.abc import Sequence
 from typing import NamedTuple
 from zoneinfo import ZoneInfo
 
 from tracker.domain.errors import Refused
 from tracker.domain.readings import Problem, Row
 from tracker.formats.apart import said_once, told_apart
-from tracker.formats.hl7v2.context import Context, parts_of
+from tracker.formats.hl7v2.context import Context, Part, parts_of
 from tracker.formats.hl7v2.er7 import Message, messages
 from tracker.formats.hl7v2.figures import writes_commas
 from tracker.formats.hl7v2.results import refusal_of_all, row_of
@@ -66,7 +67,7 @@ def _message(message: Message, place: str, zone: ZoneInfo, test_messages: bool) 
         said = f"This message is {kind[:20] if kind.isprintable() else 'of no known type'}: results come as ORU^R01."
         return [_refused(header.line, "MSH-9", said, place)]
     first, *parts = parts_of(message.segments)
-    context = Context(first, place, zone)
+    context = Context(first, place, zone, _orders(parts))
     context.commas = any(writes_commas(part.segment) for part in parts)
     refused = "" if test_messages else refusal_of_all(header)
     rows: list[Row] = []
@@ -75,6 +76,12 @@ def _message(message: Message, place: str, zone: ZoneInfo, test_messages: bool) 
         if part.segment.name == "OBX":
             rows.append(row_of(context, part, refused))
     return rows or [_refused(header.line, "OBX", "The message holds no result (OBX): nothing can be filed.", place)]
+
+
+def _orders(parts: Sequence[Part]) -> frozenset[str]:
+    """The numbers of a message's orders."""
+    named = (part.segment for part in parts if part.segment.name in ("OBR", "ORC"))
+    return frozenset(number for segment in named for number in (segment.part(2), segment.part(3)) if number)
 
 
 def _refused(line: int, column: str, said: str, place: str) -> Row:

@@ -1,6 +1,6 @@
 """What the segments before a result say of it: whose it is, of which order and sample, and the notes on each."""
 
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from typing import NamedTuple
 from zoneinfo import ZoneInfo
 
@@ -9,15 +9,8 @@ from tracker.domain.readings import PatientReading
 from tracker.formats.cells import Misfit
 from tracker.formats.hl7v2.er7 import Segment
 from tracker.formats.hl7v2.people import patient_of
+from tracker.formats.specimens import elsewhere
 
-_OF_BLOOD = ("bl", "ser", "plas", "sang", "vollblut", "edta", "heparin", "citrat")
-# How words of an order or a sample begin that are not of blood; `urea` is none of them.
-_ELSEWHERE = (
-    "urin", "liquor", "csf", "cerebrosp", "stuhl", "stool", "faec", "feces", "fecal", "sput", "speichel", "saliva",
-    "pleura", "ascit", "synovia", "dialysat", "sweat",
-)  # fmt: skip
-# Codes of a sample (HL7 tables 0070 and 0487), where they stand alone; as an order `U/E` is urea and electrolytes.
-_ELSEWHERE_CODES = frozenset(("ur", "uri", "u24", "u", "rur", "stl", "spt", "sal", "plr", "asp", "snv", "prt", "swt"))
 _LEADS = frozenset(("R21", "R22", "R23"))  # messages in which a sample stands before its orders
 
 
@@ -53,8 +46,9 @@ def parts_of(segments: Sequence[Segment]) -> list[Part]:
 class Context:
     """What the segments before an OBX said: the patient, the order, its sample and its times."""
 
-    def __init__(self, header: Part, place: str, zone: ZoneInfo) -> None:
+    def __init__(self, header: Part, place: str, zone: ZoneInfo, orders: Collection[str] = ()) -> None:
         self.header = header.segment
+        self._orders = orders
         self.zone = zone
         control = self.header.part(10)[:40]
         self.place = f"{place}, {control}" if control else place
@@ -75,7 +69,7 @@ class Context:
         """Remember a segment that is no result."""
         segment = part.segment
         if segment.name == "PID":  # a second patient takes nothing over from the first
-            self.patient, self.said = patient_of(segment, self.header)
+            self.patient, self.said = patient_of(segment, self.header, self._orders)
             self._orc, self.obr, self.specimen = None, None, None
             self._of_patient, self._of_specimen, self._of_orc, self._of_order = part.notes, "", "", ""
         elif segment.name == "ORC":
@@ -121,19 +115,11 @@ class Context:
     def elsewhere(self) -> str:
         """` (urine)` where the sample or the order's name is not of blood; a LOINC code needs no such help."""
         for segment, number, named in ((self.specimen, 4, (2, 1, 5, 4)), (self.obr, 15, (2, 1)), (self.obr, 4, (2, 5))):
-            for text in (segment.part(number, name).lower() for name in named) if segment else ():
-                where = _elsewhere(text, is_sample=number != 4 or segment is self.specimen)
+            for text in (segment.part(number, name) for name in named) if segment else ():
+                where = elsewhere(text, is_sample=number != 4 or segment is self.specimen)
                 if where is not None:
                     return where
         return ""
-
-
-def _elsewhere(text: str, is_sample: bool) -> str | None:
-    """` (urine)` for a sample that is not of blood, "" for one that is, None where the text does not tell."""
-    words = "".join(c if c.isalnum() else " " for c in text).split()
-    if any(word.startswith(_ELSEWHERE) for word in words) or (is_sample and text.strip() in _ELSEWHERE_CODES):
-        return f" ({text[:40]})" if not any(word.startswith(_OF_BLOOD) for word in words) else ""
-    return "" if any(word.startswith(_OF_BLOOD) for word in words) else None
 
 
 def _joined(*notes: str) -> str:

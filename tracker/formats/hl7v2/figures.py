@@ -10,12 +10,17 @@ from tracker.formats.glued import Value, unglued
 from tracker.formats.hl7v2.er7 import Field, Segment
 
 NUMERIC, WORDS = frozenset(("NM", "ST", "TX", "FT", "SI", "")), frozenset(("CE", "CWE", "CNE", "CF", "IS", "ID"))
-PLACEHOLDERS = frozenset((".", "*", "**", "$", "-", "--", "---", "...", "s.u.", "siehe bemerkung", "see comment"))
+PLACEHOLDERS = frozenset((
+    ".", "*", "**", "$", "-", "--", "---", "...", "s.u.", "s. bem.", "s.bem.", "s. kommentar", "siehe kommentar",
+    "siehe bemerkung", "siehe text", "s. text", "see comment", "see comments", "see note", "see notes", "see below",
+    "see text", "voir commentaire", "cf commentaire", "cf. commentaire", "ver comentario", "ver nota", "vedi nota",
+    "zie opmerking",
+))  # fmt: skip
 
 _DECIMAL_COMMA = re.compile(r"(?<![\d.,])\d+,\d{1,2}(?![\d.,])", re.ASCII)
 _POINT_THREE = re.compile(r"(?:[<>]=?|[≤≥])?\s*[1-9]\d{0,2}\.\d{3}", re.ASCII)
 _ISO = re.compile(r"\d{4}-\d\d-\d\d(?:[T ]\d\d:\d\d(?::\d\d)?(?:\.\d+)?(?:Z|[+-]\d\d:?\d\d)?)?", re.ASCII)
-_STAMP = re.compile(r"(?P<day>\d{8})(?P<time>\d*)(?:\.\d+)?(?P<zone>[+-]\d{4})?\d*$")
+_STAMP = re.compile(r"(?P<day>\d{8})(?P<time>\d*)(?:\.\d+)?(?P<zone>[+-]\d\d(?:\d\d)?)?\d*$")
 
 
 def value_of(obx: Segment) -> Value:
@@ -84,7 +89,7 @@ def moment(stamp: str, zone: ZoneInfo) -> Moment | None:
     text = f"{day[:4]}-{day[4:6]}-{day[6:]}"
     if len(time) >= 4 and (time.strip("0") or match["zone"]):
         clock = f"{time[:2]}:{time[2:4]}" + (f":{time[4:6]}" if len(time) == 6 else "")
-        offset = match["zone"]
+        offset = match["zone"] and match["zone"].ljust(5, "0")
         text += f"T{clock}" + (f"{offset[:3]}:{offset[3:]}" if offset else "")
     return _checked(text, stamp, zone)
 

@@ -1,5 +1,6 @@
 """Who a message is about (PID): by a record number, never by name."""
 
+from collections.abc import Collection
 from zoneinfo import ZoneInfo
 
 from tracker.domain.errors import Refused
@@ -9,17 +10,20 @@ from tracker.formats.hl7v2 import figures
 from tracker.formats.hl7v2.er7 import Field, Segment
 from tracker.formats.identifiers import rank
 
+# Of table 0001, of ISO 5218 (1, 2), and of German, Dutch, Polish and French.
 _SEXES = {
-    "F": "female", "W": "female", "FEMALE": "female", "WEIBLICH": "female",
-    "M": "male", "MALE": "male", "MÄNNLICH": "male",
+    "F": "female", "W": "female", "V": "female", "K": "female", "2": "female", "FEMALE": "female", "WEIBLICH": "female",
+    "M": "male", "H": "male", "1": "male", "MALE": "male", "MÄNNLICH": "male",
 }  # fmt: skip
 _UTC = ZoneInfo("UTC")
 
 
-def patient_of(pid: Segment, header: Segment) -> tuple[PatientReading | Refused, str]:
-    """Who the message is about, or why that cannot be told; and what has to be said of it."""
+def patient_of(pid: Segment, header: Segment, orders: Collection[str]) -> tuple[PatientReading | Refused, str]:
+    """Who the message is about, or why that cannot be told; and what has to be said of it. `orders` are the numbers of
+    its orders.
+    """
     try:
-        number = _record_number(pid, header)
+        number = _record_number(pid, header, orders)
     except Misfit as why:
         return why, ""
     born, said = None, ""
@@ -32,9 +36,13 @@ def patient_of(pid: Segment, header: Segment) -> tuple[PatientReading | Refused,
     return PatientReading(number, pid.part(5)[:80], given[:80], born, _SEXES.get(pid.part(8).upper(), "unknown")), said
 
 
-def _record_number(pid: Segment, header: Segment) -> str:
-    """The identifier of PID-3 that serves best as a record number; where there is none, that of PID-2 or PID-4."""
-    for number in (3, 2, 4):
+def _record_number(pid: Segment, header: Segment, orders: Collection[str]) -> str:
+    """The identifier of PID-3 that serves best as a record number; where there is none, that of PID-2 or PID-4.
+
+    Where PID-3 holds the number of the order, as some large laboratories send it, the patient's own is in PID-2 or
+    PID-4: that of the order comes last, or each order would be somebody new.
+    """
+    for number in (2, 4, 3) if pid.part(3) in orders else (3, 2, 4):
         ranked = [(place, field) for field in pid.repetitions(number) if (place := _rank(field)) is not None]
         best = min((place for place, _ in ranked), default=0)
         fields = {field.component(1): field for place, field in ranked if place == best}

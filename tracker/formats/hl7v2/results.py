@@ -34,6 +34,7 @@ STATUSES = {
 _NONE_YET = {"I": "the sample is in the laboratory", "O": "it is only ordered", "N": "it was not asked for"}
 _LOINC = frozenset(("LN", "LNC", "LOINC", "2.16.840.1.113883.6.1"))
 _LONGEST_SUB_ID = 40
+_NOT_BEFORE = "OBX-14 is not before the sample arrived or was reported: the time of its order or sample is taken."
 _NOT_LIVE = {"T": "training", "D": "debugging"}
 NOT_LIVE = (
     "The message is marked as {} (MSH-11 is {}): it is no patient’s result. Import it with --test-messages if it is."
@@ -179,23 +180,55 @@ def _flags(obx: Segment) -> str:
 def _collected(context: Context, obx: Segment, said: list[tuple[str, str]]) -> Moment:
     """When the sample was taken: OBX-14, SPM-17, OBR-7; else a time that only stands for it, which is said, unless one
     was given that cannot be read: another day is never put in its place.
+
+    Many laboratories write into OBX-14 when they had the result, often on another day. Nothing is taken after it has
+    arrived or was reported: then the day of the order is the one.
     """
     obr, header, specimen = context.obr, context.header, context.specimen
     taken = [(segment, number) for segment, number in ((obx, 14), (specimen, 17), (obr, 7)) if segment]
     for segment, number in taken:
         if (at := _stamp(segment, number, context.zone)) is not None:
-            return at
+            earlier = _taken_before(context, at) if segment is obx else None
+            if earlier is not None:
+                said.append(("OBX-14", _NOT_BEFORE))
+            return earlier or at
     for segment, number in taken:
         if (given := segment.part(number).strip()).strip("0"):
             why = f"“{given[:30]}” is no whole day: it is written 20260301 or 202603010840."
             raise Misfit(f"{segment.name}-{number}", why)
-    instead = ((obr, 22, "OBR-22 (the time of the report)"), (header, 7, "MSH-7 (the time of the message)"))
+    instead = (
+        (specimen, 18, "SPM-18 (the time of its arrival)"), (obr, 14, "OBR-14 (the time of its arrival)"),
+        (obx, 19, "OBX-19 (the time of the analysis)"),
+        (obr, 22, "OBR-22 (the time of the report)"), (header, 7, "MSH-7 (the time of the message)"),
+    )  # fmt: skip
     for holder, number, name in instead:
         at = _stamp(holder, number, context.zone) if holder else None
         if at is not None:
             said.append(("OBX-14", f"When the sample was taken is not said: {name} stands for it."))
             return at
     raise Misfit("OBX-14", "When the sample was taken is not said: neither OBX-14 nor OBR-7 holds a day.")
+
+
+def _taken_before(context: Context, at: Moment) -> Moment | None:
+    """The time that the sample or its order gives, where that is of an earlier day, and `at` not before the arrival or
+    the report.
+    """
+    obr, specimen = context.obr, context.specimen
+    taken = [_lenient(segment, number, context) for segment, number in ((specimen, 17), (obr, 7)) if segment]
+    first = next(filter(None, taken), None)
+    if first is None or first.on >= at.on:
+        return None
+    ends = [_lenient(segment, number, context) for segment, number in ((specimen, 18), (obr, 14), (obr, 22)) if segment]
+    late = any(end and end.time_known and first.at <= end.at <= at.at for end in ends)
+    return first if late else None
+
+
+def _lenient(segment: Segment, number: int, context: Context) -> Moment | None:
+    """A time that only helps; what is no time does not."""
+    try:
+        return figures.moment(segment.part(number), context.zone)
+    except Refused:
+        return None
 
 
 def _issued(context: Context) -> datetime | None:

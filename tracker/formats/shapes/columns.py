@@ -1,5 +1,6 @@
 """Which column of a table is what, and the questions where no heading says so for certain."""
 
+import re
 from collections.abc import Sequence
 from typing import NamedTuple
 
@@ -10,6 +11,8 @@ from tracker.formats.shapes.headings import ROLES, role
 
 NO_COLUMN = "no column"
 _NONE_HAS_IT = " Where no column has it, say one day for all samples."
+_TWO = 2
+_A_NAME = re.compile(r"name|naam|nazwa|bezeichnung|description|libellé|benennung", re.IGNORECASE)
 _SPLIT_DAY = ("year", "month", "day")
 
 
@@ -61,10 +64,21 @@ class Columns:
                 self.places[name] = self._place(name, told)
             return
         candidates = self.sure.get(name, [])
+        if name == "test" and len(candidates) == _TWO and "code" not in self.sure:
+            candidates = self._spelt_out(candidates)
         if len(candidates) == 1:
             self.places[name] = self.named.index(candidates[0])
         elif len(candidates) > 1 and name in ("date", "value", "test", "unit"):
             self._ask(name)
+
+    def _spelt_out(self, candidates: list[str]) -> list[str]:
+        """Of `Test` and `Testbezeichnung` the one that says it is a name; the other holds the laboratory's code."""
+        names = [label for label in candidates if _A_NAME.search(label)]
+        if len(names) != 1:
+            return candidates
+        (code,) = set(candidates) - set(names)
+        self.sure["code"] = [code]
+        return names
 
     def _place(self, name: str, label: str) -> int:
         folded = [each.casefold() for each in self.named]

@@ -14,14 +14,14 @@ from tracker.domain.units import Analyte, dimension
 from tracker.formats.cells import COMMA, POINT
 from tracker.formats.shapes.answers import Answers
 from tracker.formats.shapes.columns import Columns, Question
-from tracker.formats.shapes.figures import DAY_FIRST, MONTH_FIRST, NOTHING, dates_of, decimals_of
+from tracker.formats.shapes.figures import DAY_FIRST, MONTH_FIRST, NOTHING, dates_of, decimals_of, figure, short_year
 from tracker.formats.shapes.grid import Grid, labels
 from tracker.formats.shapes.headings import Find, printed, role, unit_printed
 from tracker.formats.shapes.shape import Measured, Shape, understood
 
 _HEADER_WITHIN = 40
 _SAMPLE = 20_000  # rows that are looked at for the order of days and the decimal mark: all, of any table that is read
-_LONG = ("test", "code", "value", "unit", "range", "low", "high", "flag", "status", "category")
+_LONG = ("test", "code", "value", "unit", "range", "low", "high", "flag", "status", "category", "panel")
 _OTHER_UNITS = ("%", "10*9/L", "g/L", "mg/L")
 
 
@@ -147,10 +147,19 @@ def _check_named(named: Sequence[str], answers: Answers, long: bool) -> None:
 
 
 def _padded(grid: Grid, header: int) -> list[str]:
-    """The header row, as wide as the widest row below it."""
-    cells = grid.rows[header][1]
+    """The header row, as wide as the widest row below it. Where its cell is empty and one of the two rows above says
+    what the column is for (`Patient` over a heading of two rows), that counts.
+    """
     width = max((len(row) for _, row in grid.rows[header : header + _SAMPLE]), default=0)
-    return [*cells, *[""] * min(width - len(cells), 1000)]
+    cells = [*grid.rows[header][1], *[""] * min(width - len(grid.rows[header][1]), 1000)]
+    above = [row for _, row in grid.rows[max(0, header - 2) : header]][::-1]
+    return [cell or _role_above(above, place) for place, cell in enumerate(cells)]
+
+
+def _role_above(above: Sequence[Sequence[str]], place: int) -> str:
+    """What the nearest cell above says, where that is a role of a column."""
+    nearest = next((row[place] for row in above if place < len(row) and row[place]), "")
+    return nearest if role(nearest)[1] else ""
 
 
 def _units_row(grid: Grid, header: int) -> list[str]:
@@ -216,16 +225,27 @@ def _units(shape: Shape, body: Sequence[Sequence[str]], find: Find) -> Iterator[
         place = shape.places.get("test", shape.places.get("code"))
         if place is None:
             return
-        names = dict.fromkeys(cells[place] for cells in body if place < len(cells) and cells[place])
+        value = shape.places["value"]
+        held = ((cells[place], cells[value]) for cells in body if max(place, value) < len(cells) and cells[place])
+        names = dict.fromkeys(name for name, cell in held if _is_bare(cell))
         without = [(name, name) for name in names if name not in given]
     else:
-        without = [(m.label, m.name) for m in shape.measured if not m.unit and m.unit_place is None]
+        bare = (m for m in shape.measured if not m.unit and m.unit_place is None)
+        without = [(m.label, m.name) for m in bare if any(map(_is_bare, _column(body, m.place)))]
     for label, name in without:
         analyte = find(name, "")
         if analyte is not None and analyte.conversions:
             others = [unit for unit in _OTHER_UNITS if _other(find, name, unit, analyte)]
             asks = f"In which unit is “{label}”? None is printed."
             yield Question(f"units.{label}", asks, (*analyte.units, *others), analyte.unit)
+
+
+def _is_bare(cell: str) -> bool:
+    """Whether a cell has no unit of its own (`5.1 G/l`)."""
+    try:
+        return not figure(cell).unit
+    except Refused:
+        return True
 
 
 def _other(find: Find, name: str, unit: str, analyte: Analyte) -> bool:
@@ -243,7 +263,8 @@ def _days(shape: Shape, body: Sequence[Sequence[str]]) -> tuple[str, list[Questi
     asked = []
     if unclear and not order:
         but = f", and “{against}” and others contradict each other" if against else ""
-        asks = f"Is the day or the month first in “{unclear}”{but}?"
+        last = " The year is taken to stand last, in this century." if short_year(unclear) else ""
+        asks = f"Is the day or the month first in “{unclear}”{but}?{last}"
         asked.append(Question("dates", asks, (DAY_FIRST, MONTH_FIRST), DAY_FIRST if "." in unclear else ""))
     return order, asked
 

@@ -24,10 +24,11 @@ from tracker.domain.readings import (
 from tracker.formats import cells as cell_readers
 from tracker.formats.bounds import range_of
 from tracker.formats.cells import Remark, printed_range
-from tracker.formats.shapes.figures import NOTHING, day, figure, moment, same_unit
+from tracker.formats.shapes.figures import NOTHING, NoClock, day, figure, moment, same_unit
 from tracker.formats.shapes.headings import unit_printed
 from tracker.formats.shapes.proposing import Proposal
 from tracker.formats.shapes.shape import Measured
+from tracker.formats.specimens import elsewhere
 
 _TOTALS = frozenset((
     "total", "totals", "sum", "summe", "gesamt", "mean", "average", "avg", "mittelwert", "median", "sd", "std", "min",
@@ -37,6 +38,11 @@ _LOINC = re.compile(r"^(?:loinc:)?(\d{1,5}-\d)$", re.IGNORECASE)
 _STATUSES = {
     "": FINAL, "final": FINAL, "f": FINAL, "corrected": CORRECTED, "c": CORRECTED, "amended": CORRECTED,
     "preliminary": PRELIMINARY, "p": PRELIMINARY, "cancelled": CANCELLED, "x": CANCELLED,
+    "final result": FINAL, "edited result - final": CORRECTED, "edited result": CORRECTED, "completed": FINAL,
+    "complete": FINAL, "validated": FINAL, "endbefund": FINAL, "validiert": FINAL, "définitif": FINAL,
+    "korrigiert": CORRECTED, "korrektur": CORRECTED, "corrigé": CORRECTED, "preliminary result": PRELIMINARY,
+    "partial": PRELIMINARY, "teilbefund": PRELIMINARY, "vorläufig": PRELIMINARY, "provisoire": PRELIMINARY,
+    "canceled": CANCELLED, "storniert": CANCELLED, "annulé": CANCELLED,
 }  # fmt: skip
 _ELSEWHERE = frozenset((
     "vital-signs", "vital signs", "survey", "social-history", "social history", "exam", "procedure", "imaging",
@@ -69,6 +75,7 @@ class _Sample(NamedTuple):
     collected: Moment
     laboratory: str
     accession: str
+    elsewhere: str  # ` (urine)`, where it is not of blood
     about: PatientReading | None
     remarks: tuple[Problem, ...]
 
@@ -130,13 +137,24 @@ class Rows:
         born, remarks = self._born(line)
         about = PatientReading(mrn, birth_date=born) if born else None
         laboratory = self._cell(line, "laboratory") or self.answers.laboratory
-        return _Sample(cell_readers.mrn(mrn), collected, laboratory, self._cell(line, "accession"), about, remarks)
+        return _Sample(
+            cell_readers.mrn(mrn), collected, laboratory, self._cell(line, "accession"),
+            self._elsewhere(line), about, remarks,
+        )  # fmt: skip
+
+    def _elsewhere(self, line: _Line) -> str:
+        """` (urine)` where the sample, or else the panel, is not of blood: a glucose of urine is called glucose too."""
+        for role in ("specimen", "panel", "category"):
+            where = elsewhere(self._cell(line, role), is_sample=role == "specimen")
+            if where is not None:
+                return where
+        return ""
 
     def _told(self, role: str, read: Callable[[], Told]) -> Told:
         try:
             return read()
         except Refused as why:
-            raise Trouble(self._label(role), str(why)) from None
+            raise Trouble(self._label("time" if isinstance(why, NoClock) else role), str(why)) from None
 
     def _collected(self, line: _Line) -> Moment:
         if self.answers.sampled_on:
@@ -173,8 +191,8 @@ class Rows:
         except Refused as why:
             return Row(line.number, None, (Problem(line.number, m.label, str(why)),))
         reading = LabReading(
-            sample.mrn, sample.collected, m.name, value.value, unit or value.unit, lab_flag=value.flag,
-            laboratory=sample.laboratory, accession=sample.accession,
+            sample.mrn, sample.collected, f"{m.name}{sample.elsewhere}", value.value, unit or value.unit,
+            lab_flag=value.flag, laboratory=sample.laboratory, accession=sample.accession,
         )  # fmt: skip
         return Row(line.number, reading, sample.remarks, about=sample.about)
 
@@ -193,8 +211,9 @@ class Rows:
             raise Trouble(self._label("unit"), f"“{cell}” is in {value.unit}, the column of units says {unit}.")
         low, high, said = self._range(line, unit or value.unit, factor)
         remarks = (Problem(line.number, self._label("range"), said),) if said else ()
+        test = name if code.startswith("loinc:") else f"{name}{sample.elsewhere}"
         reading = LabReading(
-            sample.mrn, sample.collected, name, value.value, unit or value.unit, low, high,
+            sample.mrn, sample.collected, test, value.value, unit or value.unit, low, high,
             self._cell(line, "flag") or value.flag, sample.laboratory, sample.accession, status, local_code=code,
         )  # fmt: skip
         return Row(line.number, reading, (*sample.remarks, *remarks), about=sample.about)
