@@ -20,12 +20,12 @@ def taken(obx_14: str, obr: str, *more: str) -> tuple[str, str]:
 ARRIVED = "OBR|1|P77|F4711|CBC|||20260227083000|||||||20260227111500||||||||{}"
 
 
-def test_a_time_of_the_result_is_not_the_day_of_the_sample() -> None:
-    told, said = taken("20260228060500", ARRIVED.format(""))
-    assert told == "27 Feb 08:30"
-    assert said.startswith("OBX-14 is not before the sample arrived")
+def test_a_time_with_the_result_that_is_after_its_arrival_is_kept_and_pointed_out() -> None:
     reported = OBR.replace("20260301083000", "20260227083000") + "|" * 15 + "20260228060500"
-    assert taken("20260228060500", reported)[0] == "27 Feb 08:30"
+    for order in (ARRIVED.format(""), reported):
+        told, said = taken("20260228060500", order)
+        assert told == "28 Feb 06:05"
+        assert said.startswith("The order says that the sample was taken on 2026-02-27;")
 
 
 @pytest.mark.parametrize(
@@ -43,11 +43,6 @@ def test_a_time_of_the_result_is_not_the_day_of_the_sample() -> None:
 )
 def test_otherwise_the_time_with_the_result_counts(obx_14: str, obr: str, told: str) -> None:
     assert taken(obx_14, obr) == (told, "")
-
-
-def test_without_a_time_of_sampling_that_of_its_arrival_is_nearer_than_that_of_the_message() -> None:
-    told, said = taken("", "OBR|1|P77|F4711|CBC||||||||||20260227111500")
-    assert (told, "OBR-14" in said) == ("27 Feb 11:15", True)
 
 
 def test_a_zone_of_two_digits_is_one() -> None:

@@ -83,8 +83,8 @@ TOLD: dict[str, list[str]] = {
     "undated.csv": ["00231, 5 Mar 2026: Creatinine 0.93 mg/dL", "00417, 5 Mar 2026: Creatinine 1.1 mg/dL"],
     "two_readings.csv": ["00231, 3 Feb 2026: Kreatinin 1.1 mg/dL", "00231, 4 Feb 2026: Kreatinin 1.2 mg/dL"],
     "american.hl7": [
-        f"{MORNING}: HDLc SerPl-mCnc 49 mg/dL (50 to None) L",
-        f"{MORNING}: LDLc SerPl Calc-mCnc 163 mg/dL (calc) (up to 100) H",
+        "00231, 3 Mar 2026 09:29: HDLc SerPl-mCnc 49 mg/dL (50 to None) L",
+        "00231, 3 Mar 2026 09:29: LDLc SerPl Calc-mCnc 163 mg/dL (calc) (up to 100) H",
         f"{MORNING}: M TB IFN-g Bld-Imp NEGATIVE / Nil: 0.02 IU/mL N",
     ],
     "spanish.csv": [

@@ -34,7 +34,10 @@ STATUSES = {
 _NONE_YET = {"I": "the sample is in the laboratory", "O": "it is only ordered", "N": "it was not asked for"}
 _LOINC = frozenset(("LN", "LNC", "LOINC", "2.16.840.1.113883.6.1"))
 _LONGEST_SUB_ID = 40
-_NOT_BEFORE = "OBX-14 is not before the sample arrived or was reported: the time of its order or sample is taken."
+_NOT_BEFORE = (
+    "The order says that the sample was taken on {}; the time in OBX-14, which is kept, is not before it had arrived or"
+    " was reported. Correct the day if it is that of the result."
+)
 _NOT_LIVE = {"T": "training", "D": "debugging"}
 NOT_LIVE = (
     "The message is marked as {} (MSH-11 is {}): it is no patient’s result. Import it with --test-messages if it is."
@@ -181,8 +184,8 @@ def _collected(context: Context, obx: Segment, said: list[tuple[str, str]]) -> M
     """When the sample was taken: OBX-14, SPM-17, OBR-7; else a time that only stands for it, which is said, unless one
     was given that cannot be read: another day is never put in its place.
 
-    Many laboratories write into OBX-14 when they had the result, often on another day. Nothing is taken after it has
-    arrived or was reported: then the day of the order is the one.
+    Many laboratories write into OBX-14 when they had the result, often on another day. It is kept, and where nothing
+    can have been taken then, because it had arrived or was reported by then, that is said.
     """
     obr, header, specimen = context.obr, context.header, context.specimen
     taken = [(segment, number) for segment, number in ((obx, 14), (specimen, 17), (obr, 7)) if segment]
@@ -190,17 +193,13 @@ def _collected(context: Context, obx: Segment, said: list[tuple[str, str]]) -> M
         if (at := _stamp(segment, number, context.zone)) is not None:
             earlier = _taken_before(context, at) if segment is obx else None
             if earlier is not None:
-                said.append(("OBX-14", _NOT_BEFORE))
-            return earlier or at
+                said.append(("OBX-14", _NOT_BEFORE.format(earlier.on)))
+            return at
     for segment, number in taken:
         if (given := segment.part(number).strip()).strip("0"):
             why = f"“{given[:30]}” is no whole day: it is written 20260301 or 202603010840."
             raise Misfit(f"{segment.name}-{number}", why)
-    instead = (
-        (specimen, 18, "SPM-18 (the time of its arrival)"), (obr, 14, "OBR-14 (the time of its arrival)"),
-        (obx, 19, "OBX-19 (the time of the analysis)"),
-        (obr, 22, "OBR-22 (the time of the report)"), (header, 7, "MSH-7 (the time of the message)"),
-    )  # fmt: skip
+    instead = ((obr, 22, "OBR-22 (the time of the report)"), (header, 7, "MSH-7 (the time of the message)"))
     for holder, number, name in instead:
         at = _stamp(holder, number, context.zone) if holder else None
         if at is not None:
