@@ -618,3 +618,23 @@ def test_a_long_file_that_is_gone_is_said(bob: Browser, cast: Cast, database: Da
         Path(session.scalars(select(Job).where(Job.kind == "import")).one().details["path"]).unlink()
     working.work_on(database, 1, once=True)
     assert "The file is not here any more: send it again." in words(bob.get(page).text)
+
+
+def test_a_file_whose_job_another_worker_took_over_is_left_to_it(
+    bob: Browser, cast: Cast, database: Database, small_parts: None, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The first was held up for longer than a minute and comes back: what it lets go of is not its own any more."""
+    page = bob.post("/imports/file", {"token": token(send(bob, long_file()))}).location
+    proceed = working._proceed
+
+    def taken_over(*told: Any) -> bool:
+        monkeypatch.setattr(working, "_proceed", proceed)
+        with database.transaction() as session:
+            job = jobs.take(session, "another, killed since", datetime.now(UTC) + 2 * jobs.LEASE)
+            assert job is not None
+            job.seen_at = datetime.now(UTC) - 2 * jobs.LEASE
+        return proceed(*told)
+
+    monkeypatch.setattr(working, "_proceed", taken_over)
+    working.work_on(database, 1, once=True)
+    assert "Done: 121 rows dealt with." in words(bob.get(page).text)

@@ -178,10 +178,18 @@ def _import(opened: Database, job: Job, worker: str, _pool: Executor) -> dict[st
     except AWAY:
         raise  # the job is taken up again, and needs the file; so it is where the service ends
     except Exception:
-        path.unlink(missing_ok=True)
+        _put_away(opened, job, worker, path)
         raise
-    path.unlink(missing_ok=True)
+    _put_away(opened, job, worker, path)
     return filed.flags
+
+
+def _put_away(opened: Database, job: Job, worker: str, path: Path) -> None:
+    """The file is needed no more, unless another worker has taken the job up meanwhile: then it is theirs."""
+    with opened.reading() as session:
+        now = session.get_one(Job, job.id)
+    if now.state != jobs.RUNNING or now.worker == worker:
+        path.unlink(missing_ok=True)
 
 
 def _file(opened: Database, job: Job, worker: str, path: Path, filing: Filing, reader: Reader, zone: ZoneInfo) -> Filed:
