@@ -22,6 +22,7 @@ from tests.pictures import pdf
 from tests.web.conftest import Browser
 from tracker.cli import working
 from tracker.db import Database
+from tracker.formats import shelves
 from tracker.models import AuditEntry, HeldRow, ImportBatch, Job, LabResult, Patient
 from tracker.operations import jobs, runs, tray
 from tracker.operations.actor import Actor
@@ -638,3 +639,26 @@ def test_a_file_whose_job_another_worker_took_over_is_left_to_it(
     monkeypatch.setattr(working, "_proceed", taken_over)
     working.work_on(database, 1, once=True)
     assert "Done: 121 rows dealt with." in words(bob.get(page).text)
+
+
+def test_who_reads_a_long_file_is_seen_and_stops_when_asked(
+    bob: Browser, cast: Cast, database: Database, small_parts: None, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Reading can take longer than the minute after which a worker is taken for gone."""
+    monkeypatch.setattr(working, "BEAT", 0)
+    monkeypatch.setattr(shelves, "_OFTEN", 50)
+    page = bob.post("/imports/file", {"token": token(send(bob, long_file()))}).location
+    before, proceed = counts(database), working._proceed
+    seen: list[int] = []
+
+    def stopped_by_bob(*told: Any) -> bool:
+        seen.append(told[4])
+        if len(seen) == 2:
+            assert bob.post(f"{page}/cancel").status_code == 303
+        return proceed(*told)
+
+    monkeypatch.setattr(working, "_proceed", stopped_by_bob)
+    working.work_on(database, 1, once=True)
+    assert seen == [50, 100]
+    assert "Stopped" in words(bob.get(page).text)
+    assert counts(database) == before | {"audit_entry": before["audit_entry"] + 1}, "the word to stop alone"

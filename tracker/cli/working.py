@@ -22,7 +22,7 @@ from tracker.cli.filing import Filed, Filing, file_all
 from tracker.cli.judging import CHUNK, judge_part
 from tracker.cli.sharing import pool, writers
 from tracker.db import Database
-from tracker.domain.errors import JakwatchError, OutcomeUnknown, Refused
+from tracker.domain.errors import JakwatchError, OutcomeUnknown, Refused, Stale
 from tracker.formats.shapes import Answers, Reader
 from tracker.formats.shelves import Shelves
 from tracker.models import Account, Clinic, Job
@@ -38,6 +38,7 @@ from tracker.queries.yardsticks import Trial
 
 log = logging.getLogger("tracker.jobs")
 PAUSE = 2.0  # seconds between two looks for work
+BEAT = 10.0  # seconds between two words that a file is still being read
 AWAY = (OperationalError, OutcomeUnknown)  # the database, for now
 
 
@@ -195,13 +196,30 @@ def _put_away(opened: Database, job: Job, worker: str, path: Path) -> None:
 def _file(opened: Database, job: Job, worker: str, path: Path, filing: Filing, reader: Reader, zone: ZoneInfo) -> Filed:
     with Shelves(PART) as shelves, path.open("rb") as stream:
         source = formats.read(job.details["name"], stream, zone, reader)
-        shelves.take(source.name, job.details["sha256"], source)
+        shelves.take(source.name, job.details["sha256"], source, _reading(opened, job, worker, shelves))
         how = (zone.key, job.details["answers"])
         filed = file_all(opened, shelves, filing, how, lambda rows: _proceed(opened, job, worker, rows, shelves.rows))
         if not filed.left:
             _proceed(opened, job, worker, shelves.rows, shelves.rows)
             _keep_mapping(opened, job, filing.actor(), source)
         return filed
+
+
+def _reading(opened: Database, job: Job, worker: str, shelves: Shelves) -> Callable[[], None]:
+    """What says now and then that a file is still being read, which may take longer than a lease. It raises Stale where
+    the job is not this worker's any more.
+    """
+    said = time.monotonic()
+
+    def told() -> None:
+        nonlocal said
+        if time.monotonic() - said < BEAT:
+            return
+        said = time.monotonic()
+        if not _proceed(opened, job, worker, 0, shelves.rows):
+            raise Stale("It was stopped, or another worker does it.")
+
+    return told
 
 
 def _on_behalf_of(account: Account) -> Actor:
