@@ -14,7 +14,9 @@ from typing import Any
 from zoneinfo import ZoneInfo
 
 import click
+from sqlalchemy import select
 from sqlalchemy.exc import OperationalError
+from sqlalchemy.orm import Session
 
 from tracker import formats
 from tracker.cli.context import database, largest_document, open_database
@@ -25,7 +27,7 @@ from tracker.db import Database
 from tracker.domain.errors import JakwatchError, OutcomeUnknown, Refused, Stale
 from tracker.formats.shapes import Answers, Reader
 from tracker.formats.shelves import Shelves
-from tracker.models import Account, Clinic, Job
+from tracker.models import Account, Clinic, Job, Membership
 from tracker.operations import jobs, mapping, trial
 from tracker.operations.actor import Actor
 from tracker.operations.enrol import zone_of
@@ -39,6 +41,7 @@ from tracker.queries.yardsticks import Trial
 log = logging.getLogger("tracker.jobs")
 PAUSE = 2.0  # seconds between two looks for work
 BEAT = 10.0  # seconds between two words that a file is still being read
+MAY_FILE = frozenset(("recorder", "clinician"))  # the roles to whom the pages of imports are open
 AWAY = (OperationalError, OutcomeUnknown)  # the database, for now
 
 
@@ -167,12 +170,14 @@ def _import(opened: Database, job: Job, worker: str, _pool: Executor) -> dict[st
     with opened.reading() as session:
         clinic, account = session.get_one(Clinic, job.clinic_id), session.get_one(Account, job.asked_by)
         reader = mappings.reader(session, [clinic.id], Answers.of(job.details["answers"]))
+        still = account.active and account.role in MAY_FILE and _works_in(session, account, clinic)
     if not path.is_file():
         raise Refused(
             "The file is not here any more: send it again. What was stored of it stays, and it goes on from there."
         )
-    if not account.active:
-        raise Refused(f"The account of {account.name} was closed meanwhile: somebody else has to send the file.")
+    if not still:
+        _put_away(opened, job, worker, path)
+        raise Refused(f"{account.name} may not file here any more: somebody else has to send the file.")
     filing = Filing(partial(_on_behalf_of, account), (clinic.id,), largest=largest_document())
     try:
         filed = _file(opened, job, worker, path, filing, reader, ZoneInfo(clinic.time_zone))
@@ -183,6 +188,12 @@ def _import(opened: Database, job: Job, worker: str, _pool: Executor) -> dict[st
         raise
     _put_away(opened, job, worker, path)
     return filed.flags
+
+
+def _works_in(session: Session, account: Account, clinic: Clinic) -> bool:
+    m = Membership
+    held = select(m.id).where(m.account_id == account.id, m.clinic_id == clinic.id)
+    return session.scalar(held) is not None
 
 
 def _put_away(opened: Database, job: Job, worker: str, path: Path) -> None:
