@@ -274,3 +274,14 @@ def test_an_older_result_that_comes_in_late_extends_the_episode(desk: Desk) -> N
     desk.labs(("ALT", "140", "U/L", "2026-03-01"))
     assert desk.flag("ctcae", "ALT").id == first.id
     assert desk.flag("ctcae", "ALT").opened_on == date(2026, 3, 1)
+
+
+def test_what_was_urgent_and_eased_before_it_cleared_asks_for_closure_until_somebody_closes_it(desk: Desk) -> None:
+    """Judged once more, with nothing new, it would else leave the queue without anybody having looked."""
+    for value, day in (("20", "2026-01-05"), ("300", "2026-02-02"), ("50", "2026-02-09"), ("20", "2026-02-16")):
+        desk.labs(("ALT", value, "U/L", day))
+    flag = desk.flag("ctcae", "ALT", "cleared")
+    assert (flag.severity, flag.attention) == ("info", 2)
+    for _ in range(2):
+        desk.judge_on(0)
+        assert desk.flag("ctcae", "ALT", "cleared").attention == 2

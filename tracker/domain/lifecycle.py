@@ -156,14 +156,16 @@ SETTLED_BY_THEMSELVES = frozenset({"overdue", "not_evaluated", "screening", "dos
 
 
 def attention(
-    severity: str, machine: str, review: str, folded: bool, before: int | None = None, asks_closure: bool = True
-) -> int:
+    severity: str, machine: str, review: str, folded: bool, before: int | None = None, asks_closure: bool = True,
+    asked: bool = False,
+) -> int:  # fmt: skip
     """A flag's place in the queue: 0 urgent, 1 soon, 2 routine, 3 info; 4 to 7 the same while somebody carries it; 9
     not in it.
 
     `before` is the place it had while still undecided: an urgent finding that eased before anybody looked keeps its
     place. A finding that cleared before anybody looked asks for closure at routine, if it was urgent or soon; one that
-    somebody had decided on, whatever it was; else, and where nobody has to close it (`asks_closure` False), it leaves.
+    somebody had decided on, whatever it was, and one that `asked` for closure already; else, and where nobody has to
+    close it (`asks_closure` False), it leaves.
     """
     if folded or review == CLOSED:
         return NOT_QUEUED
@@ -172,7 +174,7 @@ def attention(
         if not asks_closure:
             return NOT_QUEUED
         worst = rank if before is None or before >= CARRIED_OFFSET else min(rank, before)
-        return RANK[ROUTINE] if review != OPEN or worst <= RANK[SOON] else NOT_QUEUED
+        return RANK[ROUTINE] if asked or review != OPEN or worst <= RANK[SOON] else NOT_QUEUED
     if review in CARRIED:
         return rank + CARRIED_OFFSET
     if before is not None and before < RANK[INFO]:

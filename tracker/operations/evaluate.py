@@ -169,7 +169,8 @@ def _update(
         )  # fmt: skip
     review = lifecycle.REOPENED if why else flag.review
     before = flag.attention if review in lifecycle.UNDECIDED and not why else None
-    place = place_of(finding, machine, review, before)
+    asked = flag.machine == lifecycle.MACHINE_CLEARED and before is not None and before < lifecycle.CARRIED_OFFSET
+    place = place_of(finding, machine, review, before, asked)
     content = content_of(finding)
     if content == flag.content and review == flag.review and place == flag.attention and not flag.superseded:
         return

@@ -59,9 +59,9 @@ def stored_flags(session: Session, patient_ids: list[int], evidence: bool) -> di
     return found
 
 
-def place_of(finding: Finding, machine: str, review: str, before: int | None = None) -> int:
+def place_of(finding: Finding, machine: str, review: str, before: int | None = None, asked: bool = False) -> int:
     asks = finding.rule not in lifecycle.SETTLED_BY_THEMSELVES
-    return lifecycle.attention(finding.severity, machine, review, finding.folded_under is not None, before, asks)
+    return lifecycle.attention(finding.severity, machine, review, finding.folded_under is not None, before, asks, asked)
 
 
 def content_of(finding: Finding) -> str:
