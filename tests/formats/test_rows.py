@@ -63,3 +63,18 @@ def test_every_interaction_that_a_protocol_asks_about_is_known() -> None:
     }
     assert asked
     assert asked <= set(INTERACTIONS)
+
+
+@pytest.mark.parametrize(
+    ("more", "read_as"),
+    [
+        ({"specimen": "Urine"}, "Creatinine (urine)"),
+        ({"material": "Serum", "order": "Urinalysis"}, "Creatinine"),
+        ({"order": "Spot urine"}, "Creatinine (spot urine)"),
+        ({"specimen": ""}, "Creatinine"),
+    ],
+)
+def test_a_column_that_names_the_sample_tells_urine_from_blood(more: dict[str, str], read_as: str) -> None:
+    """Read as a creatinine of serum it would be a kidney failure."""
+    (row,) = rows(table(GOOD["results"] | {"analyte": "Creatinine", "value": "9.5", "unit": "mg/dL"} | more))
+    assert (row.reading.analyte, row.problems) == (read_as, ())  # type: ignore[union-attr]  # a result

@@ -40,12 +40,42 @@ def test_a_sample_of_blood(called: str) -> None:
         "Liquor",
         "Stuhl",
         "Ascites",
+        "Aszites",
+        "Spontanharn",
+        "Gelenkpunktat",
+        "Líquor",
     ],
 )
 def test_a_sample_of_something_else(called: str) -> None:
     assert elsewhere(called, is_sample=True) == f" ({called.lower()})"
 
 
-@pytest.mark.parametrize("called", ["", "Urea and electrolytes", "Serous", "Bladder", "U/E"])
+@pytest.mark.parametrize("called", ["Urinalysis, blood and protein", "Urinstatus (Blut)", "Citrat im Urin"])
+def test_an_order_of_urine_in_which_blood_or_citrate_is_looked_for(called: str) -> None:
+    assert elsewhere(called, is_sample=False) == f" ({called.lower()})"
+
+
+@pytest.mark.parametrize("called", ["Urin, Serum", "Blood count", "Plasma (Citrat)"])
+def test_an_order_that_names_blood(called: str) -> None:
+    assert elsewhere(called, is_sample=False) == ""
+
+
+@pytest.mark.parametrize(
+    "called",
+    [
+        "",
+        "Urea and electrolytes",
+        "Serous",
+        "Bladder",
+        "U/E",
+        # urea and uric acid, and the kidneys' panel
+        "Kreatinin, Harnstoff",
+        "Harnsäure",
+        "Harnpflichtige Substanzen",
+        "Ureum, urinezuur",
+        "Urinsyra",
+        "Urinstof",
+    ],
+)
 def test_a_text_that_does_not_say(called: str) -> None:
     assert elsewhere(called, is_sample=False) is None

@@ -6,11 +6,13 @@ import os
 import shutil
 import signal
 from collections.abc import Callable, Iterator
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
 from dataclasses import replace
 from datetime import date, timedelta
 from itertools import count
 from pathlib import Path
+from threading import Event
 from typing import Any
 from zoneinfo import ZoneInfo
 
@@ -202,6 +204,16 @@ def test_in_parts_it_leaves_what_it_leaves_at_once(database: Database, folder: P
     assert "“ODD” is not a test Jakwatch knows: 2 rows are kept" in " ".join(p.message for p in report.problems)
 
 
+def test_the_last_word_on_a_sample_stands_however_its_number_is_spaced(database: Database, folder: Path) -> None:
+    head = "mrn,collected_at,analyte,value,unit,accession,status\n"
+    twice = "104 ,2026-03-02,HB,9.9,g/dL,Y,corrected\n104,2026-03-02,HB,12.2,g/dL,Y,corrected\n"
+    (folder / "later.csv").write_text(head + twice)
+    go(database, folder)
+    with database.reading() as session:
+        standing = select(LabResult.figure).where(LabResult.accession == "Y", LabResult.retired_at.is_(None))
+        assert [str(figure) for figure in session.scalars(standing)] == ["12.2"]
+
+
 def test_the_same_files_again_are_duplicates(database: Database, folder: Path) -> None:
     go(database, folder)
     before = told_of(database)
@@ -388,6 +400,34 @@ def test_undone_on_the_way_it_ends_and_begins_anew(database: Database, folder: P
     assert (filed.before, filed.left) == (0, 0)
     results = [line for line in told_of(database)["results"] if "import undone" not in line]
     assert results == expected["results"]
+
+
+def test_a_part_waits_for_an_undo_that_has_begun_and_stores_nothing(database: Database, folder: Path) -> None:
+    halfway, undoing, ended = Event(), Event(), Event()
+
+    def slowly(rows: int) -> bool:
+        if rows > 30:
+            halfway.set()
+            undoing.wait(20)
+        return True
+
+    def import_it() -> None:
+        try:
+            go(database, folder, told=slowly)
+        finally:
+            ended.set()
+
+    with ThreadPoolExecutor(1) as pool:
+        importing = pool.submit(import_it)
+        assert halfway.wait(20)
+        with database.transaction() as session:
+            batch = session.scalars(select(ImportBatch).where(ImportBatch.filename == "results.csv")).one()
+            undo(session, OPERATOR, batch, "the wrong laboratory")
+            undoing.set()
+            ended.wait(1)
+        with pytest.raises(Stale, match="undone meanwhile"):
+            importing.result(20)
+    assert in_force(database) == (0, 0)
 
 
 # ---------------------------------------------------------------------------------------------- what else happens

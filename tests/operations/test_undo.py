@@ -262,3 +262,20 @@ def test_a_preview_of_it_stores_nothing(desk: Desk) -> None:
     assert standing(desk, "ANC") == ["0.4"]
     with desk.database.reading() as session:
         assert session.scalar(select(func.count(ImportUndo.id))) == 0
+
+
+def test_what_a_later_file_brought_once_more_is_out_too_and_that_is_said(desk: Desk) -> None:
+    """The right file came after the wrong one and had some of its rows: nothing tells that they are missing now."""
+    stray = "0999,2026-03-01,ALT,31,U/L,,\n"
+    first = file(desk, LOW + stray)
+    again = "Later files had rows that were here already: what this import had brought of them is out now."
+    file(desk, HEAD + stray)
+    found = take_back(desk, first)
+    assert standing(desk, "ANC") == []
+    assert found.left == [f"{again} File those again where they are right: a.csv."]
+    second = file(desk, LOW)
+    assert (second.filed, second.duplicate) == (2, 0)
+    assert take_back(desk, second).left == []
+    third = file(desk, LOW)
+    file(desk, LOW)
+    assert take_back(desk, third).left == [f"{again} File those again where they are right: a.csv."]

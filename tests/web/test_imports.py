@@ -14,7 +14,7 @@ import pytest
 import time_machine
 from bs4 import BeautifulSoup
 from flask import Flask
-from sqlalchemy import func, select
+from sqlalchemy import delete, func, select
 from werkzeug.test import TestResponse
 
 from tests.people import Cast
@@ -22,11 +22,12 @@ from tests.pictures import pdf
 from tests.web.conftest import Browser
 from tracker.cli import working
 from tracker.db import Database
-from tracker.models import AuditEntry, HeldRow, ImportBatch, Job, LabResult, Patient
+from tracker.formats import shelves
+from tracker.models import Account, AuditEntry, HeldRow, ImportBatch, Job, LabResult, Membership, Patient
 from tracker.operations import jobs, runs, tray
 from tracker.operations.actor import Actor
 from tracker.operations.attachments import LARGEST
-from tracker.web import uploads
+from tracker.web import access, uploads
 
 SignIn = Callable[[str], Browser]
 NOON = datetime(2026, 2, 16, 11, 30, tzinfo=UTC)
@@ -618,3 +619,67 @@ def test_a_long_file_that_is_gone_is_said(bob: Browser, cast: Cast, database: Da
         Path(session.scalars(select(Job).where(Job.kind == "import")).one().details["path"]).unlink()
     working.work_on(database, 1, once=True)
     assert "The file is not here any more: send it again." in words(bob.get(page).text)
+
+
+def test_a_file_whose_job_another_worker_took_over_is_left_to_it(
+    bob: Browser, cast: Cast, database: Database, small_parts: None, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The first was held up for longer than a minute and comes back: what it lets go of is not its own any more."""
+    page = bob.post("/imports/file", {"token": token(send(bob, long_file()))}).location
+    proceed = working._proceed
+
+    def taken_over(*told: Any) -> bool:
+        monkeypatch.setattr(working, "_proceed", proceed)
+        with database.transaction() as session:
+            job = jobs.take(session, "another, killed since", datetime.now(UTC) + 2 * jobs.LEASE)
+            assert job is not None
+            job.seen_at = datetime.now(UTC) - 2 * jobs.LEASE
+        return proceed(*told)
+
+    monkeypatch.setattr(working, "_proceed", taken_over)
+    working.work_on(database, 1, once=True)
+    assert "Done: 121 rows dealt with." in words(bob.get(page).text)
+
+
+def test_who_reads_a_long_file_is_seen_and_stops_when_asked(
+    bob: Browser, cast: Cast, database: Database, small_parts: None, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Reading can take longer than the minute after which a worker is taken for gone."""
+    monkeypatch.setattr(working, "BEAT", 0)
+    monkeypatch.setattr(shelves, "_OFTEN", 50)
+    page = bob.post("/imports/file", {"token": token(send(bob, long_file()))}).location
+    before, proceed = counts(database), working._proceed
+    seen: list[int] = []
+
+    def stopped_by_bob(*told: Any) -> bool:
+        seen.append(told[4])
+        if len(seen) == 2:
+            assert bob.post(f"{page}/cancel").status_code == 303
+        return proceed(*told)
+
+    monkeypatch.setattr(working, "_proceed", stopped_by_bob)
+    working.work_on(database, 1, once=True)
+    assert seen == [50, 100]
+    assert "Stopped" in words(bob.get(page).text)
+    assert counts(database) == before | {"audit_entry": before["audit_entry"] + 1}, "the word to stop alone"
+
+
+@pytest.mark.parametrize("what", ["role", "clinic"])
+def test_a_long_file_of_somebody_who_may_not_file_any_more_is_not_filed(
+    bob: Browser, cast: Cast, database: Database, small_parts: None, what: str
+) -> None:
+    assert access.ENDPOINTS["imports.confirm"] == working.MAY_FILE
+    page = bob.post("/imports/file", {"token": token(send(bob, long_file()))}).location
+    before, key = counts(database), cast.accounts["bob"]
+    with database.transaction() as session:
+        path = Path(session.scalars(select(Job).where(Job.kind == "import")).one().details["path"])
+        if what == "role":
+            session.get_one(Account, key).role = "auditor"
+        else:
+            session.execute(delete(Membership).where(Membership.account_id == key))
+    working.work_on(database, 1, once=True)
+    with database.reading() as session:
+        job = session.get_one(Job, int(page.rpartition("/")[2]))
+        assert (job.state, "may not file here any more" in job.message) == ("failed", True)
+    assert counts(database) == before
+    assert not path.exists()

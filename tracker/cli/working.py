@@ -14,7 +14,9 @@ from typing import Any
 from zoneinfo import ZoneInfo
 
 import click
+from sqlalchemy import select
 from sqlalchemy.exc import OperationalError
+from sqlalchemy.orm import Session
 
 from tracker import formats
 from tracker.cli.context import database, largest_document, open_database
@@ -22,10 +24,10 @@ from tracker.cli.filing import Filed, Filing, file_all
 from tracker.cli.judging import CHUNK, judge_part
 from tracker.cli.sharing import pool, writers
 from tracker.db import Database
-from tracker.domain.errors import JakwatchError, OutcomeUnknown, Refused
+from tracker.domain.errors import JakwatchError, OutcomeUnknown, Refused, Stale
 from tracker.formats.shapes import Answers, Reader
 from tracker.formats.shelves import Shelves
-from tracker.models import Account, Clinic, Job
+from tracker.models import Account, Clinic, Job, Membership
 from tracker.operations import jobs, mapping, trial
 from tracker.operations.actor import Actor
 from tracker.operations.enrol import zone_of
@@ -38,6 +40,8 @@ from tracker.queries.yardsticks import Trial
 
 log = logging.getLogger("tracker.jobs")
 PAUSE = 2.0  # seconds between two looks for work
+BEAT = 10.0  # seconds between two words that a file is still being read
+MAY_FILE = frozenset(("recorder", "clinician"))  # the roles to whom the pages of imports are open
 AWAY = (OperationalError, OutcomeUnknown)  # the database, for now
 
 
@@ -166,34 +170,67 @@ def _import(opened: Database, job: Job, worker: str, _pool: Executor) -> dict[st
     with opened.reading() as session:
         clinic, account = session.get_one(Clinic, job.clinic_id), session.get_one(Account, job.asked_by)
         reader = mappings.reader(session, [clinic.id], Answers.of(job.details["answers"]))
+        still = account.active and account.role in MAY_FILE and _works_in(session, account, clinic)
     if not path.is_file():
         raise Refused(
             "The file is not here any more: send it again. What was stored of it stays, and it goes on from there."
         )
-    if not account.active:
-        raise Refused(f"The account of {account.name} was closed meanwhile: somebody else has to send the file.")
+    if not still:
+        _put_away(opened, job, worker, path)
+        raise Refused(f"{account.name} may not file here any more: somebody else has to send the file.")
     filing = Filing(partial(_on_behalf_of, account), (clinic.id,), largest=largest_document())
     try:
         filed = _file(opened, job, worker, path, filing, reader, ZoneInfo(clinic.time_zone))
     except AWAY:
         raise  # the job is taken up again, and needs the file; so it is where the service ends
     except Exception:
-        path.unlink(missing_ok=True)
+        _put_away(opened, job, worker, path)
         raise
-    path.unlink(missing_ok=True)
+    _put_away(opened, job, worker, path)
     return filed.flags
+
+
+def _works_in(session: Session, account: Account, clinic: Clinic) -> bool:
+    m = Membership
+    held = select(m.id).where(m.account_id == account.id, m.clinic_id == clinic.id)
+    return session.scalar(held) is not None
+
+
+def _put_away(opened: Database, job: Job, worker: str, path: Path) -> None:
+    """The file is needed no more, unless another worker has taken the job up meanwhile: then it is theirs."""
+    with opened.reading() as session:
+        now = session.get_one(Job, job.id)
+    if now.state != jobs.RUNNING or now.worker == worker:
+        path.unlink(missing_ok=True)
 
 
 def _file(opened: Database, job: Job, worker: str, path: Path, filing: Filing, reader: Reader, zone: ZoneInfo) -> Filed:
     with Shelves(PART) as shelves, path.open("rb") as stream:
         source = formats.read(job.details["name"], stream, zone, reader)
-        shelves.take(source.name, job.details["sha256"], source)
+        shelves.take(source.name, job.details["sha256"], source, _reading(opened, job, worker, shelves))
         how = (zone.key, job.details["answers"])
         filed = file_all(opened, shelves, filing, how, lambda rows: _proceed(opened, job, worker, rows, shelves.rows))
         if not filed.left:
             _proceed(opened, job, worker, shelves.rows, shelves.rows)
             _keep_mapping(opened, job, filing.actor(), source)
         return filed
+
+
+def _reading(opened: Database, job: Job, worker: str, shelves: Shelves) -> Callable[[], None]:
+    """What says now and then that a file is still being read, which may take longer than a lease. It raises Stale where
+    the job is not this worker's any more.
+    """
+    said = time.monotonic()
+
+    def told() -> None:
+        nonlocal said
+        if time.monotonic() - said < BEAT:
+            return
+        said = time.monotonic()
+        if not _proceed(opened, job, worker, 0, shelves.rows):
+            raise Stale("It was stopped, or another worker does it.")
+
+    return told
 
 
 def _on_behalf_of(account: Account) -> Actor:

@@ -38,6 +38,7 @@ from tracker.formats.cells import (
     reported,
     whole,
 )
+from tracker.formats.specimens import elsewhere
 from tracker.formats.tables import NOT_A_COLUMN, Column, Layout
 
 TABLES: Mapping[str, tuple[str, ...]] = {
@@ -103,6 +104,24 @@ def _result(*values: Any) -> LabReading:
         column = "ref_high" if reading.ref_low is None else "ref_low"
         raise Noted(reading._replace(ref_low=lower, ref_high=upper), (column, said))
     return reading
+
+
+def of_samples(columns: Mapping[str, bool]) -> Layout:
+    """The table of results with more columns that may say of what a sample is; the first that does counts. By their
+    names, and whether they name the sample itself. A creatinine of urine is called creatinine too.
+    """
+    results = LAYOUTS["results"]
+
+    def make(*values: Any) -> LabReading:
+        reading, told = (
+            values[: len(results.columns)],
+            zip(columns.values(), values[len(results.columns) :], strict=True),
+        )
+        where = next((found for sample, cell in told if (found := elsewhere(cell, sample)) is not None), "")
+        mrn, collected, analyte, *rest = reading
+        return _result(mrn, collected, analyte if analyte.startswith("loinc:") else f"{analyte}{where}", *rest)
+
+    return results._replace(columns=(*results.columns, *map(Column, columns)), make=make)
 
 
 def _event_reading(*values: Any) -> EventReading:

@@ -10,6 +10,7 @@ from tracker.domain.errors import Refused
 from tracker.domain.readings import Problem
 from tracker.formats import interchange, sdtm
 from tracker.formats.cells import listed
+from tracker.formats.shapes.headings import role
 from tracker.formats.tables import Layout, Table
 
 CSV, SDTM, FHIR, HL7, WORKBOOK = "csv", "sdtm", "fhir", "hl7v2", "xlsx"
@@ -93,7 +94,17 @@ def table(opened: Table) -> Recognised:
     missing = [name for name in required if name not in names]
     if missing or len(names.intersection(columns)) < 2:
         raise _no_table(opened, kind, missing)
-    return Recognised(CSV, interchange.LAYOUTS[kind], _unknown(opened, columns))
+    samples = _of_samples(opened, columns) if kind == "results" else {}
+    layout = interchange.of_samples(samples) if samples else interchange.LAYOUTS[kind]
+    return Recognised(CSV, layout, _unknown(opened, (*columns, *samples)))
+
+
+def _of_samples(opened: Table, columns: Collection[str]) -> dict[str, bool]:
+    """The columns beside those of the table that name the sample, then those that name a panel; whether it is the
+    former.
+    """
+    roles = {name: role(name)[0] for name in opened.names if name and name not in columns}
+    return {name: wanted == "specimen" for wanted in ("specimen", "panel") for name in roles if roles[name] == wanted}
 
 
 def _sdtm(names: set[str]) -> Layout:

@@ -134,12 +134,16 @@ _GUESSED = Problem(0, "", GUESSED)
 
 
 @lru_cache(maxsize=1 << 16)
-def _shelf(cell: str) -> int:
+def _named(cell: str) -> str:
+    """The record number in a cell, as it is read; "" where it cannot be."""
     try:
-        whose = text(cell)
+        return text(cell)
     except Refused:
-        return 0
-    return crc32(whose.encode()) % SHELVES
+        return ""
+
+
+def _shelf(cell: str) -> int:
+    return crc32(_named(cell).encode()) % SHELVES
 
 
 def _placed(source: Source) -> Iterator[tuple[int, Any]]:
@@ -170,7 +174,7 @@ def _records(rows: Rows) -> Iterator[tuple[int, Any]]:
 def _by_patient(table: Rows | None, rows: list[Any]) -> list[Any]:
     """The rows of one shelf with each patient's together, in the order in which they came."""
     if table is not None:
-        return sorted(rows, key=table.whose)
+        return sorted(rows, key=lambda record: _named(table.whose(record)))
     return sorted(rows, key=lambda row: getattr(row.reading, "mrn", ""))
 
 

@@ -102,9 +102,8 @@ class Filer:
                 outcome = self._weight(old, reading, outcome, batch_id)
             return outcome
         patient = enrol.add_patient(self.session, self.actor, clinic.id, details | {"batch_id": batch_id})
-        found = Found(patient.id, clinic.id, patient.birth_date)
-        self.people.setdefault(reading.mrn, []).append(found)
-        self.touch(found)
+        self.people.pop(reading.mrn, None)  # looked up anew: another clinic may have that number too
+        self.touch(Found(patient.id, clinic.id, patient.birth_date))
         if reading.weight_kg is not None:
             self._weight(patient, reading, FILED, batch_id)
         return FILED

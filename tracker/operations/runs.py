@@ -146,6 +146,9 @@ def _mine(session: Session, run_id: int, worker: str) -> ImportRun:
     run = session.get_one(ImportRun, run_id, with_for_update=True, populate_existing=True)
     if run.worker != worker or run.state != RUNNING:
         raise Stale("Somebody else has taken up this import: it goes on there. What this command stored stays.")
+    # Whoever undoes a file of it holds that batch: what they have decided is seen once they have ended.
+    of_it = select(ImportBatch.id).where(ImportBatch.run_id == run_id).order_by(ImportBatch.id)
+    session.execute(of_it.with_for_update())
     if _undone(session, run.id):
         raise Stale("This import was undone meanwhile: nothing more of it is stored.")
     return run

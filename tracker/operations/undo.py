@@ -10,7 +10,7 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
-from sqlalchemy import func, insert, select, update
+from sqlalchemy import false, func, insert, select, update
 from sqlalchemy.orm import Session
 
 from tracker.domain.errors import NotAllowed, Refused, Stale
@@ -38,6 +38,8 @@ from tracker.operations.evaluate import Changes, evaluate
 from tracker.operations.standing import UNDONE
 
 AT_ONCE = 400  # keys in one statement; SQLite takes 32,766 variables, and lists stay readable
+NAMED = 5  # later files that are named; more are counted
+TRAY = "rows taken out of the tray"
 _SINGLE = (AdverseEvent, Attachment, Medication, Observation)
 _CORRECTED = (AdverseEvent, Course, Medication, Observation, Patient)
 _WORDS = {
@@ -85,6 +87,7 @@ def undo(
     _changed(session, actor, batch, why, found)
     _created(session, actor, batch, why, found)
     _held(session, actor, batch, why, found)
+    _came_again(session, batch, found)
     _enrolled(session, batch, found)
     _note(session, actor, batch, reason, found)
     found.changes = _judged(session, actor, found, why)
@@ -290,7 +293,21 @@ def _held(session: Session, actor: Actor, batch: ImportBatch, why: str, found: U
     rows = session.scalars(waiting).all()
     for row in rows:
         row.state, row.settled_at, row.settled_reason = "dismissed", actor.utc, why
-    found.count("rows taken out of the tray", len(rows))
+    found.count(TRAY, len(rows))
+
+
+def _came_again(session: Session, batch: ImportBatch, found: Undone) -> None:
+    """A row that a later file brought once more was not stored twice: it is out with the import that was first."""
+    b = ImportBatch
+    again = (b.duplicate > 0) | (b.unmatched > 0 if TRAY in found.done else false())
+    later = select(b.filename).where(
+        b.clinic_id == batch.clinic_id, b.id > batch.id, again, b.id.not_in(select(ImportUndo.batch_id))
+    )
+    names = list(dict.fromkeys(session.scalars(later.order_by(b.id)))) if found.done else []
+    if names:
+        told = ", ".join(names[:NAMED]) + (f" and {len(names) - NAMED} more" if len(names) > NAMED else "")
+        said = "Later files had rows that were here already: what this import had brought of them is out now."
+        found.left.append(f"{said} File those again where they are right: {told}.")
 
 
 def _taken_out(patient_ids: Sequence[int], actor: Actor, why: str) -> Any:
