@@ -107,3 +107,17 @@ def test_bounds_that_contradict_each_other_are_refused() -> None:
         check_bounds(D(5), D(4))
     with pytest.raises(Refused, match="at least one bound"):
         check_bounds(None, None)
+
+
+@pytest.mark.parametrize(
+    ("bound", "said"),
+    [
+        ("0.50", ">= 0.50"),
+        ("12.0", ">= 12.0"),
+        ("44.2100", ">= 44.21"),
+        ("97.26200", ">= 97.262"),
+        ("150000", ">= 150000"),
+    ],
+)
+def test_a_bound_is_read_as_it_was_set_without_the_zeros_a_factor_left(bound: str, said: str) -> None:
+    assert Range(D(bound), True, None, True, "umol/L", CLINIC).low_text == said

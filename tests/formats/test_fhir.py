@@ -150,6 +150,15 @@ def test_whether_the_patient_was_fasting_is_said_by_the_specimen(code: str, fast
     assert rows[1].reading.fasting is fasting  # type: ignore[union-attr]
 
 
+def test_or_by_an_observation_of_the_same_time() -> None:
+    asked = {"coding": [{"system": "http://loinc.org", "code": "49541-6"}], "text": "Fasting status"}
+    yes = {"coding": [{"system": "http://loinc.org", "code": "LA33-6", "display": "Yes"}]}
+    status = observation(id="f", code=asked, valueQuantity=None, valueCodeableConcept=yes)
+    rows = read(PATIENT, observation(), status)
+    assert rows[1].reading.fasting is True  # type: ignore[union-attr]
+    assert rows[2].problems[0].message.startswith("It says that the patient was fasting")
+
+
 def test_the_time_is_the_specimens_where_the_observation_has_none() -> None:
     specimen = {"resourceType": "Specimen", "id": "s", "collection": {"collectedDateTime": "2026-03-01T06:00:00Z"}}
     rows = read(PATIENT, specimen, observation(effectiveDateTime=None, specimen={"reference": "Specimen/s"}))

@@ -375,3 +375,34 @@ def test_zeros_in_place_of_a_day_are_none() -> None:
 @pytest.mark.parametrize("value", ["<&high&&^5", "<^5^^^lost", "^5&6"])
 def test_a_structured_number_with_more_in_it_than_belongs_there_is_no_number(value: str) -> None:
     assert read_number(result(f"OBX|1|SN|777-3^Platelets^LN||{value}|10*9/L|||||F").value) is None
+
+
+@pytest.mark.parametrize(
+    ("kind", "answer", "fasting"),
+    [
+        ("CE", "LA33-6^Yes^LN", True), ("CE", "LA32-8^No^LN", False), ("ST", "Y", True), ("ST", "n", False),
+        ("ST", "fasting", True),
+    ],
+)  # fmt: skip
+def test_whether_the_patient_was_fasting_may_come_as_a_result_and_is_none(
+    kind: str, answer: str, fasting: bool
+) -> None:
+    status = f"OBX|2|{kind}|49541-6^Fasting status^LN||{answer}||||||F"
+    glucose, told = rows(MSH, PID, OBR, "OBX|1|NM|GLU^Glucose||105|mg/dL|||||F", status)
+    assert isinstance(glucose.reading, LabReading)
+    assert glucose.reading.fasting is fasting
+    assert told.reading is None
+    assert "is kept with the results of this time" in told.problems[0].message
+
+
+@pytest.mark.parametrize("answer", ["unknown", "12 h", ""])
+def test_an_answer_that_says_neither_stays_what_it_was(answer: str) -> None:
+    status = f"OBX|2|ST|49541-6^Fasting status^LN||{answer}||||||F"
+    glucose, told = rows(MSH, PID, OBR, "OBX|1|NM|GLU^Glucose||105|mg/dL|||||F", status)
+    assert isinstance(glucose.reading, LabReading)
+    assert glucose.reading.fasting is None
+    assert (told.reading is None) == (answer == "")
+
+
+def test_alone_it_is_filed_as_any_other_result() -> None:
+    assert result("OBX|1|ST|49541-6^Fasting status^LN||Y||||||F").value == "Y"

@@ -41,7 +41,6 @@ class Running:
     owner: Database
     cast: Cast
     postgres: Postgres | None
-    started_in: float  # seconds, with nobody at work
 
     def staff(self) -> list[Client]:
         """Everybody, signed in."""
@@ -86,12 +85,10 @@ def running(kind: str, through: wire.Wire | None = None) -> Iterator[Running]:
         stack.callback(database.close)
         cast = _people(database)
         service = Service(folder, seen_by_service, free_port())
-        begun = time.monotonic()
         service.start()
         stack.callback(end, service)
-        here = Running(service, database, cast, postgres, 0)
+        here = Running(service, database, cast, postgres)
         here.wait()
-        here.started_in = time.monotonic() - begun
         yield here
 
 

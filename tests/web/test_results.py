@@ -88,6 +88,13 @@ def test_a_correction_is_a_new_version_and_the_page_says_which_flags_it_ended(
         assert set(session.scalars(select(AuditEntry.action).where(*by_bob))) == {"retire", "create"}
 
 
+def test_the_record_tells_a_correction_with_its_value_and_its_reason(bob: Browser, cast: Cast) -> None:
+    bob.post(f"/results/{cast.a.result}/correct", corrected())
+    after = words(bob.get(f"/patients/{cast.a.patient}").text).partition("What changed last")[2]
+    assert "Added lab result: Neutrophils 4.6 ×10⁹/L, " in after
+    assert f"Took back or replaced lab result {cast.a.result}: the point was in the wrong place" in after
+
+
 def test_the_old_version_says_it_is_no_longer_in_force_and_offers_no_form(bob: Browser, cast: Cast) -> None:
     newer = bob.post(f"/results/{cast.a.result}/correct", corrected()).location
     page = bob.get(f"/results/{cast.a.result}").text

@@ -189,6 +189,27 @@ def test_a_value_in_another_unit_keeps_its_unit(alice: Any, desk: Desk, berg: in
     assert [row["value"] for row in chart(alice, berg)["Haemoglobin, g/dL"]["data"]["values"]][-1] == 13.2
 
 
+def test_a_range_in_another_unit_than_the_row_says_its_unit(
+    alice: Any, desk: Desk, berg: int, database: Database
+) -> None:
+    moment = Moment(datetime(2026, 2, 9, 6, 0, tzinfo=UTC), date(2026, 2, 9), time_known=True)
+    with database.transaction() as session:
+        row = session.get_one(Patient, berg)
+        entry.save(session, desk.actor(), row, [LabReading("B-1", moment, "CREAT", "88", "umol/L")])
+    creatinine = line(table(alice, berg), "Creatinine")
+    assert creatinine[0] == "Creatinine mg/dL"
+    assert creatinine[1].endswith("umol/L"), "44 to 97 beside mg/dL would be a hundred times too high"
+
+
+def test_a_bound_that_leaves_it_open_is_not_shown_as_one_inside(alice: Any, desk: Desk, berg: int) -> None:
+    desk.results(berg, 1, ANC="<5")
+    assert "could not be evaluated" in line(table(alice, berg), "Neutrophils")[2]
+    assert "could not be evaluated" in chart(alice, berg)["Neutrophils, ×10⁹/L"]["data"]["values"][-1]["words"]
+    latest = BeautifulSoup(alice.get(f"/patients/{berg}").text, "html.parser").select_one(".rec-latest")
+    assert latest is not None
+    assert "<5 ? could not be evaluated" in " ".join(latest.get_text(" ").split())
+
+
 def test_older_days_are_a_page_further(alice: Any, desk: Desk) -> None:
     key = desk.patient("M-1", "Many", started=100, screened=False)
     for days in range(1, 31):

@@ -268,15 +268,20 @@ def reading(history: History, lab: Lab) -> str:
 
     A lipid or glucose of a sample known to be fasting, or not, says that.
     """
-    unit = "" if lab.unit.startswith("{") else lab.unit.replace("{1.73_m2}", "1.73 m2")
-    return f"{history.name(lab.analyte)} {lab.shown} {unit}".rstrip() + (f" ({lab.meal})" if lab.meal else "")
+    unit = "" if lab.unit.startswith("{") else lab.unit
+    return f"{history.name(lab.analyte)} {lab.shown} {_spoken(unit)}".rstrip() + (f" ({lab.meal})" if lab.meal else "")
+
+
+def _spoken(unit: str) -> str:
+    """The unit of a standard body without the braces that only its code has."""
+    return unit.replace("{1.73_m2}", "1.73 m2")
 
 
 def bounds(limits: Range) -> str:
     """`>= 2.0 and <= 8.25 10*9/L`, for reading: without the tail of digits that a converted bound has."""
     low = "" if limits.low is None else f"{'>=' if limits.low_inclusive else '>'} {shown(limits.low)}"
     high = "" if limits.high is None else f"{'<=' if limits.high_inclusive else '<'} {shown(limits.high)}"
-    return f"{' and '.join(filter(None, (low, high)))} {limits.unit}".rstrip()
+    return f"{' and '.join(filter(None, (low, high)))} {_spoken(limits.unit)}".rstrip()
 
 
 def within(days: int, one: date, other: date) -> bool:

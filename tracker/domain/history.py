@@ -19,7 +19,7 @@ from tracker.domain.opportunistic import ClinicList
 from tracker.domain.overlay import VALUE, Published, shorter
 from tracker.domain.phrases import Bound
 from tracker.domain.protocol import Protocol
-from tracker.domain.ranges import INSIDE, Range, place
+from tracker.domain.ranges import INSIDE, OPEN, Range, place
 from tracker.domain.readings import fasting_words
 from tracker.domain.targets import Target
 from tracker.domain.values import Number, above, below, brief, plain
@@ -100,6 +100,13 @@ class Lab(NamedTuple):
         if self.figure is None or self.limits is None:
             return None
         return place(self.comparator, self.figure, self.limits)
+
+    @property
+    def mark(self) -> str:
+        """What a list of values writes beside it: its place, `open` where a bound such as `<5` leaves that undecided,
+        nothing where no range judges it.
+        """
+        return self.place or ("" if self.figure is None or self.limits is None else OPEN)
 
     @property
     def baseline_flag(self) -> str:

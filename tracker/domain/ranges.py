@@ -9,6 +9,7 @@ from tracker.domain.errors import Refused
 from tracker.domain.values import above, below, plain, shown
 
 SHOWN_DIGITS = 6  # a clinic's bound converted to the unit of a result has a tail nobody reads
+SET_DIGITS = 4  # nobody sets a bound to more significant digits: zeros beyond them are the factor's
 STARTER_FROM = date(1900, 1, 1)  # the starter set is in force from the beginning, until the clinic says otherwise
 LONG_AGO = datetime.min.replace(tzinfo=UTC)
 PRINTED, LABORATORY, CLINIC = "printed", "laboratory", "clinic"
@@ -32,14 +33,22 @@ class Range(NamedTuple):
 
     @property
     def low_text(self) -> str:
-        return "" if self.low is None else f"{'>=' if self.low_inclusive else '>'} {shown(self.low, SHOWN_DIGITS)}"
+        return "" if self.low is None else f"{'>=' if self.low_inclusive else '>'} {_figure(self.low)}"
 
     @property
     def high_text(self) -> str:
-        return "" if self.high is None else f"{'<=' if self.high_inclusive else '<'} {shown(self.high, SHOWN_DIGITS)}"
+        return "" if self.high is None else f"{'<=' if self.high_inclusive else '<'} {_figure(self.high)}"
+
+
+def _figure(bound: Decimal) -> str:
+    """The bound for reading: `0.50` as it was set, and `44.2100`, which a factor made of it, as `44.21`."""
+    text = shown(bound, SHOWN_DIGITS)
+    tail = len(bound.as_tuple().digits) > SET_DIGITS and "." in text
+    return text.rstrip("0").rstrip(".") if tail else text
 
 
 LOW, HIGH, INSIDE = "low", "high", "inside"
+OPEN = "open"  # of a value beside its range: on which side it lies is not known
 
 
 def place(comparator: str, figure: Decimal, yardstick: Range) -> str | None:

@@ -1,13 +1,55 @@
-"""What messages and resources share: results that would be taken for one are kept apart, and what is said often is
-said once.
+"""What messages and resources share: results that would be taken for one are kept apart, what one says of the others of
+its time is kept with those, and what is said often is said once.
 """
 
 from collections import Counter
 from collections.abc import Sequence
+from datetime import datetime
 
-from tracker.domain.readings import APART, FINAL, LabReading, Problem, Row
+from tracker.domain.readings import APART, CORRECTED, FINAL, LabReading, Problem, Row, fasting_words
 
 _OFTEN = 3
+_FASTING = "loinc:49541-6"  # Fasting status [Presence] - Reported
+_ANSWERS = {
+    **dict.fromkeys(("y", "yes", "true", "fasting", "la33-6"), True),
+    **dict.fromkeys(("n", "no", "false", "not fasting", "non fasting", "non-fasting", "la32-8"), False),
+}
+
+
+def told_of_fasting(rows: Sequence[Row], column: str) -> list[Row]:
+    """Whether a patient was fasting, where it comes as a result of its own, is kept with the results of that time that
+    do not say it themselves. It is none itself: its row is refused and says so. Any other answer stays as it came.
+    """
+    said = {_time(reading): answer for reading in _readings(rows) if (answer := _fasting(reading)) is not None}
+    others = {_time(reading) for reading in _readings(rows) if _fasting(reading) is None}
+    found = []
+    for row in rows:
+        reading = row.reading
+        if isinstance(reading, LabReading) and _time(reading) in said:
+            if _fasting(reading) is None:
+                kept = said[_time(reading)] if reading.fasting is None else reading.fasting
+                row = row._replace(reading=reading._replace(fasting=kept))  # noqa: PLW2901
+            elif _time(reading) in others:
+                told = f"It says that the patient was {fasting_words(_fasting(reading))}: that is kept with the results"
+                refusal = Problem(row.number, column, f"{told} of this time, and is no result itself.")
+                row = row._replace(reading=None, problems=(refusal,))  # noqa: PLW2901
+        found.append(row)
+    return found
+
+
+def _readings(rows: Sequence[Row]) -> list[LabReading]:
+    return [row.reading for row in rows if isinstance(row.reading, LabReading)]
+
+
+def _time(reading: LabReading) -> tuple[str, datetime]:
+    return reading.mrn, reading.collected.at
+
+
+def _fasting(reading: LabReading) -> bool | None:
+    """What a result answers that only says whether the patient was fasting; None for any other."""
+    if reading.status not in (FINAL, CORRECTED) or _FASTING not in reading.local_code.split(";"):
+        return None
+    return _ANSWERS.get(reading.value.strip().casefold())
 
 
 def told_apart(rows: Sequence[Row], column: str) -> list[Row]:

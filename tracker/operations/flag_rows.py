@@ -2,7 +2,7 @@
 
 import hashlib
 from collections.abc import Sequence
-from dataclasses import asdict, dataclass
+from dataclasses import dataclass
 from datetime import date, datetime
 from typing import Any
 
@@ -198,10 +198,13 @@ _SAME_NAME = (
 )
 
 
+_FACT = tuple(Evidence.__dataclass_fields__)
+
+
 def _columns(finding: Finding, content: str) -> dict[str, Any]:
     columns = {name: getattr(finding, name) for name in _SAME_NAME}
     return columns | {"content": content, "evidence": [_evidence(item) for item in finding.evidence]}
 
 
 def _evidence(item: Evidence) -> dict[str, Any]:
-    return {name: plain(value) for name, value in asdict(item).items()}
+    return {name: plain(getattr(item, name)) for name in _FACT}

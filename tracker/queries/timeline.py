@@ -27,7 +27,7 @@ class Point:
     low: Decimal | None
     high: Decimal | None
     range_from: str
-    place: str | None
+    mark: str
     result_id: int | None
     computed: str
     low_text: str = ""
@@ -128,7 +128,7 @@ def _point(lab: Lab) -> Point | None:
 
     return Point(
         lab.collected_on, value, lab.shown, lab.unit, lab.comparator, bound(lab.lln), bound(lab.uln),
-        lab.limits.origin if lab.limits else "", lab.place, lab.id, lab.computed,
+        lab.limits.origin if lab.limits else "", lab.mark, lab.id, lab.computed,
         lab.limits.low_text if lab.limits else "", lab.limits.high_text if lab.limits else "",
     )  # fmt: skip
 

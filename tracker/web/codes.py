@@ -125,6 +125,6 @@ def _end_page(code_mapping_id: int, form: EndForm) -> str:
 
 
 def _tell(what: str, done: codes.Remapped) -> None:
-    tell(f"{what}: {count(done.results, 'result')} judged so.", done.changes)
+    tell(f"{what}: {count(done.results, 'result')} judged so.", done.changes, several=True)
     for why, number in list(done.left.items())[:5]:
         flash(f"{count(number, 'result')} left as they are. {why}")

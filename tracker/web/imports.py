@@ -135,7 +135,7 @@ def confirm() -> ResponseReturnValue:
             mapping.keep(session, actor, clinic.id, kept.keep_as, source.proposals[0])
     uploads.forget(kept)
     report = taken.report
-    tell(f"{report.path}: {count(report.filed, 'row')} filed.", taken.changes)
+    tell(f"{report.path}: {count(report.filed, 'row')} filed.", taken.changes, several=True)
     if taken.released:
         flash(f"{count(taken.released, 'row')} of the tray found a patient.")
     return redirect(url_for("imports.show", batch_id=batch_id), 303)
@@ -179,7 +179,7 @@ def undo_import(batch_id: int) -> ResponseReturnValue:
         return _undo_page(batch_id, form), 409
     if looks:
         return _undo_page(batch_id, form, found)
-    tell(f"Import {batch_id} is undone.", found.changes)
+    tell(f"Import {batch_id} is undone.", found.changes, several=True)
     return redirect(url_for("imports.show", batch_id=batch_id), 303)
 
 
@@ -195,9 +195,12 @@ def _undo_page(batch_id: int, form: UndoForm, found: undo.Undone | None = None) 
 @screen.post("/imports/tray/assign")
 def assign() -> ResponseReturnValue:
     """Take the chosen rows on."""
+    chosen = _chosen()
+    if not chosen:
+        return _nothing_ticked(DismissForm())
     try:
         with writing() as session:
-            rows = [get_held_row(session, key) for key in _chosen()]
+            rows = [get_held_row(session, key) for key in chosen]
             others = tray.assign(session, current_actor(), rows, _owners_seen())
             names = queries.names_of(session, others)
     except Stale as error:
@@ -211,6 +214,8 @@ def assign() -> ResponseReturnValue:
 def dismiss() -> ResponseReturnValue:
     """Take the chosen rows out, with a reason."""
     form, chosen = DismissForm(), _chosen()
+    if not chosen:
+        return _nothing_ticked(form)
     for key in chosen:
         get_held_row(reading(), key)  # whose they are is settled before anything is said about the form
     if not form.validate():
@@ -235,7 +240,7 @@ def release() -> ResponseReturnValue:
         clinic = session.get_one(Clinic, current_clinic().id)
         released, changes = tray.release(session, current_actor("upload"), clinic, largest())
     if released:
-        tell(f"{count(released, 'row')} left the tray.", changes)
+        tell(f"{count(released, 'row')} left the tray.", changes, several=True)
     else:
         refused = any(item.row.settled_reason for item in queries.tray(reading(), current_clinic().id)[0])
         here = "No row left the tray: beside those whose patient is here stands why." if refused else ""
@@ -247,11 +252,15 @@ def release() -> ResponseReturnValue:
 
 
 def _chosen() -> list[int]:
-    """The rows that were ticked. Raises Refused where none was."""
+    """The rows that were ticked."""
     keys = [int(text) for text in request.form.getlist("row") if text.isascii() and text.isdigit() and len(text) < 19]
-    if not keys:
-        raise Refused("Tick at least one row of the tray.")
     return sorted(set(keys))
+
+
+def _nothing_ticked(form: DismissForm) -> ResponseReturnValue:
+    """The tray again, with the reason that was typed."""
+    refuse(form, Refused("Tick at least one row of the tray."))
+    return _tray(form), 422
 
 
 def _owners_seen() -> dict[int, int | None]:

@@ -23,7 +23,7 @@ from tracker.web.wording import Headline, Taken, headline, said, subject_name, s
 MOST_FLAGS, MOST_LABS, MOST_DECISIONS, MOST_CHARTS = 9, 22, 4, 4
 MOST_DAYS = 7  # columns of the table under the timeline
 LONGEST_COMMENT = 160  # characters; the record has the whole of it
-MARKS = {"low": "\u202f↓", "high": "\u202f↑"}
+MARKS = {"low": "\u202f↓", "high": "\u202f↑", "open": "\u202f?"}
 LAYERS = {"printed": "printed", "laboratory": "laboratory’s", "clinic": "clinic’s"}
 SEXES = {"female": "F", "male": "M"}
 
@@ -116,7 +116,7 @@ def _measured(each: Latest) -> paper.Measured:
         ", ".join(filter(None, (each.name, lab.computed, lab.meal))),
         bound(lab.shown),
         unit(lab.unit),
-        MARKS.get(lab.place or "", ""),
+        MARKS.get(lab.mark, ""),
         *_judged(lab),
         day(lab.collected_on),
         _before(lab, before),
@@ -195,6 +195,7 @@ def newest(found: Timeline, names: Collection[str] | None) -> tuple[list[str], l
 
 def _row(row: Row) -> paper.Row:
     limits = " and ".join(bound(text) for text in (row.low, row.high) if text)
+    limits = f"{limits} {unit(row.range_unit)}".strip() if limits and row.range_unit else limits
     return paper.Row(row.name, unit(row.unit), limits, [_cell(same) for same in row.cells])
 
 

@@ -137,7 +137,7 @@ def _point(one: Series, point: Point) -> charts.Point:
         _words(one.name, point),
         point.low,
         point.high,
-        point.place or "",
+        point.mark,
         bool(point.comparator),
         bool(point.computed),
     )
@@ -145,7 +145,7 @@ def _point(one: Series, point: Point) -> charts.Point:
 
 def _words(name: str, point: Point) -> str:
     """`Neutrophils absolute 0.46 ×10⁹/L, below range`, then the day and the range that judged it, a line each."""
-    place = {"low": ", below range", "high": ", above range"}.get(point.place or "", "")
+    place = {"low": ", below range", "high": ", above range", "open": ", could not be evaluated"}.get(point.mark, "")
     limits = " and ".join(bound(text) for text in (point.low_text, point.high_text) if text)
     judged = f"Range {limits} ({point.range_from})" if limits else "No range"
     lines = [f"{name} {bound(point.shown)} {unit(point.unit)}{place}", day(point.on), judged]
@@ -187,12 +187,15 @@ class Cell(NamedTuple):
 
 
 class Row(NamedTuple):
-    """One test: the range is that of its newest result; `cells` has an entry for each day of the table."""
+    """One test: the range is that of its newest result, in `range_unit` where that is not the row's; `cells` has an
+    entry for each day of the table.
+    """
 
     name: str
     unit: str
     low: str
     high: str
+    range_unit: str
     cells: tuple[tuple[Cell, ...], ...]
 
 
@@ -219,9 +222,11 @@ def _row(one: Series, days: Sequence[date]) -> Row:
     on_day: dict[date, list[Cell]] = {}
     for point in one.points:
         other = "" if point.unit == one.unit else point.unit
-        on_day.setdefault(point.on, []).append(Cell(point.shown, other, point.place or "", point.computed))
+        on_day.setdefault(point.on, []).append(Cell(point.shown, other, point.mark, point.computed))
     newest = one.points[-1]
-    return Row(one.name, one.unit, newest.low_text, newest.high_text, tuple(tuple(on_day.get(on, ())) for on in days))
+    other = "" if newest.unit == one.unit else newest.unit
+    cells = tuple(tuple(on_day.get(on, ())) for on in days)
+    return Row(one.name, one.unit, newest.low_text, newest.high_text, other, cells)
 
 
 def _worded_rows(found: Timeline, days: Sequence[date]) -> Iterator[Row]:
@@ -229,7 +234,7 @@ def _worded_rows(found: Timeline, days: Sequence[date]) -> Iterator[Row]:
     for name in names:
         own = [word for word in found.words if word.name == name]
         cells = tuple(tuple(Cell(word.text, "", "", "") for word in own if word.on == on) for on in days)
-        yield Row(name, "", "", "", cells)
+        yield Row(name, "", "", "", "", cells)
 
 
 def _day(text: str) -> date | None:

@@ -15,7 +15,7 @@ from zoneinfo import ZoneInfo
 
 from tracker.domain.errors import Refused
 from tracker.domain.readings import LabReading, Problem, Reading, Row
-from tracker.formats.apart import said_once, told_apart
+from tracker.formats.apart import said_once, told_apart, told_of_fasting
 from tracker.formats.cells import Misfit
 from tracker.formats.fhir import events, observations, people, reports, treatment
 from tracker.formats.fhir.file import File, Resource
@@ -59,7 +59,7 @@ def read(content: bytes, zone: ZoneInfo) -> Parts:
         else:
             rows += (_row(resource, make) for make in made)
     rows = [_told_about(file, row) for row in rows]
-    rows = said_once(told_apart(rows, "effective[x]"))
+    rows = said_once(told_apart(told_of_fasting(rows, "code"), "effective[x]"))
     remarks = tuple(_remarks(file, unread))
     return Parts(remarks if rows or remarks else (_nothing(file),), rows)
 

@@ -16,7 +16,7 @@ from zoneinfo import ZoneInfo
 
 from tracker.domain.errors import Refused
 from tracker.domain.readings import Problem, Row
-from tracker.formats.apart import said_once, told_apart
+from tracker.formats.apart import said_once, told_apart, told_of_fasting
 from tracker.formats.hl7v2.context import Context, Part, parts_of
 from tracker.formats.hl7v2.er7 import Message, messages
 from tracker.formats.hl7v2.figures import writes_commas
@@ -54,7 +54,7 @@ def read(content: bytes, zone: ZoneInfo, test_messages: bool = False) -> Parts:
     for count, message in enumerate(messages(content), start=1):
         charset = message.charset
         rows += _message(message, f"message {count}", zone, test_messages)
-    rows = said_once(told_apart(rows, "OBX-14"))
+    rows = said_once(told_apart(told_of_fasting(rows, "OBX-3"), "OBX-14"))
     remarks = [Problem(0, "MSH-18", f"The characters are not UTF-8: they were read as {charset}.")] if charset else []
     return Parts(tuple(remarks), rows)
 

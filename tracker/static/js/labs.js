@@ -218,6 +218,9 @@ form.addEventListener("paste", (event) => {
 
 // ------------------------------------------------------------------------------------------- at the start
 
+// This page may be the answer to a POST (a pasted block, a check). Back and reload then ask for the form, which brings back the draft.
+window.history.replaceState(window.history.state, "", window.location.href);
+
 if (!document.querySelector("[data-focus]")) go(values.find((input) => !input.value) || values[0]);
 if (values.some((input) => input.value)) judge();
 if (!form.hasAttribute("data-fresh")) dirty = true;
