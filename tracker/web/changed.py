@@ -37,7 +37,12 @@ def in_words(item: Entry) -> str:
     return said(f"{head}: {', '.join(told[:SHOWN])}" if told else head)
 
 
-_INNER = {"figure", "attention", "reviewed severity"}  # what the program keeps beside what a person said
+_INNER = {
+    "figure",
+    "attention",
+    "reviewed severity",
+    "waiting since",
+}  # kept beside what a person said
 _RESULTS = {"create": "Added lab result", "retire": "Took back or replaced lab result"}
 
 
