@@ -165,6 +165,11 @@ def test_a_block_pasted_into_a_cell_finds_its_rows(page: Page, live_server: Any)
     expect(page.locator(".labs-left")).to_contain_text("Wonder protein")
     expect(row(page, "ANC")).to_contain_text("below the action limit 0.5 ×10⁹/L")
     assert stored(live_server) == 1
+    # The page is the answer to a POST: on the way back the browser must not ask for that again.
+    page.goto(f"{live_server.url}/due")
+    page.go_back()
+    expect(value(page, "ANC")).to_have_value("0,46")
+    expect(value(page, "ALT")).to_have_value("31")
 
 
 def test_a_server_that_cannot_be_reached_is_said(page: Page, live_server: Any) -> None:

@@ -220,6 +220,14 @@ def test_a_figure_that_cannot_be_true_is_refused_and_says_what_it_looks_like(lin
     assert judged(code, text, unit) == (f"{code} {text} {unit} {says}", ())
 
 
+@pytest.mark.parametrize("text", ["1e999", "9" * 300])
+def test_a_figure_of_a_thousand_digits_is_refused_in_a_sentence_one_can_read(text: str) -> None:
+    refusal, _ = judged("ANC", text, "/uL")
+    assert refusal is not None
+    assert "above the possible maximum 100 10*9/L" in refusal
+    assert len(refusal) < 250
+
+
 COUNTS = "one of 10*9/L, 10*3/uL, /uL, 10*6/L."
 
 

@@ -58,6 +58,8 @@ def test_it_is_for_reading(alice: Browser, cast: Cast) -> None:
     page = alice.get(f"/patients/{cast.b.patient}").text
     for word in ("Enter labs", "Add a drug", "Correct</a>"):
         assert word not in page
+    for form_page in ("labs/new", "edit", "events/new", "courses/new", "attachments/new"):
+        assert alice.get(f"/patients/{cast.b.patient}/{form_page}").status_code == 404, form_page
     form = {"name": "aspirin", "version": 1, "reason": "by mistake"}
     assert alice.post(f"/patients/{cast.b.patient}/drugs", form).status_code == 404
     assert alice.post(f"/patients/{cast.b.patient}/edit", form).status_code == 404

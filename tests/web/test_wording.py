@@ -70,6 +70,8 @@ def fact(value: str, **columns: Any) -> dict[str, Any]:
             {"machine": "cleared", "cleared_on": date(2026, 3, 1), "superseded": True},
             "No longer found since 1 Mar: closure proposed",
         ),
+        # Closed, or left the queue by itself: nobody has anything to decide.
+        ({"machine": "cleared", "cleared_on": date(2026, 3, 1), "attention": 9}, "No longer at the limit since 1 Mar"),
     ],
 )
 def test_what_is_suggested_is_said_as_the_label_says_it_and_never_as_an_order(

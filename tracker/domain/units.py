@@ -14,8 +14,9 @@ from decimal import Decimal
 from functools import lru_cache
 from typing import NamedTuple
 
-from tracker.domain.values import Number, above, below, plain, shown
+from tracker.domain.values import Number, above, below, brief, plain, shown
 
+LONGEST_SAID = 40  # characters of a figure in a sentence: `1e999` has a thousand digits
 LEAPS = (Decimal(10), Decimal(1000))  # a slipped decimal point; thousands where units were meant
 LEAP_TOLERANCE = Decimal("0.15")  # author-proposed: 8.5 to 11.5 times the last value asks, 8 times does not
 
@@ -351,10 +352,10 @@ def _leap(analyte: Analyte, number: Number, unit: str, value: Decimal, previous:
 
 def _written(analyte: Analyte, number: Number, unit: str, value: Decimal) -> str:
     """`ANC 1500 10*9/L`; with the canonical figure behind it where another unit was used."""
-    text = f"{analyte.code} {number} {unit.strip()}".strip()
+    text = f"{analyte.code} {brief(str(number), LONGEST_SAID)} {unit.strip()}".strip()
     if plain(value) == plain(number.figure) or value == number.figure:
         return text
-    return f"{text} ({number.comparator}{shown(value)} {analyte.unit})"
+    return f"{text} ({number.comparator}{brief(shown(value), LONGEST_SAID)} {analyte.unit})"
 
 
 def _looks_like(analyte: Analyte, figure: Decimal, unit: str, within: tuple[Decimal | None, Decimal | None]) -> str:

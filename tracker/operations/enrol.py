@@ -22,6 +22,7 @@ OBSERVATION_KINDS = (
     "boxed_risk",
 )  # fmt: skip
 _NUMERIC = {"weight_kg": (2, 400), "salt": (0, 100), "temperature_c": (30, 45)}
+_SAID = {"weight_kg": "a weight in kg", "salt": "a SALT score", "temperature_c": "a temperature in °C"}
 OLDEST = date(1900, 1, 1)
 
 
@@ -254,7 +255,7 @@ def _observed(kind: str, value: str) -> tuple[str, Decimal | None]:
     if kind in _NUMERIC:
         low, high = _NUMERIC[kind]
         if number is None or number.comparator or not low <= number.figure <= high:
-            raise Refused(f"“{value}” is not possible for {kind}: a number from {low} to {high}.")
+            raise Refused(f"“{value}” is not possible for {_SAID[kind]}: a number from {low} to {high}.")
     return value, number.figure if number else None
 
 

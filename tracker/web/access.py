@@ -464,8 +464,11 @@ def _of_my_patients(session: Session, kind: type[Owned], key: int) -> Owned:
 
 
 def _emergencies(session: Session) -> dict[int, EmergencyAccess]:
-    """By patient, what this person opened in an emergency and has not ended: for pages that are read, not to write."""
-    if request.method not in ("GET", "HEAD"):
+    """By patient, what this person opened in an emergency and has not ended: for pages that are read, not to write.
+
+    A form that could not be saved is not shown either: what is typed into it would be lost.
+    """
+    if request.method not in ("GET", "HEAD") or ENDPOINTS.get(request.endpoint or "", frozenset()) < STAFF:
         return {}
     if "emergencies" not in g:
         e = EmergencyAccess

@@ -30,12 +30,19 @@ def in_words(item: Entry) -> str:
         return _of_result(item, _RESULTS[action])
     verb = VERBS.get(action) or action.replace("_", " ").capitalize()
     new = item.entry.before is None
-    told = list(dict.fromkeys(_field(name, after, new) for name, _, after in item.lines if name != "figure"))
+    lines = [(name, after) for name, _, after in item.lines if name not in _INNER and not name.endswith(" id")]
+    told = list(dict.fromkeys(_field(name, after, new) for name, after in lines))
     told.sort(key=lambda words: _DAY.search(words) is not None)  # what it is before when it was
     head = f"{verb} {item.entry.record.replace('_', ' ')}"
     return said(f"{head}: {', '.join(told[:SHOWN])}" if told else head)
 
 
+_INNER = {
+    "figure",
+    "attention",
+    "reviewed severity",
+    "waiting since",
+}  # kept beside what a person said
 _RESULTS = {"create": "Added lab result", "retire": "Took back or replaced lab result"}
 
 

@@ -13,7 +13,7 @@ from typing import Any, NamedTuple
 from tracker import rules
 from tracker.domain.errors import Refused
 from tracker.domain.findings import CONFIRMED, NEEDS_REPEAT, NOT_CONFIRMED, REPEAT_OVERDUE
-from tracker.domain.lifecycle import MACHINE_CLEARED
+from tracker.domain.lifecycle import MACHINE_CLEARED, NOT_QUEUED
 from tracker.domain.ranges import INSIDE, Range, place
 from tracker.domain.screening_facts import NAMES as SCREENING
 from tracker.domain.units import to_canonical
@@ -211,7 +211,7 @@ def suggestion(flag: Flag) -> Suggestion:
 
 def _suggested(flag: Flag) -> str:
     if flag.machine == MACHINE_CLEARED:
-        return f"{ended(flag)}: closure proposed"
+        return ended(flag) if flag.attention == NOT_QUEUED else f"{ended(flag)}: closure proposed"
     if flag.suggested is None:
         return ""
     act, who = ACTIONS.get(flag.suggested, flag.suggested), "label" if from_label(flag) else "guidance"
