@@ -13,7 +13,7 @@ Axe = Callable[[Page], list[str]]
 TABLE = "Patient;Datum;Kreatinin;ALT (U/L)\nAL-0001;03/02/2026;1,1;31\nXX-1;04/02/2026;0,9;30\n"
 MESSAGE = (
     "MSH|^~\\&|LIS|Aspen|||20260210101500||ORU^R01|1|P|2.5\rPID|1||AL-0001^^^Clinic^MR||Almondine^Ida\r"
-    "OBR|1||F1|CHEM|||20260210083000\rOBX|1|NM|K7^Kreatinine serum||82|umol/l|45-84|N|||F\r"
+    "OBR|1||F1|CHEM|||20260210083000\rOBX|1|NM|K7^Nierenwert K7||82|umol/l|45-84|N|||F\r"
 )
 
 
@@ -55,7 +55,7 @@ def test_the_tray_is_worked_and_empties(imports: Page, live_server: Any, axe: Ax
     imports.get_by_role("button", name="Keep the account of it").click()
     imports.goto(live_server.url + "/imports/tray")
     row = imports.get_by_role("row", name="XX-9")
-    expect(row).to_contain_text("Kreatinine serum 82 umol/l")
+    expect(row).to_contain_text("Nierenwert K7 82 umol/l")
     expect(row).to_contain_text("nobody")
     row.get_by_role("checkbox").check()
     imports.get_by_role("button", name="Take the ticked rows on").click()
@@ -77,7 +77,7 @@ def test_a_laboratorys_test_is_mapped_and_its_results_are_judged(page: Page, liv
     page.get_by_role("button", name="File 1 row").click()
     page.goto(live_server.url + "/imports")
     page.get_by_role("link", name="Codes").click()
-    page.get_by_role("link", name="Kreatinine serum").click()
+    page.get_by_role("link", name="Nierenwert K7").click()
     assert axe(page) == []
     page.get_by_label("It is", exact=True).select_option("CREAT")
     page.get_by_label("How it is known").fill("the laboratory’s list of tests")

@@ -143,15 +143,21 @@ def test_what_was_typed_survives_the_sign_out(page: Page, live_server: Any) -> N
     expect(value(page, "ANC")).to_have_value("")
 
 
+def wait_for_draft(page: Page, live_server: Any, typed: str) -> None:
+    """Until what was typed is kept: the page before sends it while the next one is drawn already."""
+    for _ in range(200):
+        with live_server.database.reading() as session:
+            if any(typed in str(draft.data) for draft in session.scalars(select(Draft))):
+                return
+        page.wait_for_timeout(50)
+    raise AssertionError(f"“{typed}” was not kept")
+
+
 def test_what_was_typed_survives_the_back_button(page: Page, live_server: Any) -> None:
     open_grid(page, live_server)
     page.keyboard.type("5.4")  # and away at once, before anything was kept by itself
     page.goto(f"{live_server.url}/account")
-    for _ in range(200):  # the page before sends it while this one is drawn already
-        with live_server.database.reading() as session:
-            if session.scalars(select(Draft)).first():
-                break
-        page.wait_for_timeout(50)
+    wait_for_draft(page, live_server, "5.4")
     page.go_back()
     expect(value(page, "WBC")).to_have_value("5.4")
 
@@ -167,6 +173,7 @@ def test_a_block_pasted_into_a_cell_finds_its_rows(page: Page, live_server: Any)
     assert stored(live_server) == 1
     # The page is the answer to a POST: on the way back the browser must not ask for that again.
     page.goto(f"{live_server.url}/due")
+    wait_for_draft(page, live_server, "0,46")
     page.go_back()
     expect(value(page, "ANC")).to_have_value("0,46")
     expect(value(page, "ALT")).to_have_value("31")
