@@ -3,7 +3,7 @@ its time is kept with those, and what is said often is said once.
 """
 
 from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Collection, Mapping, Sequence
 from datetime import datetime
 
 from tracker.domain.readings import APART, CORRECTED, FINAL, LabReading, Problem, Row, fasting_words
@@ -20,25 +20,32 @@ def told_of_fasting(rows: Sequence[Row], column: str) -> list[Row]:
     """Whether a patient was fasting, where it comes as a result of its own, is kept with the results of that time that
     do not say it themselves. It is none itself: its row is refused and says so. Any other answer stays as it came.
     """
-    said = {_time(reading): answer for reading in _readings(rows) if (answer := _fasting(reading)) is not None}
-    others = {_time(reading) for reading in _readings(rows) if _fasting(reading) is None}
-    found = []
-    for row in rows:
-        reading = row.reading
-        if isinstance(reading, LabReading) and _time(reading) in said:
-            if _fasting(reading) is None:
-                kept = said[_time(reading)] if reading.fasting is None else reading.fasting
-                row = row._replace(reading=reading._replace(fasting=kept))  # noqa: PLW2901
-            elif _time(reading) in others:
-                told = f"It says that the patient was {fasting_words(_fasting(reading))}: that is kept with the results"
-                refusal = Problem(row.number, column, f"{told} of this time, and is no result itself.")
-                row = row._replace(reading=None, problems=(refusal,))  # noqa: PLW2901
-        found.append(row)
-    return found
+    said: dict[tuple[str, datetime], bool] = {}
+    others = set()
+    for reading in (row.reading for row in rows if isinstance(row.reading, LabReading)):
+        answer = _fasting(reading)
+        if answer is None:
+            others.add(_time(reading))
+        else:
+            said[_time(reading)] = answer
+    return [_with_fasting(row, said, others, column) for row in rows] if said else list(rows)
 
 
-def _readings(rows: Sequence[Row]) -> list[LabReading]:
-    return [row.reading for row in rows if isinstance(row.reading, LabReading)]
+def _with_fasting(
+    row: Row, said: Mapping[tuple[str, datetime], bool], others: Collection[tuple[str, datetime]], column: str
+) -> Row:
+    """A row beside an answer of its time (`said`), or the row of the answer where there are `others` to keep it."""
+    reading = row.reading
+    if not isinstance(reading, LabReading) or _time(reading) not in said:
+        return row
+    answer = _fasting(reading)
+    if answer is None:
+        kept = said[_time(reading)] if reading.fasting is None else reading.fasting
+        return row._replace(reading=reading._replace(fasting=kept))
+    if _time(reading) not in others:
+        return row
+    told = f"It says that the patient was {fasting_words(answer)}: that is kept with the results of this time, and is"
+    return row._replace(reading=None, problems=(Problem(row.number, column, f"{told} no result itself."),))
 
 
 def _time(reading: LabReading) -> tuple[str, datetime]:

@@ -37,12 +37,8 @@ def in_words(item: Entry) -> str:
     return said(f"{head}: {', '.join(told[:SHOWN])}" if told else head)
 
 
-_INNER = {
-    "figure",
-    "attention",
-    "reviewed severity",
-    "waiting since",
-}  # kept beside what a person said
+# Kept beside what a person said.
+_INNER = {"figure", "attention", "reviewed severity", "waiting since"}
 _RESULTS = {"create": "Added lab result", "retire": "Took back or replaced lab result"}
 
 
