@@ -17,6 +17,7 @@ from werkzeug.test import TestResponse
 from tests import pages
 from tests.oracle import watching
 from tests.people import BY_ROLE, CLINICS, Cast, Records, account, add_account
+from tracker.cli.working import MAY_FILE
 from tracker.db import Database
 from tracker.models import Account, BrowserSession, Passkey
 from tracker.operations.accounts import digest_of, start_session
@@ -242,3 +243,8 @@ def test_somebody_without_a_clinic_finds_nothing(
     nina = sign_in("nina")
     assert nina.get(f"/look/{cast.a.patient}").status_code == 404
     assert "not a member of a clinic" in nina.get("/account").text
+
+
+def test_who_may_file_by_the_page_may_have_a_long_file_filed_for_them() -> None:
+    """A long file is filed later, by a process that has no page: it asks for the roles once more."""
+    assert access.ENDPOINTS["imports.confirm"] == MAY_FILE
